@@ -1,0 +1,52 @@
+# Contributor's interface; continuous integration calls these targets and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/test/bin
+INSTALL := pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check lint forge-test forge-build clean
+
+## install hocket into an environment of its own and diarize the bundled conversation
+demo: $(VENV)/demo/installed
+	$(VENV)/demo/bin/hocket diarize examples/conversation.flac --output demo/conversation.rttm --table
+
+## all tests that need no torch
+test: $(VENV)/test/installed
+	$(BIN)/python -m pytest
+
+## every gate: format, lint, types, layers, tests
+check: lint test
+
+lint: $(VENV)/test/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## the forge: its tests, and the shipped graphs against their references (installs torch)
+forge-test: $(VENV)/forge/installed
+	$(VENV)/forge/bin/python -m pytest forge/tests
+	$(VENV)/forge/bin/python -m hocket_forge check
+	$(VENV)/forge/bin/mypy --package hocket_forge
+
+## make the shipped graphs again from the published checkpoints
+forge-build: $(VENV)/forge/installed
+	$(VENV)/forge/bin/python -m hocket_forge build
+
+$(VENV)/demo/installed: pyproject.toml constraints.txt $(shell find src -type f -not -name '*.pyc')
+	$(PYTHON) -m venv $(VENV)/demo
+	$(VENV)/demo/bin/$(INSTALL) .
+	touch $@
+
+$(VENV)/test/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)/test
+	$(BIN)/$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/forge/installed: pyproject.toml constraints.txt forge/pyproject.toml
+	$(PYTHON) -m venv $(VENV)/forge
+	$(VENV)/forge/bin/$(INSTALL) --editable '.[test]' --editable forge
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist
