@@ -1,0 +1,74 @@
+"""Everything hocket raises on purpose.
+
+    HocketError
+    ├── AudioError (ValueError)          the recording cannot be used
+    │   ├── AudioNotFoundError (FileNotFoundError)
+    │   ├── AudioFormatError             not audio, or a format nothing installed decodes
+    │   └── AudioContentError            decoded, but its samples or its rate make no sense
+    ├── ConfigError (ValueError)         settings that contradict each other or are out of range
+    ├── ModelError (RuntimeError)        a model file is missing, altered or of the wrong kind
+    ├── GraphInputError (ValueError)     an array does not fit a graph's input
+    ├── BackendError (RuntimeError)      a runtime is not installed or failed
+    └── OutputError (OSError)            a result cannot be written
+
+Every message is one line: what was found, where, and what to do.
+"""
+
+
+class HocketError(Exception):
+    """Base of all errors hocket raises on purpose."""
+
+
+class AudioError(HocketError, ValueError):
+    """A recording cannot be used.
+
+    Args:
+        source: name of the recording as the user gave it.
+        problem: what is wrong with it.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, source: str, problem: str, remedy: str) -> None:
+        self.source, self.problem, self.remedy = source, problem, remedy
+        super().__init__(f"{one_line(source)}: {one_line(problem)}; {one_line(remedy)}")
+
+
+class AudioNotFoundError(AudioError, FileNotFoundError):
+    """There is no file of that name, or it may not be read."""
+
+    __str__ = Exception.__str__  # FileNotFoundError would print the arguments as an errno
+
+
+class AudioFormatError(AudioError):
+    """The bytes are not audio, or a format that nothing installed decodes."""
+
+
+class AudioContentError(AudioError):
+    """The audio was decoded, but its samples or its rate make no sense."""
+
+
+class ConfigError(HocketError, ValueError):
+    """Settings contradict each other or are out of range."""
+
+
+class ModelError(HocketError, RuntimeError):
+    """A model file is missing, altered or of the wrong kind."""
+
+
+class GraphInputError(HocketError, ValueError):
+    """An array does not fit a graph's input."""
+
+
+class BackendError(HocketError, RuntimeError):
+    """A runtime is not installed or failed."""
+
+
+class OutputError(HocketError, OSError):
+    """A result cannot be written."""
+
+    __str__ = Exception.__str__
+
+
+def one_line(text: str) -> str:
+    """`text` with control characters escaped, so that a message stays one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

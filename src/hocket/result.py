@@ -1,0 +1,43 @@
+"""What comes out: turns, and everything a result carries besides."""
+
+from dataclasses import dataclass, field
+
+from hocket.arrays import Centroids, Labels
+
+
+@dataclass(frozen=True, order=True)
+class Turn:
+    """One stretch of speech by one speaker, in seconds from the start of the recording."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the turn."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Who spoke when.
+
+    uri: what the recording is called in outputs: its file name without folder, suffix or blanks.
+    turns: in order of time; turns of different speakers may overlap.
+    exclusive_turns: the same without overlap, one speaker at a time.
+    speakers: names in order of first appearance.
+    embeddings: (speakers, dimension) unit vectors, in the order of `speakers`.
+    labels: (windows, slots) index into `speakers` of every slot, -1 for none.
+    duration_s: length of the recording.
+    seconds: time spent per stage.
+    """
+
+    uri: str
+    turns: tuple[Turn, ...]
+    exclusive_turns: tuple[Turn, ...]
+    speakers: tuple[str, ...]
+    embeddings: Centroids
+    labels: Labels
+    duration_s: float
+    seconds: dict[str, float] = field(repr=False)
