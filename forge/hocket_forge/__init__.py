@@ -1,0 +1,1 @@
+"""hocket's forge: PyTorch modules to the graphs that ship with hocket."""

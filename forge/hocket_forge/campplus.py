@@ -1,0 +1,235 @@
+"""CAM++: a densely connected time-delay network whose layers are gated by the context's mean.
+
+Attribute names follow the published checkpoint of 3D-Speaker, so its tensors load by name.
+Reference: Wang et al., "CAM++: a fast and efficient network for speaker verification using
+context-aware masking", Interspeech 2023.
+
+Two things differ from the reference, neither in the numbers for a full mask:
+the context means, the mean normalisation and the pooling see only frames under a mask, so padding
+and other speakers' speech stay out; and the gate is computed once per context segment instead of
+once per frame, since the context it depends on is constant there.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hocket_forge.fbank import MELS, Fbank
+from hocket_forge.pooling import masked_mean, masked_statistics, resample_masks
+
+DIMENSION = 192
+HEAD_CHANNELS = 32
+GROWTH = 32
+BOTTLENECK = 128
+CONTEXT_SEGMENT = 100  # trunk frames, 2 s
+BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each dense block
+TRUNK_STRIDE = 2  # fbank frames per trunk frame
+
+
+class NormRelu(nn.Module):
+    """Batch norm, then rectifier."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.batchnorm = nn.BatchNorm1d(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.relu(self.batchnorm(features))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with a shortcut; `stride` divides the mel axis."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        width = HEAD_CHANNELS
+        self.conv1 = nn.Conv2d(width, width, 3, stride=(stride, 1), padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut = nn.Sequential()
+        if stride != 1:
+            self.shortcut.append(nn.Conv2d(width, width, 1, stride=(stride, 1), bias=False))
+            self.shortcut.append(nn.BatchNorm2d(width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        inner = functional.relu(self.bn1(self.conv1(features)))
+        return functional.relu(self.bn2(self.conv2(inner)) + self.shortcut(features))
+
+
+class Head(nn.Module):
+    """(B, 80, N) -> (B, 320, N): convolutions over mel and time, the mel axis divided by 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width = HEAD_CHANNELS
+        self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = nn.Sequential(ResidualBlock(2), ResidualBlock(1))
+        self.layer2 = nn.Sequential(ResidualBlock(2), ResidualBlock(1))
+        self.conv2 = nn.Conv2d(width, width, 3, stride=(2, 1), padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        planes = functional.relu(self.bn1(self.conv1(features[:, None])))
+        planes = self.layer2(self.layer1(planes))
+        return functional.relu(self.bn2(self.conv2(planes))).flatten(1, 2)
+
+
+class TimeDelay(nn.Module):
+    """Convolution of width 5 that halves the frame rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Conv1d(320, BOTTLENECK, 5, stride=TRUNK_STRIDE, padding=2, bias=False)
+        self.nonlinear = NormRelu(BOTTLENECK)
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = self.nonlinear(self.linear(features))
+        return out
+
+
+class Segments(NamedTuple):
+    """Which trunk frames make up each context segment, for B utterances of N frames."""
+
+    spread: Tensor  # (segments, N), one where the frame lies in the segment
+    weights: Tensor  # (B, N, segments), the same, and under the mask
+    counts: Tensor  # (B, 1, segments), frames under the mask
+
+
+def context_segments(mask: Tensor) -> Segments:
+    """Cut the frames of mask (B, 1, N) into segments of CONTEXT_SEGMENT, the last one shorter."""
+    frame = torch.arange(mask.shape[-1], device=mask.device)
+    segment = torch.arange(0, mask.shape[-1], CONTEXT_SEGMENT, device=mask.device)
+    after_start = frame[None] >= segment[:, None]
+    before_end = frame[None] < segment[:, None] + CONTEXT_SEGMENT
+    spread = (after_start & before_end).to(mask.dtype)
+    weights = mask.transpose(1, 2) * spread.transpose(0, 1)
+    return Segments(spread, weights, weights.sum(1, keepdim=True))
+
+
+class Context(nn.Module):
+    """Context-aware gate: a convolution scaled by the means of the utterance and of the segment."""
+
+    def __init__(self, dilation: int) -> None:
+        super().__init__()
+        self.linear_local = nn.Conv1d(
+            BOTTLENECK, GROWTH, 3, padding=dilation, dilation=dilation, bias=False
+        )
+        self.linear1 = nn.Conv1d(BOTTLENECK, BOTTLENECK // 2, 1)
+        self.linear2 = nn.Conv1d(BOTTLENECK // 2, GROWTH, 1)
+
+    def forward(self, features: Tensor, segments: Segments) -> Tensor:
+        sums = features @ segments.weights
+        total = segments.counts.sum(-1, keepdim=True).clamp_min(1.0)
+        context = sums / segments.counts.clamp_min(1.0) + sums.sum(-1, keepdim=True) / total
+        gate = torch.sigmoid(self.linear2(functional.relu(self.linear1(context))))
+        local: Tensor = self.linear_local(features)
+        return local * (gate @ segments.spread)
+
+
+class DenseLayer(nn.Module):
+    """Appends GROWTH channels to its input."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.nonlinear1 = NormRelu(channels)
+        self.linear1 = nn.Conv1d(channels, BOTTLENECK, 1, bias=False)
+        self.nonlinear2 = NormRelu(BOTTLENECK)
+        self.cam_layer = Context(dilation)
+
+    def forward(self, features: Tensor, segments: Segments) -> Tensor:
+        narrow = self.nonlinear2(self.linear1(self.nonlinear1(features)))
+        return torch.cat([features, self.cam_layer(narrow, segments)], dim=1)
+
+
+class Transit(nn.Module):
+    """Halves the channels after a dense block."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.nonlinear = NormRelu(channels)
+        self.linear = nn.Conv1d(channels, channels // 2, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = self.linear(self.nonlinear(features))
+        return out
+
+
+class Dense(nn.Module):
+    """Pooled statistics to the embedding: linear layer and batch norm without scale."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Conv1d(channels, DIMENSION, 1, bias=False)
+        self.nonlinear = nn.Module()
+        self.nonlinear.batchnorm = nn.BatchNorm1d(DIMENSION, affine=False)
+
+    def forward(self, statistics: Tensor) -> Tensor:
+        out: Tensor = self.nonlinear.batchnorm(self.linear(statistics))
+        return out
+
+
+class Xvector(nn.Module):
+    """(B, 320, N) head features -> (B, 512, N / 2) trunk features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tdnn = TimeDelay()
+        channels = BOTTLENECK
+        for block, (layers, dilation) in enumerate(BLOCKS, start=1):
+            dense = nn.Module()
+            for layer in range(layers):
+                dense.add_module(f"tdnnd{layer + 1}", DenseLayer(channels, dilation))
+                channels += GROWTH
+            self.add_module(f"block{block}", dense)
+            self.add_module(f"transit{block}", Transit(channels))
+            channels //= 2
+        self.out_nonlinear = NormRelu(channels)
+        self.dense = Dense(2 * channels)
+
+    def forward(self, features: Tensor, masks: Tensor) -> Tensor:
+        features = self.tdnn(features)
+        heard = resample_masks(masks, features.shape[-1]).amax(1, keepdim=True)
+        segments = context_segments(heard)
+        for block in range(1, len(BLOCKS) + 1):
+            for layer in self.get_submodule(f"block{block}").children():
+                features = layer(features, segments)
+            features = self.get_submodule(f"transit{block}")(features)
+        out: Tensor = self.out_nonlinear(features)
+        return out
+
+
+class CamPlusPlus(nn.Module):
+    """(B, 1, T) waveform and (B, S, F) masks -> (B, S, 192) embeddings, not normalised.
+
+    The trunk runs once; every mask pools it. An empty mask gives a zero embedding.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fbank = Fbank(window="povey", scale=1.0)
+        self.head = Head()
+        self.xvector = Xvector()
+
+    def forward(self, waveform: Tensor, masks: Tensor) -> Tensor:
+        fbank = self.fbank(waveform)
+        heard = resample_masks(masks, fbank.shape[-1]).amax(1, keepdim=True)
+        features = self.head(fbank - masked_mean(fbank, heard))
+        trunk = self.xvector(features, masks)
+        pooled = masked_statistics(trunk, resample_masks(masks, trunk.shape[-1]))
+        embeddings = self.xvector.dense(pooled.transpose(1, 2)).transpose(1, 2)
+        spoken = (masks.amax(-1, keepdim=True) > 0).to(embeddings.dtype)
+        return embeddings * spoken
+
+
+def load_campplus(state: dict[str, Tensor]) -> CamPlusPlus:
+    """Build the network from the published tensors."""
+    network = CamPlusPlus()
+    network.load_state_dict(state, strict=True)
+    return network.eval()
+
+
+assert MELS == 80, "the head's 320 channels are 32 planes of 80 / 8 mel rows"

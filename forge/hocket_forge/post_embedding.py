@@ -1,0 +1,50 @@
+"""Everything after the embeddings of one window, in one graph: the notes' unified model."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MIN_ACTIVITY = 10.0  # frames; a slot must be active for more
+MIN_NORM = 0.1  # a shorter embedding carries no direction worth trusting
+MIN_RUN = 59  # frames, 1.0 s
+
+
+class PostEmbedding(nn.Module):
+    """Distances to known speakers, activity, validity and runs long enough to count.
+
+    Inputs: embeddings (S, D), database (N, D), segments (1, F, S) of zeros and ones; N may be 0.
+    Outputs: distances (S, N) = 1 - cosine, +inf where either side is zero, NaN or infinite;
+    activity (S,) in frames; valid (S,) as ones and zeros; filtered (1, F, S) without runs
+    shorter than MIN_RUN.
+    """
+
+    def forward(
+        self, embeddings: Tensor, database: Tensor, segments: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        directions, norms, usable = _unit(embeddings)
+        known, _, known_usable = _unit(database)
+        cosine = directions @ known.transpose(0, 1)
+        comparable = usable[:, None] & known_usable[None]
+        distances = torch.where(comparable, 1 - cosine, torch.inf)
+        activity = segments.sum(dim=(0, 1))
+        valid = (activity > MIN_ACTIVITY) & usable & (norms > MIN_NORM)
+        return distances, activity, valid.to(embeddings.dtype), _opening(segments)
+
+
+def _unit(vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows (R, D) scaled to length one, their lengths, and which rows have a direction at all."""
+    finite = (vectors.abs() < torch.inf).all(dim=1)  # false for NaN too
+    clean = torch.where(finite[:, None], vectors, 0.0)
+    # scaled by the largest entry first: squares of very large or small entries would leave float32
+    largest = clean.abs().amax(dim=1, keepdim=True)
+    scaled = clean / torch.where(largest > 0, largest, 1.0)
+    length = scaled.square().sum(dim=1, keepdim=True).sqrt()
+    usable = largest[:, 0] > 0
+    return scaled / length.clamp_min(1.0), (length * largest)[:, 0], usable
+
+
+def _opening(segments: Tensor) -> Tensor:
+    """Binary opening along the frames: erosion, then dilation, by MIN_RUN frames."""
+    runs = functional.pad(segments.transpose(1, 2), (MIN_RUN - 1, MIN_RUN - 1))
+    eroded = -functional.max_pool1d(-runs, MIN_RUN, stride=1)
+    return functional.max_pool1d(eroded, MIN_RUN, stride=1).transpose(1, 2)

