@@ -1,0 +1,202 @@
+"""The command line: parse, call, write. The only file that decides what is printed."""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import click
+
+from hocket import models
+from hocket.config import Runtime, SpeakerCount
+from hocket.display import progress_bar, show_table
+from hocket.errors import BackendError, ConfigError, HocketError, ModelError, one_line
+from hocket.outputs import distinct_paths, write_whole
+from hocket.pipeline import Diarizer
+from hocket.result import Result
+from hocket.version import __version__
+from hocket.writers import WRITERS, document
+
+FAILED, USAGE, UNUSABLE, INTERNAL, INTERRUPTED = 1, 2, 3, 70, 130
+STDIN = "-"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hocket", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Who spoke when, on your own machine.
+
+    Exit codes: 0 all done; 1 some recordings failed, the others were written; 2 wrong usage; 3 a
+    model file or the runtime is unusable; 70 a defect in hocket; 130 interrupted.
+    """
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    *("-o", "--output"),
+    type=click.Path(path_type=Path),
+    help="A file for one recording; a directory, made if need be, for several.",
+)
+@click.option(
+    *("--format", "format_name"),
+    type=click.Choice(tuple(WRITERS)),
+    help="Default: what the suffix of -o says, else rttm.",
+)
+@click.option("--num-speakers", type=int, help="Exact number of speakers, if known.")
+@click.option("--min-speakers", type=int, help="Fewest speakers to find.")
+@click.option("--max-speakers", type=int, help="Most speakers to find.")
+@click.option("--threads", type=int, help="Processor threads. Default: all.")
+@click.option("--table/--no-table", default=None, help="Show a table. Default: on a terminal.")
+def diarize(
+    files: tuple[str, ...],
+    output: Path | None,
+    format_name: str | None,
+    threads: int | None,
+    table: bool | None,
+    **numbers: int | None,
+) -> int:
+    """Write who spoke when in every FILE; - reads one recording from standard input."""
+    SpeakerCount.of(**numbers)  # wrong numbers are wrong for every recording
+    diarizer = Diarizer(runtime=Runtime(threads=threads))
+    format_name, places = _destinations(files, output, format_name)
+    table = sys.stdout.isatty() if table is None else table
+    if output is None and not table:
+        click.echo(WRITERS[format_name].header, nl=False)
+    failed = 0
+    for source, place in zip(files, places, strict=True):
+        try:
+            result = _diarize_one(diarizer, source, numbers)
+            if place is not None:
+                write_whole(place, document(result, format_name))
+        except (BackendError, ModelError):
+            raise  # no other recording would fare better
+        except (HocketError, MemoryError) as error:
+            failed += 1
+            _complain(str(error) or f"{source}: not enough memory; cut the recording into parts")
+            continue
+        if table:
+            show_table(result, source, sys.stdout)
+        elif place is None:
+            click.echo(WRITERS[format_name].write(result), nl=False)
+        if table and place is not None:
+            click.echo(f"wrote {place}")
+    return FAILED if failed else 0
+
+
+@cli.group(name="models")
+def models_group() -> None:
+    """The model files that ship with hocket."""
+
+
+@models_group.command(name="list")
+def list_models() -> int:
+    """List them: graph, model, licence, size, sha256."""
+    for artefact in models.shipped().values():
+        size = f"{artefact.size / 1e6:.1f} MB"
+        click.echo(
+            f"{artefact.graph:<20} {artefact.model:<32} {artefact.licence:<12} {size:>8} "
+            f"{artefact.sha256}"
+        )
+    return 0
+
+
+@models_group.command(name="verify")
+def verify_models() -> int:
+    """Check every file's hash and that the runtime loads it."""
+    failed = 0
+    for graph, artefact in models.shipped().items():
+        try:
+            models.load(graph, Runtime())
+        except ModelError as error:
+            failed += 1
+            _complain(str(error))
+        else:
+            click.echo(f"{artefact.file}: ok")
+    return UNUSABLE if failed else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; never raises, never prints a traceback."""
+    _log_to_stderr()
+    try:
+        code = cli.main(args=arguments, prog_name="hocket", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except ConfigError as error:
+        return _complain(str(error), USAGE)
+    except HocketError as error:
+        return _complain(str(error), UNUSABLE)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted; nothing unfinished was written", INTERRUPTED)
+    except BrokenPipeError:  # the reader has seen enough, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _complain(f"a defect in hocket: {type(error).__name__}: {error}", INTERNAL)
+
+
+def _destinations(
+    files: Sequence[str], output: Path | None, format_name: str | None
+) -> tuple[str, list[Path | None]]:
+    """The format, and where each recording's result goes; None is standard output."""
+    if list(files).count(STDIN) > 1:
+        raise click.UsageError("standard input holds one recording; give - once")
+    several = len(files) > 1
+    if output is None:
+        format_name = format_name or "rttm"
+        if several and not WRITERS[format_name].joinable:
+            raise click.UsageError(f"{format_name} holds one recording; give -o DIRECTORY")
+        return format_name, [None] * len(files)
+    if several or output.is_dir() or str(output).endswith(("/", os.sep)):
+        if output.exists() and not output.is_dir():
+            raise click.UsageError(f"{output} is a file; several recordings need -o DIRECTORY")
+        format_name = format_name or "rttm"
+        stems = [_stem(source) for source in files]
+        return format_name, [*distinct_paths(output, stems, f".{format_name}")]
+    if output.exists() and any(source != STDIN and _same(source, output) for source in files):
+        raise click.UsageError(f"{output} is the recording itself; give -o another name")
+    return format_name or _format_of(output), [output]
+
+
+def _format_of(output: Path) -> str:
+    suffix = output.suffix.lower().removeprefix(".")
+    if suffix and suffix not in WRITERS:
+        known = ", ".join(WRITERS)
+        raise click.UsageError(f"{output}: no format is called '{suffix}'; give --format: {known}")
+    return suffix or "rttm"
+
+
+def _stem(source: str) -> str:
+    return "stdin" if source == STDIN else PurePath(source).stem or "audio"
+
+
+def _same(source: str, output: Path) -> bool:
+    return Path(source).exists() and output.samefile(source)
+
+
+def _diarize_one(diarizer: Diarizer, source: str, numbers: dict[str, int | None]) -> Result:
+    audio, name = (sys.stdin.buffer, "stdin") if source == STDIN else (source, None)
+    with progress_bar(one_line(source), sys.stderr) as report:
+        return diarizer(audio, name=name, listener=report, **numbers)
+
+
+def _log_to_stderr() -> None:
+    """Show the library's warnings, one line each, as the commands show errors."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("hocket: %(message)s"))
+    logger = logging.getLogger("hocket")
+    logger.handlers = [handler]
+
+
+def _complain(message: str, code: int = FAILED) -> int:
+    click.echo(f"hocket: {one_line(message)}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What a person at a terminal sees: a progress bar, and a table of turns."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from hocket.result import Result
+
+_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+
+
+def show_table(result: Result, title: str, stream: TextIO) -> None:
+    """Print every turn, then how long each speaker spoke."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    turns = Table("start", "end", "length", "speaker", title=Text(title), title_justify="left")
+    totals = Table("speaker", "turns", "seconds", "share")
+    for column in (*turns.columns[:3], *totals.columns[1:]):
+        column.justify = "right"
+    spoken = sum(turn.duration_s for turn in result.turns)
+    for index, speaker in enumerate(result.speakers):
+        own = [turn.duration_s for turn in result.turns if turn.speaker == speaker]
+        name = Text(speaker, style=_COLOURS[index % len(_COLOURS)])
+        totals.add_row(name, str(len(own)), f"{sum(own):.1f}", f"{sum(own) / spoken:.0%}")
+    colour = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(result.speakers)}
+    for turn in result.turns:
+        times = (f"{value:.2f}" for value in (turn.start_s, turn.end_s, turn.duration_s))
+        turns.add_row(*times, Text(turn.speaker, style=colour[turn.speaker]))
+    console = Console(file=stream)
+    console.print(turns if result.turns else Text(f"{title}: nobody speaks"))
+    if result.turns:
+        console.print(totals)
+
+
+@contextmanager
+def progress_bar(title: str, stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, nothing in a pipe; gives a function to report stage, done and total."""
+    if not stream.isatty():
+        yield lambda *_progress: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    with Progress(console=Console(file=stream), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(tasks[stage], completed=done)
+
+        progress.console.print(title, markup=False, highlight=False)
+        yield report

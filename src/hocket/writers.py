@@ -1,0 +1,126 @@
+"""Results to text. A new format is one function and one line in WRITERS."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from hocket.result import Result, Turn
+
+
+class Writer(NamedTuple):
+    """A format.
+
+    write: a result as text.
+    header: what a file or stream starts with, before any result.
+    joinable: whether several results may follow each other in one stream.
+    """
+
+    write: Callable[[Result], str]
+    header: str
+    joinable: bool
+
+
+def _milliseconds(turns: tuple[Turn, ...], duration_s: float) -> Iterator[tuple[int, int, str]]:
+    """Start, end and speaker, rounded so that no turn ends after the recording."""
+    last = int(duration_s * 1000)
+    for turn in turns:
+        start, end = round(turn.start_s * 1000), min(round(turn.end_s * 1000), last)
+        if end > start:
+            yield start, end, turn.speaker
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+
+
+def _clock(milliseconds: int, point: str = ".") -> str:
+    minutes, rest = divmod(milliseconds, 60_000)
+    seconds, rest = divmod(rest, 1000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{point}{rest:03d}"
+
+
+def field(text: str) -> str:
+    """`text` as one field of an RTTM line: no white space, nothing unprintable, never empty."""
+    kept = "".join(c if c.isprintable() and not c.isspace() else "_" for c in text)
+    return kept or "_"
+
+
+def rttm(result: Result) -> str:
+    """NIST Rich Transcription Time Marked: one SPEAKER line a turn."""
+    uri = field(result.uri)
+    return "".join(
+        f"SPEAKER {uri} 1 {_seconds(start)} {_seconds(end - start)} "
+        f"<NA> <NA> {field(speaker)} <NA> <NA>\n"
+        for start, end, speaker in _milliseconds(result.turns, result.duration_s)
+    )
+
+
+def json_document(result: Result) -> str:
+    """One JSON object on one line; times in seconds."""
+
+    def listed(turns: tuple[Turn, ...]) -> list[dict[str, float | str]]:
+        return [
+            {"start": start / 1000, "end": end / 1000, "speaker": speaker}
+            for start, end, speaker in _milliseconds(turns, result.duration_s)
+        ]
+
+    content = {
+        "uri": result.uri,
+        "duration": round(result.duration_s, 3),
+        "speakers": result.speakers,
+        "turns": listed(result.turns),
+        "exclusive_turns": listed(result.exclusive_turns),
+    }
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def text(result: Result) -> str:
+    """One turn a line, for people."""
+    return "".join(
+        f"{_clock(start)} - {_clock(end)}  {speaker}\n"
+        for start, end, speaker in _milliseconds(result.turns, result.duration_s)
+    )
+
+
+def srt(result: Result) -> str:
+    """SubRip cues that show the speaker's name."""
+    cues = enumerate(_milliseconds(result.turns, result.duration_s), start=1)
+    return "\n".join(
+        f"{index}\n{_clock(start, ',')} --> {_clock(end, ',')}\n[{speaker}]\n"
+        for index, (start, end, speaker) in cues
+    )
+
+
+def vtt(result: Result) -> str:
+    """WebVTT cues with the speaker as voice."""
+    return "".join(
+        f"\n{_clock(start)} --> {_clock(end)}\n<v {speaker}>{speaker}</v>\n"
+        for start, end, speaker in _milliseconds(result.turns, result.duration_s)
+    )
+
+
+def table(result: Result) -> str:
+    """Comma-separated values: recording, start, end, speaker."""
+    buffer = io.StringIO()
+    rows = csv.writer(buffer, lineterminator="\n")
+    for start, end, speaker in _milliseconds(result.turns, result.duration_s):
+        rows.writerow([result.uri, _seconds(start), _seconds(end), speaker])
+    return buffer.getvalue()
+
+
+WRITERS: dict[str, Writer] = {
+    "rttm": Writer(rttm, header="", joinable=True),
+    "json": Writer(json_document, header="", joinable=True),
+    "txt": Writer(text, header="", joinable=True),
+    "srt": Writer(srt, header="", joinable=False),
+    "vtt": Writer(vtt, header="WEBVTT\n", joinable=False),
+    "csv": Writer(table, header="recording,start,end,speaker\n", joinable=True),
+}
+
+
+def document(result: Result, format_name: str) -> str:
+    """A result as a whole file of one of the formats in WRITERS."""
+    writer = WRITERS[format_name]
+    return writer.header + writer.write(result)
