@@ -36,7 +36,7 @@ def cli() -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     *("-o", "--output"),
-    type=click.Path(path_type=Path),
+    type=click.Path(),  # not yet a Path, which would forget that it ends with a slash
     help="A file for one recording; a directory, made if need be, for several.",
 )
 @click.option(
@@ -51,7 +51,7 @@ def cli() -> None:
 @click.option("--table/--no-table", default=None, help="Show a table. Default: on a terminal.")
 def diarize(
     files: tuple[str, ...],
-    output: Path | None,
+    output: str | None,
     format_name: str | None,
     threads: int | None,
     table: bool | None,
@@ -121,9 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never raises, never prints a traceback."""
     _log_to_stderr()
     try:
-        code = cli.main(args=arguments, prog_name="hocket", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with cli.make_context("hocket", given) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as finished:  # --help and --version
+        return finished.exit_code
     except click.ClickException as error:
         error.show()
         return USAGE
@@ -131,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), USAGE)
     except HocketError as error:
         return _complain(str(error), UNUSABLE)
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         return _complain("interrupted; nothing unfinished was written", INTERRUPTED)
     except BrokenPipeError:  # the reader has seen enough, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _destinations(
-    files: Sequence[str], output: Path | None, format_name: str | None
+    files: Sequence[str], output: str | None, format_name: str | None
 ) -> tuple[str, list[Path | None]]:
     """The format, and where each recording's result goes; None is standard output."""
     if list(files).count(STDIN) > 1:
@@ -152,15 +156,16 @@ def _destinations(
         if several and not WRITERS[format_name].joinable:
             raise click.UsageError(f"{format_name} holds one recording; give -o DIRECTORY")
         return format_name, [None] * len(files)
-    if several or output.is_dir() or str(output).endswith(("/", os.sep)):
-        if output.exists() and not output.is_dir():
+    place = Path(output)
+    if several or place.is_dir() or output.endswith(("/", os.sep)):
+        if place.exists() and not place.is_dir():
             raise click.UsageError(f"{output} is a file; several recordings need -o DIRECTORY")
         format_name = format_name or "rttm"
         stems = [_stem(source) for source in files]
-        return format_name, [*distinct_paths(output, stems, f".{format_name}")]
-    if output.exists() and any(source != STDIN and _same(source, output) for source in files):
+        return format_name, [*distinct_paths(place, stems, f".{format_name}")]
+    if place.exists() and any(source != STDIN and _same(source, place) for source in files):
         raise click.UsageError(f"{output} is the recording itself; give -o another name")
-    return format_name or _format_of(output), [output]
+    return format_name or _format_of(place), [place]
 
 
 def _format_of(output: Path) -> str:

@@ -28,7 +28,8 @@ def tidy(activations: Activations, min_pause: int, min_turn: int) -> Activations
 def order_of_appearance(activations: Activations) -> NDArray[np.int64]:
     """Clusters that speak at all, in the order in which they first do."""
     speaking = np.flatnonzero(activations.any(axis=0))
-    return speaking[np.argsort(activations[:, speaking].argmax(axis=0), kind="stable")]
+    first_frames = [int(activations[:, cluster].argmax()) for cluster in speaking]
+    return speaking[np.argsort(np.array(first_frames, np.int64), kind="stable")]
 
 
 def speaker_names(number: int) -> tuple[str, ...]:

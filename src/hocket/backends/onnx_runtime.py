@@ -63,7 +63,7 @@ def open_graph(name: str, content: bytes, runtime: Runtime) -> OnnxRuntimeGraph:
 
 def _import_runtime() -> ModuleType:
     for switch in _TELEMETRY_SWITCHES:
-        os.environ.setdefault(switch, "1")
+        os.environ[switch] = "1"
     try:
         import onnxruntime
     except ImportError as error:

@@ -25,6 +25,7 @@ class Artefact:
     size: int
     model: str
     licence: str
+    geometry: dict[str, int]
     calibration: dict[str, float]
 
     @property
@@ -60,7 +61,7 @@ def shipped() -> dict[str, Artefact]:
     try:
         graphs = tomllib.loads(path.read_text(encoding="utf-8"))["graphs"]
         return {name: _artefact(name, entry) for name, entry in graphs.items()}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: no usable manifest ({error}); {_RESTORE}") from error
 
 
@@ -83,5 +84,6 @@ def _artefact(name: str, entry: dict[str, Any]) -> Artefact:
         size=entry["bytes"],
         model=entry["model"],
         licence=entry["licence"],
+        geometry=entry.get("geometry", {}),
         calibration={key: value for key, value in thresholds.items() if key != "reason"},
     )

@@ -1,0 +1,219 @@
+"""Real recordings through the whole engine."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from bench.corpus import find_recordings
+from bench.scoring import score, summarize
+from hocket import Config, Diarizer, Result, Runtime, SpeakerCount, diarize
+from hocket.config import ClusterConfig, TurnConfig
+from hocket.errors import ConfigError, GraphInputError
+from hocket.result import Turn
+from hocket.writers import WRITERS, document
+from numpy.typing import NDArray
+
+from tests.places import CLIPS, CONVERSATION, EXAMPLES
+
+BUDGETS = {"conversation": 10.0, "panel03": 8.0, "trn00": 55.0, "trn05": 27.0}  # DER in percent
+MEAN_BUDGET = 22.0
+
+
+@pytest.fixture(scope="module")
+def diarizer() -> Diarizer:
+    return Diarizer()
+
+
+@pytest.fixture(scope="module")
+def conversation(diarizer: Diarizer) -> Result:
+    return diarizer(CONVERSATION)
+
+
+def samples_of(path: Path) -> NDArray[np.float32]:
+    return soundfile.read(path, dtype="float32")[0]
+
+
+def everything(result: Result) -> tuple[object, ...]:
+    return (*(document(result, name) for name in WRITERS), result.labels.tolist())
+
+
+def test_der_stays_within_budget_on_real_and_simulated_clips(diarizer: Diarizer) -> None:
+    scores = {}
+    for folder in (CLIPS, EXAMPLES):
+        for recording in find_recordings(folder):
+            turns = diarizer(recording.audio).turns
+            scores[recording.uri] = score(recording.turns(), turns, recording.regions())
+    assert set(scores) == set(BUDGETS)
+    for uri, budget in BUDGETS.items():
+        assert scores[uri].as_row()["der_percent"] <= budget, uri
+    summary = summarize(list(scores.values()))
+    assert summary["der_percent"] <= MEAN_BUDGET
+    assert summary["files_right_count"] >= 2
+
+
+def test_a_result_carries_turns_speakers_embeddings_and_times(conversation: Result) -> None:
+    assert conversation.uri == "conversation"
+    assert conversation.duration_s == 30.0
+    assert conversation.speakers == ("SPEAKER_00", "SPEAKER_01")
+    assert conversation.embeddings.shape == (2, 192)
+    assert np.allclose(np.linalg.norm(conversation.embeddings, axis=1), 1, atol=1e-5)
+    stages = {"load", "decode", "segmentation", "embedding", "clustering", "reconstruct"}
+    assert set(conversation.seconds) == stages
+    assert all(seconds >= 0 for seconds in conversation.seconds.values())
+    assert conversation.turns[0].speaker == "SPEAKER_00"
+
+
+def test_turns_are_sorted_and_inside_the_recording(conversation: Result) -> None:
+    assert list(conversation.turns) == sorted(conversation.turns)
+    for turn in conversation.turns:
+        assert 0 <= turn.start_s < turn.end_s <= conversation.duration_s
+        assert turn.duration_s >= 0.18
+
+
+def test_exclusive_turns_never_overlap_and_keep_the_names(conversation: Result) -> None:
+    ordered = conversation.exclusive_turns
+    assert all(before.end_s <= after.start_s for before, after in pairwise(ordered))
+    assert {turn.speaker for turn in ordered} == set(conversation.speakers)
+    assert covered(conversation.turns) == pytest.approx(covered(ordered), abs=1e-6)
+
+
+def covered(turns: tuple[Turn, ...]) -> float:
+    """Seconds in which anybody speaks."""
+    total, reached = 0.0, 0.0
+    for turn in sorted(turns):
+        total += max(0.0, turn.end_s - max(turn.start_s, reached))
+        reached = max(reached, turn.end_s)
+    return total
+
+
+def test_the_same_bytes_come_out_every_time(diarizer: Diarizer, conversation: Result) -> None:
+    assert everything(diarizer(CONVERSATION)) == everything(conversation)
+    assert everything(Diarizer()(CONVERSATION)) == everything(conversation)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch_windows", [1, 5, 32])
+def test_the_runtime_changes_no_turn(
+    conversation: Result, threads: int, batch_windows: int
+) -> None:
+    other = Diarizer(runtime=Runtime(threads=threads, batch_windows=batch_windows))
+    assert other(CONVERSATION).turns == conversation.turns
+
+
+def test_file_bytes_and_array_give_the_same_turns(diarizer: Diarizer, conversation: Result) -> None:
+    assert diarizer(CONVERSATION.read_bytes()).turns == conversation.turns
+    assert diarizer(str(CONVERSATION)).turns == conversation.turns
+    with CONVERSATION.open("rb") as file:
+        assert diarizer(file).turns == conversation.turns
+    samples = samples_of(CONVERSATION)
+    assert diarizer(samples, sample_rate=16_000).turns == conversation.turns
+    assert diarize(samples, sample_rate=16_000).turns == conversation.turns
+
+
+def test_finish_replays_artifacts_with_other_settings(diarizer: Diarizer) -> None:
+    artifacts = diarizer.infer(samples_of(CONVERSATION))
+    first = diarizer.finish(artifacts)
+    assert diarizer.finish(artifacts).turns == first.turns
+    longer = replace(Config(), turns=TurnConfig(min_turn_s=2.0))
+    turns = Diarizer(longer).finish(artifacts).turns
+    assert len(turns) < len(first.turns)
+    assert all(turn.duration_s >= 1.9 for turn in turns)
+    merged = replace(Config(), clusters=ClusterConfig(threshold=2.0))
+    assert len(Diarizer(merged).finish(artifacts).speakers) == 1
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_asked_number_of_speakers_comes_back(diarizer: Diarizer, number: int) -> None:
+    artifacts = diarizer.infer(samples_of(CLIPS / "panel03.flac"))
+    assert len(diarizer.finish(artifacts, SpeakerCount.of(number)).speakers) == number
+    at_least = diarizer.finish(artifacts, SpeakerCount.of(min_speakers=number))
+    assert len(at_least.speakers) >= number
+    at_most = diarizer.finish(artifacts, SpeakerCount.of(max_speakers=number))
+    assert len(at_most.speakers) <= number
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"num_speakers": 0}, "num_speakers is 0"),
+        ({"num_speakers": -2}, "num_speakers is -2"),
+        ({"min_speakers": 3, "max_speakers": 2}, "min_speakers is 3 but max_speakers is 2"),
+        ({"num_speakers": 2, "max_speakers": 3}, "num_speakers excludes"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(
+    diarizer: Diarizer, numbers: dict[str, int], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        diarizer(CONVERSATION, **numbers)
+
+
+def test_more_speakers_than_the_audio_holds_is_no_crash(diarizer: Diarizer) -> None:
+    result = diarizer(CONVERSATION, num_speakers=500)
+    assert 2 <= len(result.speakers) <= 500
+
+
+def test_progress_is_told_for_every_stage(diarizer: Diarizer) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+    diarizer(
+        CONVERSATION,
+        listener=lambda stage, done, total: told.setdefault(stage, []).append((done, total)),
+    )
+    assert list(told) == ["segmentation", "embedding"]
+    for steps in told.values():
+        done = [step[0] for step in steps]
+        assert done == sorted(done)
+        assert steps[-1][0] <= steps[-1][1]
+    assert told["segmentation"][-1][0] == told["segmentation"][-1][1]
+
+
+def silence(rate: int) -> NDArray[np.float32]:
+    return np.zeros(12 * rate, np.float32)
+
+
+def white_noise(rate: int) -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal(12 * rate).astype(np.float32) * 0.1
+
+
+def clipped(rate: int) -> NDArray[np.float32]:
+    return np.ones(12 * rate, np.float32)
+
+
+@pytest.mark.parametrize("make", [silence, clipped])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 96_000])
+def test_without_speech_the_result_is_empty_and_valid(
+    diarizer: Diarizer, make: Callable[[int], NDArray[np.float32]], rate: int
+) -> None:
+    result = diarizer(make(rate), sample_rate=rate)
+    assert result.turns == result.exclusive_turns == result.speakers == ()
+    assert result.duration_s == pytest.approx(12.0, abs=1e-3)
+    for name in WRITERS:
+        document(result, name)
+
+
+def test_white_noise_gives_a_valid_result(diarizer: Diarizer) -> None:
+    result = diarizer(white_noise(16_000), sample_rate=16_000)
+    assert all(0 <= turn.start_s < turn.end_s <= 12 for turn in result.turns)
+
+
+@pytest.mark.parametrize("length", [0, 1, 269, 1_600, 14_400, 159_999, 160_000, 160_001])
+def test_any_length_gives_a_valid_result(diarizer: Diarizer, length: int) -> None:
+    samples = samples_of(CONVERSATION)[112_000 : 112_000 + length]
+    result = diarizer(samples, sample_rate=16_000)
+    assert result.duration_s == length / 16_000
+    assert all(turn.end_s <= result.duration_s for turn in result.turns)
+
+
+def test_half_a_file_keeps_its_speech(diarizer: Diarizer, conversation: Result) -> None:
+    result = diarizer(samples_of(CONVERSATION)[: 15 * 16_000], sample_rate=16_000)
+    before = [turn for turn in conversation.turns if turn.end_s < 14]
+    assert covered(result.turns) >= 0.9 * covered(tuple(before))
+
+
+def test_infer_refuses_samples_of_another_type(diarizer: Diarizer) -> None:
+    with pytest.raises(GraphInputError, match="found float64"):
+        diarizer.infer(np.zeros(16_000))

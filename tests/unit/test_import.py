@@ -1,0 +1,64 @@
+"""Importing hocket is free: light, quick, and without side effects."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("torch", "onnx", "onnxruntime", "scipy.cluster", "soundfile", "soxr", "rich", "av")
+
+
+def loaded_after(statement: str, names: tuple[str, ...]) -> list[str]:
+    """Which of the modules `names` a fresh interpreter has loaded after `statement`."""
+    report = f"{statement}; import sys; print([m for m in {names!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", report], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return eval(done.stdout)
+
+
+def fastest(*command: str) -> float:
+    """Least seconds of three runs of a command in a fresh interpreter; the rest is noise."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert loaded_after("import hocket", HEAVY) == []
+    assert loaded_after("import hocket.cli", HEAVY) == []
+
+
+def test_the_check_above_can_fail() -> None:
+    assert loaded_after("import hocket, soundfile", HEAVY) == ["soundfile"]
+
+
+def test_import_takes_a_fifth_of_a_second() -> None:
+    assert fastest("-c", "import hocket") - fastest("-c", "pass") <= 0.2
+
+
+def test_version_is_printed_at_once() -> None:
+    assert fastest("-m", "hocket.cli", "--version") <= 0.4
+
+
+@pytest.mark.parametrize(
+    "observation",
+    [
+        "threading.active_count()",
+        "len(warnings.filters)",
+        "len(logging.getLogger().handlers)",
+        "sorted(os.environ)",
+        "signal.getsignal(signal.SIGINT)",
+    ],
+)
+def test_import_changes_nothing_global(observation: str) -> None:
+    program = (
+        "import os, threading, warnings, logging, signal, numpy, importlib.metadata\n"
+        f"before = {observation}\nimport hocket, hocket.cli\nassert {observation} == before"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,63 @@
+"""Rules about the source itself that no linter holds."""
+
+import ast
+import re
+from pathlib import Path
+
+import hocket
+import pytest
+
+from tests.places import ROOT, SOURCE
+
+SOURCES = sorted(SOURCE.rglob("*.py"))
+ALL_CODE = sorted(
+    path for part in ("src", "forge", "bench", "tests") for path in (ROOT / part).rglob("*.py")
+)
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def functions(path: Path) -> list[tuple[str, int]]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [
+        (f"{path.name}:{node.name}", (node.end_lineno or 0) - node.lineno + 1)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def test_the_runtime_stays_small() -> None:
+    assert sum(map(lines, SOURCES)) <= 2_500
+
+
+@pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_a_stage_and_a_function_a_sentence(path: Path) -> None:
+    assert lines(path) <= 400 or path.is_relative_to(ROOT / "tests")
+    assert [(name, length) for name, length in functions(path) if length > 60] == []
+
+
+def test_public_names_are_sorted_and_complete() -> None:
+    modules = {path.stem for path in SOURCES} | {path.parent.name for path in SOURCES}
+    public = {name for name in vars(hocket) if not name.startswith("_")} - modules
+    assert hocket.__all__ == sorted(public | {"__version__"})
+
+
+def test_exit_codes_in_the_readme_are_those_of_the_command_line() -> None:
+    from hocket import cli
+
+    codes = {cli.FAILED, cli.USAGE, cli.UNUSABLE, cli.INTERNAL, cli.INTERRUPTED, 0}
+    table = re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {int(code) for code in table} == codes
+
+
+def test_every_decision_page_is_numbered_and_linked() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert pages
+    for number, page in enumerate(pages, start=1):
+        assert page.name.startswith(f"{number:03d}-")
+        assert page.read_text().startswith(f"# {number}. ")
+    text = "".join((ROOT / name).read_text() for name in ("ARCHITECTURE.md", "README.md"))
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / link).exists(), link
