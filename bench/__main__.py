@@ -83,6 +83,14 @@ def speed(folder: Path, repeats: int, threads: int, output: Path | None, label: 
     _finish("speed", label, folder, output, results)
 
 
+@main.command()
+def front_page() -> None:
+    """Write the README's table from bench/results/{der,speed}-development.json."""
+    from bench.front_page import README, with_table
+
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 def _label(label: str | None, folder: Path) -> str:
     if label is None:
         return re.sub(r"[^\w.-]+", "-", folder.resolve().name) or "corpus"

@@ -3,8 +3,8 @@
     python sealed.py PROGRAM [ARGUMENT ...]
 
 A seccomp filter, inherited by every thread and child, kills the process at socket(AF_INET or
-AF_INET6, ...): no library, in whatever language, gets past it. Linux on x86-64 and AArch64; needs no
-privileges.
+AF_INET6, ...): no library, in whatever language, gets past it. Linux on x86-64 and AArch64; needs
+no privileges.
 """
 
 import ctypes

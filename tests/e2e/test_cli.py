@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -14,10 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
+
 from hocket import cli, models
 from hocket.outputs import distinct_paths, write_whole
 from hocket.version import __version__
-
 from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000

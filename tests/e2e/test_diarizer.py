@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
+
 from bench.corpus import find_recordings
 from bench.scoring import score, summarize
 from hocket import Config, Diarizer, Result, Runtime, SpeakerCount, diarize
@@ -15,8 +17,6 @@ from hocket.config import ClusterConfig, TurnConfig
 from hocket.errors import ConfigError, GraphInputError
 from hocket.result import Turn
 from hocket.writers import WRITERS, document
-from numpy.typing import NDArray
-
 from tests.places import CLIPS, CONVERSATION, EXAMPLES
 
 BUDGETS = {"conversation": 10.0, "panel03": 8.0, "trn00": 55.0, "trn05": 27.0}  # DER in percent

@@ -10,12 +10,12 @@ import onnx
 import onnxruntime
 import pytest
 import soundfile
+from numpy.typing import NDArray
+
 from hocket import models
 from hocket.config import Runtime
 from hocket.errors import GraphInputError
 from hocket.geometry import Geometry
-from numpy.typing import NDArray
-
 from tests.places import CONVERSATION, GOLDEN
 
 LOG_PROBS = 1e-4  # pyannote's own float32 is 7e-5 from float64 on these windows

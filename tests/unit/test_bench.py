@@ -245,7 +245,7 @@ def test_a_recording_in_two_formats_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_recordings_says_so(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="found no audio with an .rttm"):
+    with pytest.raises(BenchError, match=r"found no audio with an \.rttm"):
         find_recordings(tmp_path)
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from hocket import models
 from hocket.config import Runtime
 from hocket.errors import ModelError

@@ -4,9 +4,10 @@ import ast
 import re
 from pathlib import Path
 
-import hocket
 import pytest
 
+import hocket
+from bench.front_page import README, with_table
 from tests.places import ROOT, SOURCE
 
 SOURCES = sorted(SOURCE.rglob("*.py"))
@@ -42,6 +43,11 @@ def test_public_names_are_sorted_and_complete() -> None:
     modules = {path.stem for path in SOURCES} | {path.parent.name for path in SOURCES}
     public = {name for name in vars(hocket) if not name.startswith("_")} - modules
     assert hocket.__all__ == sorted(public | {"__version__"})
+
+
+def test_the_table_on_the_front_page_is_the_measured_one() -> None:
+    page = README.read_text(encoding="utf-8")
+    assert with_table(page) == page
 
 
 def test_exit_codes_in_the_readme_are_those_of_the_command_line() -> None:
