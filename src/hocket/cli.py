@@ -13,7 +13,7 @@ from hocket.config import Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
 from hocket.errors import BackendError, ConfigError, HocketError, ModelError, one_line
 from hocket.outputs import distinct_paths, write_whole
-from hocket.pipeline import Diarizer
+from hocket.pipeline import Diarizer, Options
 from hocket.result import Result
 from hocket.version import __version__
 from hocket.writers import WRITERS, document
@@ -55,10 +55,17 @@ def diarize(
     format_name: str | None,
     threads: int | None,
     table: bool | None,
-    **numbers: int | None,
+    num_speakers: int | None,
+    min_speakers: int | None,
+    max_speakers: int | None,
 ) -> int:
     """Write who spoke when in every FILE; - reads one recording from standard input."""
-    SpeakerCount.of(**numbers)  # wrong numbers are wrong for every recording
+    SpeakerCount.of(num_speakers, min_speakers, max_speakers)  # wrong for all is said once
+    numbers: Options = {
+        "num_speakers": num_speakers,
+        "min_speakers": min_speakers,
+        "max_speakers": max_speakers,
+    }
     diarizer = Diarizer(runtime=Runtime(threads=threads))
     format_name, places = _destinations(files, output, format_name)
     table = sys.stdout.isatty() if table is None else table
@@ -184,10 +191,13 @@ def _same(source: str, output: Path) -> bool:
     return Path(source).exists() and output.samefile(source)
 
 
-def _diarize_one(diarizer: Diarizer, source: str, numbers: dict[str, int | None]) -> Result:
-    audio, name = (sys.stdin.buffer, "stdin") if source == STDIN else (source, None)
+def _diarize_one(diarizer: Diarizer, source: str, numbers: Options) -> Result:
     with progress_bar(one_line(source), sys.stderr) as report:
-        return diarizer(audio, name=name, listener=report, **numbers)
+        options: Options = {**numbers, "listener": report}
+        if source != STDIN:
+            return diarizer(source, **options)
+        options["name"] = "stdin"
+        return diarizer(sys.stdin.buffer, **options)
 
 
 def _log_to_stderr() -> None:

@@ -1,8 +1,9 @@
 """The offline engine: a whole recording in, turns out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from hocket.clustering import (
 )
 from hocket.config import Config, Runtime, SpeakerCount
 from hocket.embedding import embed, plan_units, unit_frames
+from hocket.errors import GraphInputError
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.masks import voice_masks
@@ -37,7 +39,7 @@ from hocket.reconstruct import activate, frame_votes, strongest
 from hocket.result import Result
 from hocket.segmentation import segment
 from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
-from hocket.timing import Stopwatch
+from hocket.timing import Stopwatch, totals
 from hocket.windows import slice_windows
 
 Listener = Callable[[str, int, int], None]
@@ -69,6 +71,25 @@ class Artifacts:
     seconds: dict[str, float] = field(repr=False)
 
 
+class Options(TypedDict, total=False):
+    """What may be said of one recording.
+
+    sample_rate: rate of an array of samples, in hertz; only for arrays.
+    name: what to call the recording; the file's name otherwise.
+    num_speakers: exact number of speakers, if known.
+    min_speakers: fewest speakers to find.
+    max_speakers: most speakers to find.
+    listener: told how far each stage has come.
+    """
+
+    sample_rate: int | None
+    name: str | None
+    num_speakers: int | None
+    min_speakers: int | None
+    max_speakers: int | None
+    listener: Listener | None
+
+
 class Diarizer:
     """Answers "who spoke when".
 
@@ -83,27 +104,8 @@ class Diarizer:
         self.config = config or Config()
         self.runtime = runtime or Runtime()
 
-    def __call__(
-        self,
-        source: AudioSource,
-        *,
-        sample_rate: int | None = None,
-        name: str | None = None,
-        num_speakers: int | None = None,
-        min_speakers: int | None = None,
-        max_speakers: int | None = None,
-        listener: Listener | None = None,
-    ) -> Result:
-        """Diarize a recording.
-
-        Args:
-            source: path, encoded bytes, binary file object, or samples with `sample_rate`.
-            sample_rate: rate of an array of samples, in hertz.
-            name: what to call the recording; the file's name otherwise.
-            num_speakers: exact number of speakers, if known.
-            min_speakers: fewest speakers to find.
-            max_speakers: most speakers to find.
-            listener: told how far each stage has come.
+    def __call__(self, source: AudioSource, **options: Unpack[Options]) -> Result:
+        """Diarize a recording: a path, encoded bytes, a binary file object, or an array of samples.
 
         Raises:
             AudioError: the recording cannot be used.
@@ -111,14 +113,21 @@ class Diarizer:
             ModelError: a model file is missing or altered.
             BackendError: the runtime is not installed or failed.
         """
-        count = SpeakerCount.of(num_speakers, min_speakers, max_speakers)
+        count = SpeakerCount.of(
+            options.get("num_speakers"), options.get("min_speakers"), options.get("max_speakers")
+        )
         watch = Stopwatch()
         with watch.stage("load"):
             rate = self.geometry.sample_rate
         with watch.stage("decode"):
-            recording = read_audio(source, sample_rate=sample_rate, target_rate=rate, name=name)
-        result = self.finish(self.infer(recording, listener), count)
-        return replace(result, seconds=watch.seconds | result.seconds)
+            recording = read_audio(
+                source,
+                sample_rate=options.get("sample_rate"),
+                target_rate=rate,
+                name=options.get("name"),
+            )
+        result = self.finish(self.infer(recording, options.get("listener")), count)
+        return replace(result, seconds=totals(watch.seconds, result.seconds))
 
     @cached_property
     def segmentation_graph(self) -> Graph:
@@ -135,20 +144,26 @@ class Diarizer:
         """Frame grid of the segmentation graph."""
         return Geometry.from_metadata(self.segmentation_graph.metadata)
 
+    @cached_property
+    def calibration(self) -> Mapping[str, float]:
+        """Thresholds calibrated for the embedding graph."""
+        return models.shipped()["embedding"].calibration
+
     def infer(self, recording: Recording | Waveform, listener: Listener | None = None) -> Artifacts:
         """Run the graphs over a recording: the slow half, its result worth caching.
 
         Args:
             recording: what `read_audio` returned, or float32 mono samples at the graphs' rate.
             listener: told how far each stage has come.
+
+        Raises:
+            GraphInputError: the samples are of another type or rate, or not finite.
         """
-        if not isinstance(recording, Recording):
-            check_array("waveform", recording, np.float32, ("samples",))
-            recording = Recording(recording, self.geometry.sample_rate, "audio")
         tell = listener or _nobody
         watch = Stopwatch()
         with watch.stage("load"):
             geometry, embedding_graph = self.geometry, self.embedding_graph
+        recording = _checked(recording, geometry)
         config, waveform = self.config, recording.samples
         windows = slice_windows(waveform, geometry, config.windows.step_s)
         with watch.stage("segmentation"):
@@ -216,7 +231,7 @@ class Diarizer:
             embeddings=centroids[order],
             labels=_renumber(slot_labels, order, len(centroids)),
             duration_s=geometry.seconds_of(artifacts.samples),
-            seconds=artifacts.seconds | watch.seconds,
+            seconds=totals(artifacts.seconds, watch.seconds),
         )
 
     def _cluster(
@@ -234,7 +249,7 @@ class Diarizer:
         clustered = Voices(voices.vectors[trusted], seconds[trusted])
         threshold = config.threshold
         if threshold is None:
-            threshold = models.shipped()["embedding"].calibration["threshold"]
+            threshold = self.calibration["threshold"]
         labels = CLUSTERERS[config.method](clustered, threshold, config.min_cluster_s, count)
         centroids = centroids_of(clustered, labels)
         slots = slot_embeddings(artifacts.masks, artifacts.units, voices)
@@ -245,9 +260,24 @@ class Diarizer:
         return slot_labels, unit_labels, centroids
 
 
-def diarize(source: AudioSource, **options: object) -> Result:
-    """Diarize one recording with default settings; options are those of `Diarizer.__call__`."""
-    return Diarizer()(source, **options)  # type: ignore[arg-type]
+def diarize(source: AudioSource, **options: Unpack[Options]) -> Result:
+    """Diarize one recording with default settings; see `Diarizer.__call__`."""
+    return Diarizer()(source, **options)
+
+
+def _checked(recording: Recording | Waveform, geometry: Geometry) -> Recording:
+    """The recording as the graphs need it, or GraphInputError."""
+    if not isinstance(recording, Recording):
+        check_array("waveform", recording, np.float32, ("samples",))
+        if not np.isfinite(recording).all():
+            raise GraphInputError("waveform: found NaN or infinite samples; use read_audio")
+        return Recording(recording, geometry.sample_rate, "audio")
+    if recording.sample_rate != geometry.sample_rate:
+        raise GraphInputError(
+            f"{recording.name}: found {recording.sample_rate} Hz; "
+            f"read it with target_rate={geometry.sample_rate}"
+        )
+    return recording
 
 
 def _overlap(artifacts: Artifacts) -> NDArray[np.int64]:

@@ -20,3 +20,11 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - started
+
+
+def totals(*parts: dict[str, float]) -> dict[str, float]:
+    """Seconds per stage, added up over several stopwatches."""
+    return {
+        stage: sum(part.get(stage, 0.0) for part in parts)
+        for stage in dict.fromkeys(stage for part in parts for stage in part)
+    }
