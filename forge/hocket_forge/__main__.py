@@ -40,7 +40,7 @@ def check() -> None:
 def _require_parity(models: dict[str, ModelProto]) -> None:
     failed = []
     for name, model in models.items():
-        for result in parity.check(name, model):
+        for result in parity.checks(name, model):
             verdict = "ok  " if result.passed else "FAIL"
             bound = f"{result.found:.2g} (at most {result.allowed:.2g})"
             print(f"{verdict} {name}: {result.name}: {bound}")

@@ -205,7 +205,8 @@ class Xvector(nn.Module):
 class CamPlusPlus(nn.Module):
     """(B, 1, T) waveform and (B, S, F) masks -> (B, S, 192) embeddings, not normalised.
 
-    The trunk runs once; every mask pools it. An empty mask gives a zero embedding.
+    The trunk runs once; every mask pools it. A mask that is empty at the trunk's frame rate gives a
+    zero embedding.
     """
 
     def __init__(self) -> None:
@@ -219,9 +220,10 @@ class CamPlusPlus(nn.Module):
         heard = resample_masks(masks, fbank.shape[-1]).amax(1, keepdim=True)
         features = self.head(fbank - masked_mean(fbank, heard))
         trunk = self.xvector(features, masks)
-        pooled = masked_statistics(trunk, resample_masks(masks, trunk.shape[-1]))
+        trunk_masks = resample_masks(masks, trunk.shape[-1])
+        pooled = masked_statistics(trunk, trunk_masks)
         embeddings = self.xvector.dense(pooled.transpose(1, 2)).transpose(1, 2)
-        spoken = (masks.amax(-1, keepdim=True) > 0).to(embeddings.dtype)
+        spoken = (trunk_masks.amax(-1, keepdim=True) > 0).to(embeddings.dtype)
         return embeddings * spoken
 
 

