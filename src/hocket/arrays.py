@@ -4,51 +4,44 @@ An alias says what an array is; `check_array` holds it to that at the two doors,
 the graphs. Inside, stages trust each other. Axes of one name have one length within a call.
 """
 
-from typing import Annotated, NamedTuple, TypeAlias, get_args
+from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import GraphInputError
 
-
-class Axes(NamedTuple):
-    """Axis names of an array, outermost first."""
-
-    names: tuple[str, ...]
-
-
-Waveform: TypeAlias = Annotated[NDArray[np.float32], Axes(("samples",))]
+Waveform: TypeAlias = Annotated[NDArray[np.float32], "samples"]
 """Mono audio at the graphs' sample rate, finite, nominally -1..1."""
 
-Windows: TypeAlias = Annotated[NDArray[np.float32], Axes(("windows", "samples"))]
+Windows: TypeAlias = Annotated[NDArray[np.float32], "windows samples"]
 """Overlapping windows of a waveform."""
 
-Masks: TypeAlias = Annotated[NDArray[np.uint8], Axes(("windows", "frames", "slots"))]
+Masks: TypeAlias = Annotated[NDArray[np.uint8], "windows frames slots"]
 """1 where a slot speaks (or may be pooled), else 0."""
 
-UnitEmbeddings: TypeAlias = Annotated[NDArray[np.float32], Axes(("units", "dimension"))]
+UnitEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "units dimension"]
 """One voice vector per unit, not normalised; all zero where there is none."""
 
-Embeddings: TypeAlias = Annotated[NDArray[np.float32], Axes(("windows", "slots", "dimension"))]
+Embeddings: TypeAlias = Annotated[NDArray[np.float32], "windows slots dimension"]
 """One voice vector per slot; all zero where a slot has none."""
 
-Centroids: TypeAlias = Annotated[NDArray[np.float32], Axes(("clusters", "dimension"))]
+Centroids: TypeAlias = Annotated[NDArray[np.float32], "clusters dimension"]
 """One unit vector per cluster."""
 
-Labels: TypeAlias = Annotated[NDArray[np.int32], Axes(("windows", "slots"))]
+Labels: TypeAlias = Annotated[NDArray[np.int32], "windows slots"]
 """Cluster of every slot, -1 for none."""
 
-UnitLabels: TypeAlias = Annotated[NDArray[np.int32], Axes(("units",))]
+UnitLabels: TypeAlias = Annotated[NDArray[np.int32], "units"]
 """Cluster of every unit, -1 for none."""
 
-Votes: TypeAlias = Annotated[NDArray[np.float32], Axes(("frames", "clusters"))]
+Votes: TypeAlias = Annotated[NDArray[np.float32], "frames clusters"]
 """Share of the windows over a frame in which the cluster speaks, 0..1."""
 
-Activations: TypeAlias = Annotated[NDArray[np.bool_], Axes(("frames", "clusters"))]
+Activations: TypeAlias = Annotated[NDArray[np.bool_], "frames clusters"]
 """True where a cluster speaks."""
 
-FrameCounts: TypeAlias = Annotated[NDArray[np.int32], Axes(("frames",))]
+FrameCounts: TypeAlias = Annotated[NDArray[np.int32], "frames"]
 """Number of people speaking in each frame of the recording."""
 
 
@@ -59,13 +52,6 @@ class Units(NamedTuple):
     slot: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
-
-
-def axis_names(alias: object) -> tuple[str, ...]:
-    """Axis names of one of the aliases above."""
-    axes = get_args(alias)[1]
-    assert isinstance(axes, Axes)
-    return axes.names
 
 
 def check_array(name: str, array: object, dtype: type[np.generic], axes: tuple[str, ...]) -> None:

@@ -4,10 +4,14 @@ Thresholds that depend on the embedding model are not here: they are calibrated 
 the model manifest. A value of None below means "what the manifest says".
 """
 
-from dataclasses import dataclass, field
-from typing import Self
+import math
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Self
 
 from hocket.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class WindowConfig:
     step_s: float = 2.5
 
     def __post_init__(self) -> None:
-        _positive("step_s", self.step_s)
+        _check_numbers(self, above_zero=("step_s",))
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,12 @@ class UnitConfig:
     grid_s: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("min_run_s", "max_piece_s", "min_voice_s", "grid_s"):
-            _positive(name, getattr(self, name))
+        _check_numbers(self, above_zero=("min_run_s", "max_piece_s", "min_voice_s", "grid_s"))
+        if self.max_piece_s < 2 * self.min_voice_s:  # halves of a long run would all be too short
+            raise ConfigError(
+                f"max_piece_s is {self.max_piece_s}; give at least twice min_voice_s, "
+                f"{2 * self.min_voice_s}"
+            )
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,9 @@ class ClusterConfig:
     min_cluster_s: float = 1.0
     loyalty: float = 0.1
 
+    def __post_init__(self) -> None:
+        _check_numbers(self, finite=False)
+
 
 @dataclass(frozen=True)
 class TurnConfig:
@@ -72,6 +83,9 @@ class TurnConfig:
 
     min_pause_s: float = 0.3
     min_turn_s: float = 0.2
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
 
 
 @dataclass(frozen=True)
@@ -131,11 +145,19 @@ class Runtime:
     batch_windows: int = 32
 
     def __post_init__(self) -> None:
-        if self.threads is not None:
-            _positive("threads", self.threads)
-        _positive("batch_windows", self.batch_windows)
+        _check_numbers(self, above_zero=("threads", "batch_windows"))
 
 
-def _positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ConfigError(f"{name} is {value}; give a value above 0")
+def _check_numbers(
+    settings: "DataclassInstance", above_zero: tuple[str, ...] = (), *, finite: bool = True
+) -> None:
+    """Raise ConfigError unless every number of `settings` is one, and none is below 0."""
+    for setting in fields(settings):
+        name, value = setting.name, getattr(settings, setting.name)
+        if value is None or isinstance(value, str):
+            continue
+        if math.isnan(value) or (finite and math.isinf(value)):
+            raise ConfigError(f"{name} is {value}; give a finite number")
+        if value < 0 or (value == 0 and name in above_zero):
+            least = "more than 0" if name in above_zero else "0 or more"
+            raise ConfigError(f"{name} is {value}; give {least}")

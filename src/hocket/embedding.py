@@ -42,7 +42,7 @@ def plan_units(masks: Masks, geometry: Geometry, config: UnitConfig) -> Units:
 
 
 def _pieces(first: int, last: int, geometry: Geometry, config: UnitConfig) -> list[tuple[int, int]]:
-    number = -(-(last - first) // geometry.frames_of(config.max_piece_s))
+    number = -(-(last - first) // max(1, geometry.frames_of(config.max_piece_s)))
     edges = np.linspace(first, last, number + 1).round().astype(int).tolist()
     return list(pairwise(edges))
 
@@ -74,7 +74,7 @@ def embed(
     """
     embeddings = np.zeros((len(units.window), int(graph.metadata["dimension"])), np.float32)
     frames = unit_frames(masks, units)
-    grid = round(config.grid_s * geometry.sample_rate)
+    grid = max(1, round(config.grid_s * geometry.sample_rate))
     lengths = -(-frames * geometry.frame_step // grid) * grid
     lengths = np.minimum(
         lengths, -(-round(config.max_piece_s * geometry.sample_rate) // grid) * grid

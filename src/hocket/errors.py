@@ -16,7 +16,10 @@ Every message is one line: what was found, where, and what to do.
 
 
 class HocketError(Exception):
-    """Base of all errors hocket raises on purpose."""
+    """Base of all errors hocket raises on purpose; its message is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class AudioError(HocketError, ValueError):
@@ -30,7 +33,7 @@ class AudioError(HocketError, ValueError):
 
     def __init__(self, source: str, problem: str, remedy: str) -> None:
         self.source, self.problem, self.remedy = source, problem, remedy
-        super().__init__(f"{one_line(source)}: {one_line(problem)}; {one_line(remedy)}")
+        super().__init__(f"{source}: {problem}; {remedy}")
 
 
 class AudioNotFoundError(AudioError, FileNotFoundError):

@@ -33,6 +33,7 @@ def frame_votes(
     votes = np.zeros((total, clusters + 1), np.float32)  # the last column collects label -1
     people = np.zeros(total, np.float32)
     windows = np.zeros(total, np.float32)
+    frames = np.arange(length)
     edges = np.searchsorted(units.window, np.arange(len(masks) + 1))
     for window, (mask, first) in enumerate(zip(masks, first_frames, strict=True)):
         span = slice(first, first + length)
@@ -41,8 +42,10 @@ def frame_votes(
         labels = np.repeat(slot_labels[window][None], length, axis=0)
         for unit in range(edges[window], edges[window + 1]):
             labels[units.first[unit] : units.last[unit], units.slot[unit]] = unit_labels[unit]
+        spoken = np.zeros((length, clusters + 1), np.bool_)  # two slots may be one cluster
         for slot in range(mask.shape[1]):
-            votes[np.arange(first, first + length), labels[:, slot]] += mask[:, slot]
+            spoken[frames, labels[:, slot]] |= mask[:, slot] > 0
+        votes[span] += spoken
     shared = np.maximum(windows, 1)
     counts = np.rint(people / shared).astype(np.int32)
     votes /= shared[:, None]

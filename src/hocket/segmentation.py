@@ -35,4 +35,5 @@ def segment(
         masks[done : done + len(batch)] = graph.run({"waveform": batch[:, None]})["masks"]
         done += len(batch)
         advance(len(batch))
+    masks[-1:, windows.heard_frames :] = 0  # padding is nobody's voice
     return masks

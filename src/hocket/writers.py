@@ -1,11 +1,13 @@
 """Results to text. A new format is one function and one line in WRITERS."""
 
 import csv
+import html
 import io
 import json
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from hocket.errors import one_line
 from hocket.result import Result, Turn
 
 
@@ -29,6 +31,12 @@ def _milliseconds(turns: tuple[Turn, ...], duration_s: float) -> Iterator[tuple[
         start, end = round(turn.start_s * 1000), min(round(turn.end_s * 1000), last)
         if end > start:
             yield start, end, turn.speaker
+
+
+def _cues(result: Result) -> Iterator[tuple[int, int, str]]:
+    """The same for formats of lines, which a name must not break."""
+    for start, end, speaker in _milliseconds(result.turns, result.duration_s):
+        yield start, end, one_line(speaker)
 
 
 def _seconds(milliseconds: int) -> str:
@@ -79,14 +87,13 @@ def json_document(result: Result) -> str:
 def text(result: Result) -> str:
     """One turn a line, for people."""
     return "".join(
-        f"{_clock(start)} - {_clock(end)}  {speaker}\n"
-        for start, end, speaker in _milliseconds(result.turns, result.duration_s)
+        f"{_clock(start)} - {_clock(end)}  {speaker}\n" for start, end, speaker in _cues(result)
     )
 
 
 def srt(result: Result) -> str:
     """SubRip cues that show the speaker's name."""
-    cues = enumerate(_milliseconds(result.turns, result.duration_s), start=1)
+    cues = enumerate(_cues(result), start=1)
     return "\n".join(
         f"{index}\n{_clock(start, ',')} --> {_clock(end, ',')}\n[{speaker}]\n"
         for index, (start, end, speaker) in cues
@@ -96,8 +103,8 @@ def srt(result: Result) -> str:
 def vtt(result: Result) -> str:
     """WebVTT cues with the speaker as voice."""
     return "".join(
-        f"\n{_clock(start)} --> {_clock(end)}\n<v {speaker}>{speaker}</v>\n"
-        for start, end, speaker in _milliseconds(result.turns, result.duration_s)
+        f"\n{_clock(start)} --> {_clock(end)}\n<v {html.escape(name)}>{html.escape(name)}</v>\n"
+        for start, end, name in _cues(result)
     )
 
 
@@ -105,8 +112,8 @@ def table(result: Result) -> str:
     """Comma-separated values: recording, start, end, speaker."""
     buffer = io.StringIO()
     rows = csv.writer(buffer, lineterminator="\n")
-    for start, end, speaker in _milliseconds(result.turns, result.duration_s):
-        rows.writerow([result.uri, _seconds(start), _seconds(end), speaker])
+    for start, end, speaker in _cues(result):
+        rows.writerow([one_line(result.uri), _seconds(start), _seconds(end), speaker])
     return buffer.getvalue()
 
 

@@ -1,0 +1,150 @@
+"""Settings that make no sense are refused at once, by name and value."""
+
+import math
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from typing import Any
+
+import pytest
+
+from hocket.config import (
+    ClusterConfig,
+    Config,
+    Runtime,
+    SpeakerCount,
+    TurnConfig,
+    UnitConfig,
+    WindowConfig,
+)
+from hocket.errors import ConfigError
+
+ABOVE_ZERO = [
+    (WindowConfig, "step_s"),
+    (UnitConfig, "min_run_s"),
+    (UnitConfig, "max_piece_s"),
+    (UnitConfig, "min_voice_s"),
+    (UnitConfig, "grid_s"),
+    (Runtime, "threads"),
+    (Runtime, "batch_windows"),
+]
+REAL_NUMBERS = [
+    (part, one.name)
+    for part in (WindowConfig, UnitConfig, ClusterConfig, TurnConfig)
+    for one in fields(part)
+    if one.name != "method"
+]
+Numbers = dict[str, int | None]
+
+
+def message_of(numbers: Numbers) -> str:
+    with pytest.raises(ConfigError) as caught:
+        SpeakerCount.of(**numbers)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+@pytest.mark.parametrize(("part", "name"), ABOVE_ZERO)
+@pytest.mark.parametrize("value", [0, -1, -0.25, math.nan])
+def test_what_must_be_above_zero_is_refused_by_name_and_value(
+    part: type[Any], name: str, value: float
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} is {value}; give ") as caught:
+        part(**{name: value})
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(("part", "name"), ABOVE_ZERO)
+def test_any_value_above_zero_is_taken(part: type[Any], name: str) -> None:
+    assert getattr(part(**{name: 1}), name) == 1
+
+
+@pytest.mark.parametrize(("part", "name"), REAL_NUMBERS)
+def test_no_setting_is_not_a_number(part: type[Any], name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} is nan"):
+        part(**{name: math.nan})
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [pair for pair in REAL_NUMBERS if pair[0] is not ClusterConfig]
+)
+def test_no_length_is_infinite(part: type[Any], name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} is inf"):
+        part(**{name: math.inf})
+
+
+@pytest.mark.parametrize(("part", "name"), REAL_NUMBERS)
+def test_no_setting_is_below_zero(part: type[Any], name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} is -0\.5; give "):
+        part(**{name: -0.5})
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [pair for pair in REAL_NUMBERS if pair not in ABOVE_ZERO]
+)
+def test_other_settings_may_be_zero(part: type[Any], name: str) -> None:
+    assert getattr(part(**{name: 0.0}), name) == 0
+
+
+def test_pieces_must_be_long_enough_to_have_a_voice() -> None:
+    with pytest.raises(ConfigError, match=r"^max_piece_s is 0\.5;.* min_voice_s, 0\.8"):
+        UnitConfig(max_piece_s=0.5, min_voice_s=0.4)
+    assert UnitConfig(max_piece_s=0.8, min_voice_s=0.4).max_piece_s == 0.8
+
+
+def test_threads_may_be_left_to_the_runtime() -> None:
+    assert Runtime().threads is None
+    assert Runtime(threads=None, batch_windows=1).batch_windows == 1
+
+
+def test_settings_are_equal_by_value_and_cannot_be_changed() -> None:
+    assert Config() == Config(windows=WindowConfig(2.5))
+    assert Config() != Config(turns=TurnConfig(min_pause_s=0.0))
+    assert hash(Config()) == hash(Config(units=UnitConfig()))
+    for part in (Config(), Config().clusters, Runtime(), SpeakerCount()):
+        assert is_dataclass(part)
+        with pytest.raises(FrozenInstanceError):
+            setattr(part, fields(part)[0].name, None)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ({}, (1, None)),
+        ({"num_speakers": 3}, (3, 3)),
+        ({"min_speakers": 2}, (2, None)),
+        ({"max_speakers": 4}, (1, 4)),
+        ({"min_speakers": 2, "max_speakers": 4}, (2, 4)),
+        ({"min_speakers": 4, "max_speakers": 4}, (4, 4)),
+        ({"num_speakers": None, "min_speakers": None, "max_speakers": 1}, (1, 1)),
+    ],
+)
+def test_numbers_of_speakers_become_a_range(
+    numbers: Numbers, expected: tuple[int, int | None]
+) -> None:
+    count = SpeakerCount.of(**numbers)
+    assert (count.minimum, count.maximum) == expected
+
+
+@pytest.mark.parametrize("name", ["num_speakers", "min_speakers", "max_speakers"])
+@pytest.mark.parametrize("value", [0, -3])
+def test_less_than_one_speaker_is_refused_by_name_and_value(name: str, value: int) -> None:
+    assert message_of({name: value}).startswith(f"{name} is {value}; give ")
+
+
+def test_a_minimum_above_the_maximum_is_refused_with_both() -> None:
+    message = message_of({"min_speakers": 5, "max_speakers": 2})
+    assert "min_speakers is 5" in message
+    assert "max_speakers is 2" in message
+
+
+@pytest.mark.parametrize("other", ["min_speakers", "max_speakers"])
+def test_an_exact_number_excludes_a_range(other: str) -> None:
+    message = message_of({"num_speakers": 7, other: 8})
+    assert "num_speakers" in message
+    assert other in message
+
+
+@pytest.mark.parametrize(("minimum", "maximum"), [(0, None), (-1, 2), (3, 2), (1, 0)])
+def test_a_count_made_by_hand_is_checked_too(minimum: int, maximum: int | None) -> None:
+    with pytest.raises(ConfigError, match="speakers is"):
+        SpeakerCount(minimum, maximum)
