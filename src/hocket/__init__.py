@@ -3,14 +3,20 @@
 >>> from hocket import diarize
 >>> for turn in diarize("meeting.flac").turns:
 ...     print(turn.start_s, turn.end_s, turn.speaker)
+
+Names are imported when first used, so that `import hocket` costs next to nothing.
 """
 
-from hocket.audio import Recording, read_audio
-from hocket.config import Config, Runtime, SpeakerCount
-from hocket.errors import HocketError
-from hocket.pipeline import Artifacts, Diarizer, diarize
-from hocket.result import Result, Turn
-from hocket.version import __version__
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hocket.audio import Recording, read_audio
+    from hocket.config import Config, Runtime, SpeakerCount
+    from hocket.errors import HocketError
+    from hocket.pipeline import Artifacts, Diarizer, diarize
+    from hocket.result import Result, Turn
+    from hocket.version import __version__
 
 __all__ = [
     "Artifacts",
@@ -26,3 +32,14 @@ __all__ = [
     "diarize",
     "read_audio",
 ]
+
+_HOMES = ("pipeline", "result", "config", "audio", "errors", "version")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in map(import_module, (f"hocket.{module}" for module in reversed(_HOMES))):
+            if name in vars(home):
+                globals()[name] = vars(home)[name]
+                return globals()[name]
+    raise AttributeError(f"module 'hocket' has no attribute '{name}'")

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import cast
 
 import click
 
@@ -55,17 +56,10 @@ def diarize(
     format_name: str | None,
     threads: int | None,
     table: bool | None,
-    num_speakers: int | None,
-    min_speakers: int | None,
-    max_speakers: int | None,
+    **numbers: int | None,
 ) -> int:
     """Write who spoke when in every FILE; - reads one recording from standard input."""
-    SpeakerCount.of(num_speakers, min_speakers, max_speakers)  # wrong for all is said once
-    numbers: Options = {
-        "num_speakers": num_speakers,
-        "min_speakers": min_speakers,
-        "max_speakers": max_speakers,
-    }
+    SpeakerCount.of(**numbers)  # what is wrong for all recordings is said once
     diarizer = Diarizer(runtime=Runtime(threads=threads))
     format_name, places = _destinations(files, output, format_name)
     table = sys.stdout.isatty() if table is None else table
@@ -74,7 +68,7 @@ def diarize(
     failed = 0
     for source, place in zip(files, places, strict=True):
         try:
-            result = _diarize_one(diarizer, source, numbers)
+            result = _diarize_one(diarizer, source, cast("Options", numbers))
             if place is not None:
                 write_whole(place, document(result, format_name))
         except (BackendError, ModelError):
@@ -170,7 +164,12 @@ def _destinations(
         format_name = format_name or "rttm"
         stems = [_stem(source) for source in files]
         return format_name, [*distinct_paths(place, stems, f".{format_name}")]
-    if place.exists() and any(source != STDIN and _same(source, place) for source in files):
+    if (
+        files[0] != STDIN
+        and place.exists()
+        and Path(files[0]).exists()
+        and place.samefile(files[0])
+    ):
         raise click.UsageError(f"{output} is the recording itself; give -o another name")
     return format_name or _format_of(place), [place]
 
@@ -185,10 +184,6 @@ def _format_of(output: Path) -> str:
 
 def _stem(source: str) -> str:
     return "stdin" if source == STDIN else PurePath(source).stem or "audio"
-
-
-def _same(source: str, output: Path) -> bool:
-    return Path(source).exists() and output.samefile(source)
 
 
 def _diarize_one(diarizer: Diarizer, source: str, numbers: Options) -> Result:

@@ -159,7 +159,6 @@ class Diarizer:
         Raises:
             GraphInputError: the samples are of another type or rate, or not finite.
         """
-        tell = listener or _nobody
         watch = Stopwatch()
         with watch.stage("load"):
             geometry, embedding_graph = self.geometry, self.embedding_graph
@@ -167,23 +166,16 @@ class Diarizer:
         config, waveform = self.config, recording.samples
         windows = slice_windows(waveform, geometry, config.windows.step_s)
         with watch.stage("segmentation"):
-            advance = _counter("segmentation", len(windows), tell)
+            advance = _counter("segmentation", len(windows), listener)
             batch = self.runtime.batch_windows
             masks = segment(windows, self.segmentation_graph, geometry, batch, advance)
         with watch.stage("embedding"):
-            min_clean = geometry.frames_of(config.units.min_clean_s)
             units = plan_units(masks, geometry, config.units)
-            voices = voice_masks(masks, min_clean)
-            advance = _counter("embedding", len(units.window), tell)
+            voices = voice_masks(masks, geometry.frames_of(config.units.min_clean_s))
+            advance = _counter("embedding", len(units.window), listener)
+            starts, lengths = windows.first_frames, config.units
             embeddings = embed(
-                waveform,
-                windows.first_frames,
-                voices,
-                units,
-                embedding_graph,
-                geometry,
-                config.units,
-                advance,
+                waveform, starts, voices, units, embedding_graph, geometry, lengths, advance
             )
         return Artifacts(
             uri=recording.stem,
@@ -199,8 +191,7 @@ class Diarizer:
 
     def finish(self, artifacts: Artifacts, count: SpeakerCount | None = None) -> Result:
         """Artifacts to turns: the fast half, pure, to be replayed with other settings at will."""
-        config, geometry = self.config, artifacts.geometry
-        watch = Stopwatch()
+        config, geometry, watch = self.config, artifacts.geometry, Stopwatch()
         with watch.stage("clustering"):
             slot_labels, unit_labels, centroids = self._cluster(artifacts, count or SpeakerCount())
         with watch.stage("reconstruct"):
@@ -290,18 +281,15 @@ def _overlap(artifacts: Artifacts) -> NDArray[np.int64]:
     return begun - ended
 
 
-def _nobody(*_progress: object) -> None:
-    """Stands in for a listener."""
-
-
-def _counter(stage: str, total: int, tell: Listener) -> Callable[[int], None]:
-    """A function that adds to what is done of a stage and tells the listener."""
+def _counter(stage: str, total: int, listener: Listener | None) -> Callable[[int], None]:
+    """A function that adds to what is done of a stage and tells the listener, if any."""
     done = 0
 
     def advance(number: int) -> None:
         nonlocal done
         done += number
-        tell(stage, done, total)
+        if listener:
+            listener(stage, done, total)
 
     return advance
 

@@ -32,6 +32,7 @@ def fastest(*command: str) -> float:
 def test_import_loads_nothing_heavy() -> None:
     assert loaded_after("import hocket", HEAVY) == []
     assert loaded_after("import hocket.cli", HEAVY) == []
+    assert loaded_after("from hocket import *", HEAVY) == []
 
 
 def test_the_check_above_can_fail() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,20 @@ def test_a_file_is_a_stage_and_a_function_a_sentence(path: Path) -> None:
     assert [(name, length) for name, length in functions(path) if length > 60] == []
 
 
-def test_public_names_are_sorted_and_complete() -> None:
-    modules = {path.stem for path in SOURCES} | {path.parent.name for path in SOURCES}
-    public = {name for name in vars(hocket) if not name.startswith("_")} - modules
-    assert hocket.__all__ == sorted(public | {"__version__"})
+def test_public_names_are_sorted_and_are_those_type_checkers_see() -> None:
+    assert hocket.__all__ == sorted(hocket.__all__)
+    tree = ast.parse((SOURCE / "__init__.py").read_text())
+    homes = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hocket.")
+        for alias in node.names
+    }
+    assert set(hocket.__all__) == set(homes)
+    for name, home in homes.items():
+        assert getattr(hocket, name) is getattr(import_module(str(home)), name)
+    with pytest.raises(AttributeError, match="no attribute 'diarise'"):
+        _ = hocket.diarise
 
 
 def test_the_table_on_the_front_page_is_the_measured_one() -> None:
