@@ -38,6 +38,14 @@ def first_failure(name: str, model: ModelProto) -> Check | None:
         return next((check for check in checks if not check.passed), None)
 
 
+def assert_noticed(name: str, model: ModelProto, check: str = "") -> None:
+    """A comparison whose name starts so found a difference; it did not merely stumble."""
+    failure = first_failure(name, model)
+    assert failure is not None
+    assert not failure.name.startswith("stopped by")
+    assert failure.name.startswith(check)
+
+
 # Initializers are found by the node that reads them: exporters number them as they like.
 
 
@@ -112,7 +120,7 @@ def append(model: ModelProto, output: int, kind: str, *constants: NDArray[np.gen
 def test_one_wrong_thing_in_segmentation_fails(exported: Exported, alter: Alteration) -> None:
     model = exported("segmentation_masks")
     alter(model)
-    assert first_failure("segmentation_masks", model) is not None
+    assert_noticed("segmentation_masks", model)
 
 
 def alter_mapping(model: ModelProto, rows: list[int]) -> None:
@@ -125,13 +133,13 @@ def alter_mapping(model: ModelProto, rows: list[int]) -> None:
 def test_a_wrong_row_of_the_mapping_fails(exported: Exported) -> None:
     model = exported("segmentation_masks")
     alter_mapping(model, [6])
-    assert first_failure("segmentation_masks", model) is not None
+    assert_noticed("segmentation_masks", model)
 
 
 def test_wrong_rows_for_classes_the_golden_recording_never_holds_fail(exported: Exported) -> None:
     model = exported("segmentation_masks")
     alter_mapping(model, [1, 4, 5])  # every class with the first slot
-    assert first_failure("segmentation_masks", model) is not None
+    assert_noticed("segmentation_masks", model)
 
 
 @pytest.mark.parametrize(
@@ -152,14 +160,14 @@ def test_wrong_rows_for_classes_the_golden_recording_never_holds_fail(exported: 
 def test_one_wrong_thing_in_the_embedding_fails(exported: Exported, alter: Alteration) -> None:
     model = exported("embedding")
     alter(model)
-    assert first_failure("embedding", model) is not None
+    assert_noticed("embedding", model)
 
 
 def test_embeddings_of_a_hundredth_of_their_length_fail(exported: Exported) -> None:
     """post_embedding holds lengths against 0.1; a cosine does not see them."""
     model = exported("embedding")
     append(model, 0, "Mul", np.array(0.01, np.float32))
-    assert first_failure("embedding", model) is not None
+    assert_noticed("embedding", model)
 
 
 def shorten_runs(model: ModelProto) -> None:
@@ -205,9 +213,7 @@ def test_one_wrong_thing_in_post_embedding_fails_where_it_is_wrong(
 ) -> None:
     model = exported("post_embedding")
     alter(model)
-    failure = first_failure("post_embedding", model)
-    assert failure is not None
-    assert failure.name.startswith(output)
+    assert_noticed("post_embedding", model, output)
 
 
 def smaller_kernels(model: ModelProto) -> None:
@@ -221,9 +227,7 @@ def test_an_output_of_another_length_fails_instead_of_stopping_the_checks(
 ) -> None:
     model = exported("post_embedding")
     smaller_kernels(model)
-    failure = first_failure("post_embedding", model)
-    assert failure is not None
-    assert failure.name.startswith("filtered")
+    assert_noticed("post_embedding", model, "filtered")
 
 
 def test_a_minimum_for_a_maximum_fails_instead_of_stopping_the_checks(exported: Exported) -> None:
@@ -236,7 +240,7 @@ def test_an_output_without_its_leading_axis_fails(exported: Exported) -> None:
     model = exported("post_embedding")
     append(model, 3, "Squeeze", np.array([0]))
     del model.graph.output[3].type.tensor_type.shape.dim[0]
-    assert first_failure("post_embedding", model) is not None
+    assert_noticed("post_embedding", model)
 
 
 @pytest.mark.parametrize(
@@ -258,14 +262,14 @@ def test_a_graph_that_gives_nan_is_never_passed(exported: Exported, name: str) -
         tensor = next(t for t in model.graph.initializer if t.name in bias)
         values = np.full(tuple(tensor.dims), np.nan, np.float32)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    assert first_failure(name, model) is not None
+    assert_noticed(name, model)
 
 
 @pytest.mark.parametrize("output", range(4))
 def test_post_embedding_that_gives_nan_is_never_passed(exported: Exported, output: int) -> None:
     model = exported("post_embedding")
     append(model, output, "Mul", np.array(np.nan, np.float32))
-    assert first_failure("post_embedding", model) is not None
+    assert_noticed("post_embedding", model)
 
 
 def test_nan_for_the_distance_of_a_hopeless_embedding_is_never_passed(exported: Exported) -> None:
@@ -275,7 +279,7 @@ def test_nan_for_the_distance_of_a_hopeless_embedding_is_never_passed(exported: 
     infinity = next(node for node in model.graph.node if node.output[0] == chosen.input[2])
     (value,) = infinity.attribute
     value.t.CopyFrom(numpy_helper.from_array(np.array(np.nan, np.float32)))
-    assert first_failure("post_embedding", model) is not None
+    assert_noticed("post_embedding", model)
 
 
 @pytest.fixture
