@@ -33,7 +33,7 @@ def export(name: str, recipe: Recipe) -> ModelProto:
         )
     model = onnx.load_from_string(buffer.getvalue())
     if recipe.half_weights:
-        _store_half(model, recipe.exact)
+        _store_half(model)
     _name_output_axes(model, spec)
     _describe(model, name, recipe)
     onnx.checker.check_model(model, full_check=True)
@@ -57,12 +57,17 @@ def _name_output_axes(model: ModelProto, spec: GraphSpec) -> None:
                 axis.dim_param = name
 
 
-def _store_half(model: ModelProto, exact: tuple[str, ...]) -> None:
-    """Keep matrices as float16 with a cast in front, which runtimes fold once at load."""
+def _store_half(model: ModelProto) -> None:
+    """Keep trained matrices as float16 with a cast in front, which runtimes fold once at load.
+
+    Only what the checkpoint holds is an initializer. The filter bank is computed, exported as
+    constants and stays exact: near the logarithm's floor a spectrum is a small difference of large
+    products.
+    """
     casts = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.ndim < 2 or values.dtype != np.float32 or tensor.name.startswith(exact):
+        if values.ndim < 2 or values.dtype != np.float32:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))

@@ -47,8 +47,7 @@ class Recipe:
     module: builds it.
     example: inputs to trace it with; every named axis of the graph's spec stays free.
     geometry: numbers the runtime reads from the file.
-    half_weights: store matrices as float16, except those of the parts named in `exact`.
-    exact: parts whose weights stay float32.
+    half_weights: store trained matrices as float16; computed ones (the filter bank) stay exact.
     """
 
     module: Callable[[], nn.Module]
@@ -56,7 +55,6 @@ class Recipe:
     geometry: dict[str, int]
     source: Source | None = None
     half_weights: bool = False
-    exact: tuple[str, ...] = ()
 
 
 RECIPES: dict[str, Recipe] = {
@@ -81,10 +79,7 @@ RECIPES: dict[str, Recipe] = {
             "dimension": campplus.DIMENSION,
         },
         source=EMBEDDING,
-        # halves the file; parity.py bounds what the rounding does to embeddings. The filter bank
-        # stays exact: near the logarithm's floor a spectrum is a small difference of large products
-        half_weights=True,
-        exact=("fbank.",),
+        half_weights=True,  # halves the file; parity.py bounds what it does to embeddings
     ),
     "post_embedding": Recipe(
         module=PostEmbedding,

