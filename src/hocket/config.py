@@ -142,7 +142,7 @@ class Runtime:
     """
 
     threads: int | None = None
-    batch_windows: int = 32
+    batch_windows: int = 16
 
     def __post_init__(self) -> None:
         _check_numbers(self, above_zero=("threads", "batch_windows"))
