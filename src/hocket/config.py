@@ -29,7 +29,7 @@ class UnitConfig:
     """Which stretches of a slot are embedded.
 
     min_run_s: a run at least this long is embedded by itself.
-    max_piece_s: longer runs are cut into equal pieces.
+    max_piece_s: longer runs are cut into equal pieces; nothing longer is heard at once.
     min_clean_s: a slot without such a run is embedded from the frames it has to itself, or from all
         its frames if those are fewer than this.
     min_voice_s: with less speech than this, overlapped or not, there is no embedding.

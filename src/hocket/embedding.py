@@ -80,6 +80,8 @@ def embed(
         lengths, -(-round(config.max_piece_s * geometry.sample_rate) // grid) * grid
     )
     too_short = frames < geometry.frames_of(config.min_voice_s)
+    if too_short.any():
+        advance(int(too_short.sum()))
     for batch in _batches(np.where(too_short, 0, lengths), geometry):
         pieces = [
             _join(waveform, geometry, first_frames[window] + first, masks[window, first:last, slot])

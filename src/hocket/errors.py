@@ -14,6 +14,8 @@
 Every message is one line: what was found, where, and what to do.
 """
 
+from typing import Self
+
 
 class HocketError(Exception):
     """Base of all errors hocket raises on purpose; its message is one line."""
@@ -35,11 +37,12 @@ class AudioError(HocketError, ValueError):
         self.source, self.problem, self.remedy = source, problem, remedy
         super().__init__(f"{source}: {problem}; {remedy}")
 
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:  # for process pools
+        return type(self), (self.source, self.problem, self.remedy)
+
 
 class AudioNotFoundError(AudioError, FileNotFoundError):
     """There is no file of that name, or it may not be read."""
-
-    __str__ = Exception.__str__  # FileNotFoundError would print the arguments as an errno
 
 
 class AudioFormatError(AudioError):
@@ -68,8 +71,6 @@ class BackendError(HocketError, RuntimeError):
 
 class OutputError(HocketError, OSError):
     """A result cannot be written."""
-
-    __str__ = Exception.__str__
 
 
 def one_line(text: str) -> str:

@@ -31,7 +31,7 @@ from hocket.clustering import (
 )
 from hocket.config import Config, Runtime, SpeakerCount
 from hocket.embedding import embed, plan_units, unit_frames
-from hocket.errors import GraphInputError
+from hocket.errors import ConfigError, GraphInputError
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.masks import voice_masks
@@ -241,6 +241,8 @@ class Diarizer:
         threshold = config.threshold
         if threshold is None:
             threshold = self.calibration["threshold"]
+        if config.method not in CLUSTERERS:
+            raise ConfigError(f"method is '{config.method}'; give one of {', '.join(CLUSTERERS)}")
         labels = CLUSTERERS[config.method](clustered, threshold, config.min_cluster_s, count)
         centroids = centroids_of(clustered, labels)
         slots = slot_embeddings(artifacts.masks, artifacts.units, voices)

@@ -33,10 +33,11 @@ def _milliseconds(turns: tuple[Turn, ...], duration_s: float) -> Iterator[tuple[
             yield start, end, turn.speaker
 
 
-def _cues(result: Result) -> Iterator[tuple[int, int, str]]:
-    """The same for formats of lines, which a name must not break."""
+def _cues(result: Result, *, escape: bool = False) -> Iterator[tuple[int, int, str]]:
+    """The same for formats of lines, which a name must not break, with & < > escaped if asked."""
     for start, end, speaker in _milliseconds(result.turns, result.duration_s):
-        yield start, end, one_line(speaker)
+        name = one_line(speaker)
+        yield start, end, html.escape(name, quote=False) if escape else name
 
 
 def _seconds(milliseconds: int) -> str:
@@ -103,8 +104,8 @@ def srt(result: Result) -> str:
 def vtt(result: Result) -> str:
     """WebVTT cues with the speaker as voice."""
     return "".join(
-        f"\n{_clock(start)} --> {_clock(end)}\n<v {html.escape(name)}>{html.escape(name)}</v>\n"
-        for start, end, name in _cues(result)
+        f"\n{_clock(start)} --> {_clock(end)}\n<v {name}>{name}</v>\n"
+        for start, end, name in _cues(result, escape=True)
     )
 
 

@@ -147,14 +147,31 @@ def test_silence_and_no_windows_have_no_units() -> None:
         assert [column.shape for column in units] == [(0,)] * 4
 
 
-@pytest.mark.parametrize("setting", ["min_run_s", "max_piece_s", "min_voice_s", "grid_s"])
-def test_every_accepted_length_can_be_embedded_with(setting: str) -> None:
+@pytest.mark.parametrize(("frames", "pieces"), [(25, 1), (26, 2), (48, 2)])
+def test_a_run_is_cut_into_as_few_pieces_as_can_be(frames: int, pieces: int) -> None:
+    masks = np.zeros((1, FRAMES, 3), np.uint8)
+    masks[0, :frames, 1] = 1
+    assert len(units_of(plan_units(masks, GRID, CONFIG), 0, 1)) == pieces
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"min_run_s": 1e-4},
+        {"max_piece_s": 1e-4},
+        {"max_piece_s": 0.01, "min_voice_s": 0.005},
+        {"min_voice_s": 1e-4},
+        {"grid_s": 1e-4},
+    ],
+    ids=str,
+)
+def test_every_accepted_length_can_be_embedded_with(changed: dict[str, float]) -> None:
     """A piece shorter than a frame or a grid finer than a sample is either refused or made do."""
     lengths = {"min_run_s": 0.4, "max_piece_s": 1.0, "min_voice_s": 0.12, "grid_s": 0.2}
     masks = np.zeros((1, FRAMES, 3), np.uint8)
     masks[0, :30, 0] = 1
     with suppress(ConfigError):
-        config = UnitConfig(**{**lengths, setting: 1e-4})
+        config = UnitConfig(**(lengths | changed))
         found = embed_all(masks, plan_units(masks, GRID, config), FakeGraph(), config)
         assert found.any()
 
@@ -230,6 +247,15 @@ def test_batches_hold_equal_lengths_of_about_so_many_seconds(masks: Masks, batch
         sizes = [len(call) for call in graph.calls if call.shape[1] == length]
         assert set(sizes[:-1]) <= {max(sizes)}  # all full but the last
         assert max(sizes) == 1 or max(sizes) * length <= 100 * batch_s + length / 2
+
+
+def test_a_full_batch_holds_as_many_seconds_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "BATCH_S", 3.0)
+    masks = np.zeros((8, FRAMES, 3), np.uint8)
+    masks[:, :MAX_PIECE, 0] = 1  # a second each
+    graph = FakeGraph()
+    embed_all(masks, plan_units(masks, GRID, CONFIG), graph)
+    assert [call.shape for call in graph.calls] == [(3, 100), (3, 100), (2, 100)]
 
 
 @given(MASKS, st.floats(0.05, 10))

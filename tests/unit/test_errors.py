@@ -2,6 +2,7 @@
 
 import builtins
 import inspect
+import pickle
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +110,13 @@ def test_one_line_escapes_only_what_cannot_be_printed(text: str) -> None:
 def test_escapes_tell_what_was_there() -> None:
     assert one_line("a\nb\tc\u2028d\udcff") == r"a\nb\tc\u2028d\udcff"
     assert one_line("Grüße, 世界") == "Grüße, 世界"
+
+
+def test_errors_survive_a_process_pool() -> None:
+    error = AudioFormatError("a.wav", "is empty", "give another")
+    copied = pickle.loads(pickle.dumps(error))
+    assert type(copied) is AudioFormatError
+    assert (str(copied), copied.source) == (str(error), "a.wav")
 
 
 def test_an_output_that_cannot_be_written_is_named_on_one_line(tmp_path: Path) -> None:

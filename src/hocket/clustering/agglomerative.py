@@ -87,5 +87,5 @@ def _cut(
     roots = roots[np.argsort(-seconds[roots], kind="stable")]
     speakers = roots[seconds[roots] >= min_cluster_s]
     number = np.full(len(seconds), -1, np.int32)
-    number[speakers if len(speakers) else roots[:1]] = np.arange(max(1, len(speakers)))
+    number[speakers] = np.arange(len(speakers))
     return number[root[:leaves]]
