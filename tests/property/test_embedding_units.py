@@ -277,7 +277,9 @@ def test_progress_is_told_after_every_call(masks: Masks) -> None:
 
     starts, waveform = first_frames_of(masks), recording_of(masks)
     embed(waveform, starts, masks, units, graph, GRID, CONFIG, advance)
-    assert told == [(number, len(call)) for number, call in enumerate(graph.calls, start=1)]
+    skipped = len(units.window) - sum(map(len, graph.calls))
+    calls = [(number, len(call)) for number, call in enumerate(graph.calls, start=1)]
+    assert told == ([(0, skipped)] if skipped else []) + calls
 
 
 def test_a_few_words_are_not_embedded() -> None:
