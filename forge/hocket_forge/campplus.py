@@ -164,11 +164,10 @@ class Dense(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.linear = nn.Conv1d(channels, DIMENSION, 1, bias=False)
-        self.nonlinear = nn.Module()
-        self.nonlinear.batchnorm = nn.BatchNorm1d(DIMENSION, affine=False)
+        self.nonlinear = nn.ModuleDict({"batchnorm": nn.BatchNorm1d(DIMENSION, affine=False)})
 
     def forward(self, statistics: Tensor) -> Tensor:
-        out: Tensor = self.nonlinear.batchnorm(self.linear(statistics))
+        out: Tensor = self.nonlinear["batchnorm"](self.linear(statistics))
         return out
 
 
@@ -222,7 +221,7 @@ class CamPlusPlus(nn.Module):
         trunk = self.xvector(features, masks)
         trunk_masks = resample_masks(masks, trunk.shape[-1])
         pooled = masked_statistics(trunk, trunk_masks)
-        embeddings = self.xvector.dense(pooled.transpose(1, 2)).transpose(1, 2)
+        embeddings: Tensor = self.xvector.dense(pooled.transpose(1, 2)).transpose(1, 2)
         spoken = (trunk_masks.amax(-1, keepdim=True) > 0).to(embeddings.dtype)
         return embeddings * spoken
 

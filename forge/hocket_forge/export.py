@@ -1,7 +1,8 @@
 """PyTorch module to ONNX file: names and free axes from the contract, metadata from the recipe."""
 
-import io
 import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -17,21 +18,21 @@ OPSET = 17  # every ONNX runtime of the last three years has it
 def export(name: str, recipe: Recipe) -> ModelProto:
     """Trace a graph; the result follows `hocket.graph.SPECS[name]` and carries its metadata."""
     spec = SPECS[name]
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / "traced.onnx"
         # The tracing exporter is deprecated, but torch.export cannot keep an LSTM's length free.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             recipe.module().eval(),
             recipe.example,
-            buffer,
+            path,
             dynamo=False,
             opset_version=OPSET,
             input_names=[port.name for port in spec.inputs],
             output_names=[port.name for port in spec.outputs],
             dynamic_axes=_free_axes(spec),
         )
-    model = onnx.load_from_string(buffer.getvalue())
+        model = onnx.load(path)
     if recipe.half_weights:
         _store_half(model)
     _name_output_axes(model, spec)

@@ -236,7 +236,7 @@ def _post_embedding(model: ModelProto) -> Iterator[Check]:
     for _, *inputs in _post_cases():
         expected = oracle.post_embedding(*inputs)
         for name, found in zip(worst, _run(model, *inputs), strict=True):
-            worst[name] = max(worst[name], _worst(found, expected[name]))
+            worst[name] = max(worst[name], _worst(found, expected[name].astype(np.float32)))
     for name, gap in worst.items():
         yield Check(f"{name} = NumPy loop", gap, DISTANCE if name == "distances" else EXACT)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def resample_masks(masks: Tensor, frames: int | Tensor) -> Tensor:
+def resample_masks(masks: Tensor, frames: int) -> Tensor:
     """Masks (B, S, F) at another number of frames, (B, S, frames).
 
     Frame i takes the mask of frame floor(i * F / frames), in integers: the nearest-neighbour rule
