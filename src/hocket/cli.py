@@ -12,7 +12,7 @@ import click
 from hocket import models
 from hocket.config import Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
-from hocket.errors import BackendError, ConfigError, HocketError, ModelError, one_line
+from hocket.errors import AudioError, ConfigError, HocketError, OutputError, one_line
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer, Options
 from hocket.result import Result
@@ -49,7 +49,7 @@ def cli() -> None:
 @click.option("--min-speakers", type=int, help="Fewest speakers to find.")
 @click.option("--max-speakers", type=int, help="Most speakers to find.")
 @click.option("--threads", type=int, help="Processor threads. Default: all.")
-@click.option("--table/--no-table", default=None, help="Show a table. Default: on a terminal.")
+@click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 def diarize(
     files: tuple[str, ...],
     output: str | None,
@@ -60,9 +60,10 @@ def diarize(
 ) -> int:
     """Write who spoke when in every FILE; - reads one recording from standard input."""
     SpeakerCount.of(**numbers)  # what is wrong for all recordings is said once
-    diarizer = Diarizer(runtime=Runtime(threads=threads))
+    if table is None:  # who names a format and no file wants to see that format
+        table = sys.stdout.isatty() and (format_name is None or output is not None)
     format_name, places = _destinations(files, output, format_name)
-    table = sys.stdout.isatty() if table is None else table
+    diarizer = Diarizer(runtime=Runtime(threads=threads)).load()
     if output is None and not table:
         click.echo(WRITERS[format_name].header, nl=False)
     failed = 0
@@ -71,14 +72,14 @@ def diarize(
             result = _diarize_one(diarizer, source, cast("Options", numbers))
             if place is not None:
                 write_whole(place, document(result, format_name))
-        except (BackendError, ModelError):
-            raise  # no other recording would fare better
         except (HocketError, MemoryError) as error:
             failed += 1
-            _complain(str(error) or f"{source}: not enough memory; cut the recording into parts")
+            problem = str(error) or "not enough memory; cut the recording into parts"
+            named = isinstance(error, AudioError | OutputError)
+            _complain(problem if named else f"{source}: {problem}")
             continue
         if table:
-            show_table(result, source, sys.stdout)
+            show_table(result, one_line(source), sys.stdout)
         elif place is None:
             click.echo(WRITERS[format_name].write(result), nl=False)
         if table and place is not None:
@@ -110,7 +111,7 @@ def verify_models() -> int:
     for graph, artefact in models.shipped().items():
         try:
             models.load(graph, Runtime())
-        except ModelError as error:
+        except HocketError as error:
             failed += 1
             _complain(str(error))
         else:
@@ -162,14 +163,9 @@ def _destinations(
         if place.exists() and not place.is_dir():
             raise click.UsageError(f"{output} is a file; several recordings need -o DIRECTORY")
         format_name = format_name or "rttm"
-        stems = [_stem(source) for source in files]
-        return format_name, [*distinct_paths(place, stems, f".{format_name}")]
-    if (
-        files[0] != STDIN
-        and place.exists()
-        and Path(files[0]).exists()
-        and place.samefile(files[0])
-    ):
+        return format_name, [*distinct_paths(place, [*map(_stem, files)], f".{format_name}")]
+    recording = Path(files[0])
+    if place.exists() and recording.exists() and place.samefile(recording):
         raise click.UsageError(f"{output} is the recording itself; give -o another name")
     return format_name or _format_of(place), [place]
 
@@ -199,8 +195,7 @@ def _log_to_stderr() -> None:
     """Show the library's warnings, one line each, as the commands show errors."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("hocket: %(message)s"))
-    logger = logging.getLogger("hocket")
-    logger.handlers = [handler]
+    logging.getLogger("hocket").handlers = [handler]
 
 
 def _complain(message: str, code: int = FAILED) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +118,7 @@ class Diarizer:
         )
         watch = Stopwatch()
         with watch.stage("load"):
-            rate = self.geometry.sample_rate
+            rate = self.load().geometry.sample_rate
         with watch.stage("decode"):
             recording = read_audio(
                 source,
@@ -128,6 +128,11 @@ class Diarizer:
             )
         result = self.finish(self.infer(recording, options.get("listener")), count)
         return replace(result, seconds=totals(watch.seconds, result.seconds))
+
+    def load(self) -> Self:
+        """Open the graphs now rather than when first needed; ModelError, BackendError if not."""
+        _ = self.geometry, self.embedding_graph
+        return self
 
     @cached_property
     def segmentation_graph(self) -> Graph:

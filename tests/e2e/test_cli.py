@@ -15,7 +15,10 @@ import soundfile
 from click.testing import CliRunner
 
 from hocket import cli, models
+from hocket.errors import BackendError
 from hocket.outputs import distinct_paths, write_whole
+from hocket.pipeline import Diarizer
+from hocket.result import Result
 from hocket.version import __version__
 from tests.places import CLIPS, CONVERSATION
 
@@ -291,6 +294,34 @@ def test_a_terminal_gets_a_progress_bar_and_a_table(clip: Path) -> None:
     assert "SPEAKER_00" in seen
     assert "share" in seen
     assert "<NA>" not in seen
+
+
+def test_a_format_that_is_asked_for_is_shown_on_a_terminal_too(clip: Path) -> None:
+    seen = on_a_terminal("diarize", str(clip), "--format", "csv")
+    assert "recording,start,end,speaker" in seen
+    assert "share" not in seen
+
+
+def test_a_runtime_that_fails_on_one_recording_stops_no_other(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = tmp_path / "other.wav"
+    shutil.copy(clip, other)
+    usual = cli._diarize_one
+
+    def fail_once(diarizer: Diarizer, source: str, options: object) -> Result:
+        if source == str(other):
+            raise BackendError("ONNX Runtime failed: out of memory")
+        return usual(diarizer, source, options)
+
+    monkeypatch.setattr(cli, "_diarize_one", fail_once)
+    assert hocket("diarize", other, clip) == cli.FAILED
+    out, err = capsys.readouterr()
+    assert is_rttm(out, "clip")
+    assert err == f"hocket: {other}: ONNX Runtime failed: out of memory\n"
 
 
 def running(*arguments: str | Path) -> subprocess.Popen[bytes]:
