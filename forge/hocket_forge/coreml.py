@@ -1,0 +1,184 @@
+"""PyTorch module to Core ML package: enumerated shapes, float16 with float32 islands.
+
+Kept in float32: the filter bank (energies span more than float16's range, and the logarithm of
+what is lost there is large) and its mean, the logarithm of softmax, statistics pooling (a sum of
+squares over hundreds of frames), and the small graphs: rounding would make ties of scores, change
+samples that only pass through, and move lengths across thresholds.
+"""
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from copy import deepcopy
+from io import StringIO
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hocket.graph import SPECS, Port
+from hocket_forge import wespeaker
+from hocket_forge.export import metadata
+from hocket_forge.fused import Fused, SegmentationMasks
+from hocket_forge.graphs import RECIPES, segmentation_network
+from hocket_forge.weights import placed_layout
+
+if TYPE_CHECKING:
+    from hocket.models import Artefact
+
+BATCHES = (1, 4, 16)
+WINDOW = 160_000  # what the segmentation network was trained on
+UNITS = tuple(range(8_000, 48_001, 8_000))  # what the pipeline embeds: up to 3 s in steps of 0.5 s
+ISLANDS = frozenset({"fbank", "normalisation", "pooling", "log_softmax"})
+FLOAT32_GRAPHS = frozenset({"powerset_decode", "embedding_inputs", "post_embedding"})
+
+RANGES: Mapping[str, tuple[int, int]] = {
+    "windows": (1, max(BATCHES)),
+    "frames": (1, 4_000),
+    "slots": (1, 16),
+    "speakers": (1, 10_000),
+    "dimension": (1, 1_024),
+}
+"""Least and greatest length of axes that are not enumerated."""
+
+
+def convert(name: str, module: nn.Module, *, half: bool = True) -> Any:
+    """A Core ML model of one of `RECIPES`, not yet saved.
+
+    The module is copied first: coremltools 9.0 changes the running mean of a batch norm without
+    scale, in place, in the module it was given.
+
+    Args:
+        name: which of `RECIPES`.
+        module: its network, with the weights it is to have.
+        half: float16 outside the islands; all float32 otherwise.
+    """
+    with _quiet():
+        import coremltools
+
+        recipe = RECIPES[name]
+        spec = SPECS[recipe.graph]
+        axes = {
+            axis: coremltools.RangeDim(*bounds, default=_default(axis), symbol=axis)
+            for axis, bounds in RANGES.items()
+        }
+        ports = [
+            coremltools.TensorType(
+                name=port.name,
+                dtype=np.float32,
+                shape=_shape(coremltools, port, recipe.graph, axes),
+            )
+            for port in spec.inputs
+        ]
+        model = coremltools.convert(
+            _traced(deepcopy(module), spec.inputs),
+            inputs=ports,
+            outputs=[
+                coremltools.TensorType(name=port.name, dtype=np.float32) for port in spec.outputs
+            ],
+            convert_to="mlprogram",
+            minimum_deployment_target=coremltools.target.iOS17,
+            compute_precision=_precision(coremltools, half and recipe.graph not in FLOAT32_GRAPHS),
+            skip_model_load=True,
+        )
+    model.user_defined_metadata.update(metadata(recipe))
+    model.author = "hocket"
+    model.short_description = f"{recipe.graph}: see the README beside this package"
+    return model
+
+
+def build(folder: Path, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, Path]]:
+    """Convert and save every graph, one after the other; yields its name and its package."""
+    for name, module in modules.items():
+        package = folder / f"{name}.mlpackage"
+        rmtree(package, ignore_errors=True)
+        model = convert(name, module)
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save(str(package))
+        yield name, package
+
+
+def export(
+    artefacts: "list[Artefact]", weights: Mapping[str, Mapping[str, bytes]], folder: Path
+) -> list[str]:
+    """What `hocket models export --to coreml` calls; see `hocket.models.export.Exporter`."""
+    modules = {artefact.name: RECIPES[artefact.name].module() for artefact in artefacts}
+    for name in modules:
+        if placed := weights[name].get("wespeaker-resnet34.weights"):
+            modules[name] = _with_placed(name, placed)
+    return [package.name for _, package in build(folder, modules)]
+
+
+def _with_placed(name: str, content: bytes) -> nn.Module:
+    """A graph with the user's weights in place of those drawn by rule."""
+    state = {
+        place.name: torch.from_numpy(
+            np.frombuffer(content, np.float32, math.prod(place.shape), place.offset).copy()
+        ).reshape(place.shape)
+        for place in placed_layout()
+    }
+    network = wespeaker.load_resnet34(state)
+    if RECIPES[name].graph == "embedding":
+        return network
+    return Fused(SegmentationMasks(segmentation_network()), network).eval()
+
+
+def _default(axis: str) -> int:
+    return {"frames": 589, "slots": 3, "dimension": 192}.get(axis, 1)
+
+
+def _shape(coremltools: Any, port: Port, graph: str, axes: Mapping[str, Any]) -> Any:
+    """Enumerated for the port that carries samples; ranges for all other axes with a name."""
+    if "samples" not in port.axes:
+        return tuple(int(axis) if axis.isdigit() else axes[axis] for axis in port.axes)
+    batches = BATCHES if "windows" in port.axes else (1,)
+    lengths = (
+        (WINDOW, WINDOW // 2)
+        if SPECS[graph].outputs[0].name in {"masks", "log_probs"}
+        else (WINDOW, *UNITS)
+    )
+    shapes = [(batch, 1, length) for length in lengths for batch in batches]
+    return coremltools.EnumeratedShapes(shapes, default=shapes[0])
+
+
+def _traced(module: nn.Module, ports: tuple[Port, ...]) -> torch.jit.ScriptModule:
+    example = [
+        torch.zeros(
+            [
+                int(a) if a.isdigit() else WINDOW if a == "samples" else _default(a)
+                for a in port.axes
+            ]
+        )
+        for port in ports
+    ]
+    with torch.no_grad():
+        traced: torch.jit.ScriptModule = torch.jit.trace(
+            module.eval(), tuple(example), check_trace=False
+        )
+    return traced
+
+
+def _precision(coremltools: Any, half: bool) -> Any:
+    if not half:
+        return coremltools.precision.FLOAT32
+    from coremltools.converters.mil.mil.scope import ScopeSource
+
+    def outside_islands(operation: Any) -> bool:
+        scopes = operation.scopes.get(ScopeSource.TORCHSCRIPT_MODULE_NAME, [])
+        return ISLANDS.isdisjoint(scopes)
+
+    return coremltools.transform.FP16ComputePrecision(op_selector=outside_islands)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without progress bars and remarks about parts of coremltools that only macOS has."""
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        logging.getLogger("coremltools").setLevel(logging.ERROR)
+        yield

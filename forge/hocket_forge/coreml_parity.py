@@ -1,0 +1,147 @@
+"""Checks of saved Core ML packages, computed on any system by the evaluator.
+
+A package is run as the Core ML backend runs it, padding and all, with the evaluator in place of
+`MLModel`; so what is compared is the file, its float16 weights included, not what it was made from.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hocket.backends import reference
+from hocket.backends.coreml import CoreMLGraph
+from hocket.graph import SPECS
+from hocket_forge.coreml import FLOAT32_GRAPHS, UNITS, WINDOW
+from hocket_forge.coreml_evaluator import evaluate
+from hocket_forge.coreml_program import Program, operation_counts, read_program
+from hocket_forge.graphs import RECIPES
+from hocket_forge.parity.common import EXACT, Array, Check, cosine_gap, cut, speech, worst
+from hocket_forge.parity.segmentation import hardest_scores
+from hocket_forge.parity.windows import DISTANCE, input_cases, post_cases
+
+FRAMES = 1e-3  # share of frames whose masks may differ; seen: none
+COSINE = 1e-3  # from 1, on real speech; seen: 1e-5
+SLICES = 8  # in a whole graph; the notes' embedding model had 1001
+FLOAT32_OPERATIONS = ("log", "softmax", "sqrt", "exp")
+FOREIGN = ("custom_layer", "as_strided")
+
+
+class EvaluatedModel:
+    """What `coremltools.models.MLModel` is to the backend, on systems without Core ML."""
+
+    def __init__(self, package: Path) -> None:
+        from coremltools.models.utils import load_spec
+
+        self.program = read_program(package)
+        self._spec = load_spec(str(package))
+
+    def get_spec(self) -> Any:
+        """The saved specification."""
+        return self._spec
+
+    def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name."""
+        return evaluate(self.program, inputs)
+
+
+def open_evaluated(name: str, package: Path) -> CoreMLGraph:
+    """A graph of `RECIPES` from its saved package."""
+    return CoreMLGraph(RECIPES[name].graph, EvaluatedModel(package))
+
+
+def checks(name: str, package: Path) -> Iterator[Check]:
+    """All checks of one package; one that cannot even be made counts as failed."""
+    try:
+        model = EvaluatedModel(package)
+        yield from _islands(name, model.program)
+        graph = CoreMLGraph(RECIPES[name].graph, model)
+        if RECIPES[name].graph in FLOAT32_GRAPHS:
+            yield from _small(RECIPES[name].graph, graph)
+        else:
+            yield from _large(name, graph)
+    except Exception as error:  # a broken package may break its check anyhow
+        yield Check(f"stopped by {type(error).__name__}: {error}", np.inf, EXACT)
+
+
+def _islands(name: str, program: Program) -> Iterator[Check]:
+    """Precision as planned, operation by operation, and nothing that Core ML cannot take."""
+    counts = operation_counts(program)
+    foreign = sum(counts.get(kind, 0) for kind in FOREIGN)
+    yield Check("custom layers and strided views", foreign, EXACT)
+    slices = sum(number for kind, number in counts.items() if kind.startswith("slice"))
+    yield Check("slices", slices, SLICES)
+    halves = [op for op in program.operations if op.outputs[0].type.dtype == "float16"]
+    delicate = [op for op in halves if op.type in FLOAT32_OPERATIONS]
+    yield Check("logarithms, roots and exponentials in float16", len(delicate), EXACT)
+    convolutions = [op for op in program.operations if op.type in {"conv", "linear", "lstm"}]
+    half = [op for op in convolutions if op.outputs[0].type.dtype == "float16"]
+    if RECIPES[name].graph in FLOAT32_GRAPHS:
+        yield Check("operations in float16", len(halves), EXACT)
+        return
+    # the filter bank is two convolutions; all trained layers compute in float16
+    whole = 2 if "dimension" in RECIPES[name].geometry else 0
+    yield Check("layers in float32", len(convolutions) - len(half), whole)
+
+
+def _small(name: str, graph: CoreMLGraph) -> Iterator[Check]:
+    cases: dict[str, Any] = {
+        "powerset_decode": lambda: ((scores,) for scores in hardest_scores()),
+        "embedding_inputs": lambda: (c for c in input_cases() if c[0].shape[2] in {WINDOW, *UNITS}),
+        "post_embedding": post_cases,
+    }
+    ports = [port.name for port in SPECS[name].inputs]
+    gaps = {port.name: 0.0 for port in SPECS[name].outputs}
+    compute = getattr(reference, name)
+    for arrays in cases[name]():
+        expected = compute(*arrays)
+        found = graph.run(dict(zip(ports, arrays, strict=True)))
+        for output, gap in gaps.items():
+            gaps[output] = max(gap, worst(found[output], expected[output]))
+    for output, gap in gaps.items():
+        yield Check(f"{output} = NumPy", gap, DISTANCE if output == "distances" else EXACT)
+
+
+def _large(name: str, graph: CoreMLGraph) -> Iterator[Check]:
+    """Real speech in batches that fit, that are padded and that are split."""
+    module, recipe = RECIPES[name].module(), RECIPES[name]
+    lengths = (WINDOW, UNITS[1]) if recipe.graph == "embedding" else (WINDOW, WINDOW // 2)
+    for batch, length in ((1, lengths[0]), (3, lengths[0]), (17, lengths[1])):
+        inputs = _speech(recipe.graph, batch, length)
+        with torch.no_grad():
+            out = module(*(torch.from_numpy(array) for array in inputs.values()))
+        expected = [x.numpy() for x in (out if isinstance(out, tuple) else (out,))]
+        found = graph.run(inputs)
+        for port, array in zip(SPECS[recipe.graph].outputs, expected, strict=True):
+            label = f"{port.name}, {batch} x {length} samples"
+            yield from _compared(label, found[port.name], array)
+
+
+def _speech(graph: str, batch: int, length: int) -> dict[str, Array]:
+    audio = speech()
+    rows = [cut(audio, 112_000 + 15_000 * row, length) for row in range(batch)]
+    inputs = {"waveform": np.stack(rows)[:, None]}
+    if graph == "embedding":
+        frames = length // 270
+        masks = np.zeros((batch, 3, frames), np.float32)
+        masks[:, 0], masks[:, 1, : frames // 2], masks[:, 2, frames // 3 : frames // 2] = 1, 1, 1
+        inputs["masks"] = masks
+    return inputs
+
+
+def _compared(label: str, found: Array, expected: Array) -> Iterator[Check]:
+    if found.shape != expected.shape:
+        yield Check(f"{label}: found {found.shape}, expected {expected.shape}", np.inf, EXACT)
+    elif label.startswith("log_probs"):
+        differing = float((found.argmax(-1) != expected.argmax(-1)).mean())
+        yield Check(f"{label}: frames with another best class", differing, FRAMES)
+    elif label.startswith("masks"):
+        differing = float((found != expected).any(axis=-1).mean())
+        yield Check(f"{label}: frames that differ", differing, FRAMES)
+    else:
+        spoken = np.any(expected != 0, axis=-1)
+        yield Check(f"{label}: no slot that speaks", float(not spoken.any()), EXACT)
+        yield Check(f"{label}: silent slots", worst(found[~spoken], expected[~spoken]), EXACT)
+        yield Check(f"{label}: cosine", cosine_gap(found[spoken], expected[spoken]), COSINE)
