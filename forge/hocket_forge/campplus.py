@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hocket_forge.fbank import MELS, Fbank
-from hocket_forge.pooling import masked_mean, masked_statistics, resample_masks
+from hocket_forge.pooling import MeanNormalisation, StatisticsPooling, resample_masks
 
 DIMENSION = 192
 HEAD_CHANNELS = 32
@@ -211,16 +211,18 @@ class CamPlusPlus(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fbank = Fbank(window="povey", scale=1.0)
+        self.normalisation = MeanNormalisation()
         self.head = Head()
         self.xvector = Xvector()
+        self.pooling = StatisticsPooling()
 
     def forward(self, waveform: Tensor, masks: Tensor) -> Tensor:
         fbank = self.fbank(waveform)
         heard = resample_masks(masks, fbank.shape[-1]).amax(1, keepdim=True)
-        features = self.head(fbank - masked_mean(fbank, heard))
+        features = self.head(self.normalisation(fbank, heard))
         trunk = self.xvector(features, masks)
         trunk_masks = resample_masks(masks, trunk.shape[-1])
-        pooled = masked_statistics(trunk, trunk_masks)
+        pooled = self.pooling(trunk, trunk_masks)
         embeddings: Tensor = self.xvector.dense(pooled.transpose(1, 2)).transpose(1, 2)
         spoken = (trunk_masks.amax(-1, keepdim=True) > 0).to(embeddings.dtype)
         return embeddings * spoken

@@ -8,37 +8,84 @@ import numpy as np
 import onnx
 import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+from torch import Tensor, nn
 
-from hocket.graph import SPECS, GraphSpec
-from hocket_forge.graphs import Recipe
+from hocket.graph import SPECS, GraphSpec, Port
+from hocket_forge.fused import CleanMasks, fuse
+from hocket_forge.graphs import RECIPES, Recipe
+from hocket_forge.sources import WEIGHTS
 
 OPSET = 17  # every ONNX runtime of the last three years has it
+LARGE = 1024  # bytes; smaller tensors stay inside the graph's own file
 
 
 def export(name: str, recipe: Recipe) -> ModelProto:
-    """Trace a graph; the result follows `hocket.graph.SPECS[name]` and carries its metadata."""
-    spec = SPECS[name]
+    """Trace a graph; the result follows its `hocket.graph.SPECS` entry and carries its metadata."""
+    if recipe.graph == "fused":
+        model = _export_fused(recipe)
+    else:
+        model = _trace(recipe.module().eval(), recipe.example, SPECS[recipe.graph], recipe.placed)
+    if recipe.half_weights:
+        _store_half(model)
+    _constants_to_initializers(model)
+    _name_output_axes(model, SPECS[recipe.graph])
+    _describe(model, name, recipe)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _export_fused(recipe: Recipe) -> ModelProto:
+    """Join the parts: a trained tensor in it is, byte for byte, the one in its own graph."""
+    embedding = f"embedding-{recipe.weights[-1]}"
+    frames = RECIPES["powerset_decode"].example[0].shape[1]
+    cleaning = GraphSpec(
+        inputs=SPECS["segmentation_masks"].outputs,
+        outputs=(Port("clean_masks", ("windows", "3", "frames")),),
+    )
+    example = (torch.zeros(2, frames, 3),)
+    return fuse(
+        export("segmentation_masks", RECIPES["segmentation_masks"]),
+        _trace(CleanMasks(), example, cleaning, placed=False),
+        export(embedding, RECIPES[embedding]),
+    )
+
+
+def _trace(
+    module: nn.Module, example: tuple[Tensor, ...], spec: GraphSpec, placed: bool
+) -> ModelProto:
+    mode = torch.onnx.TrainingMode.PRESERVE if placed else torch.onnx.TrainingMode.EVAL
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         path = Path(folder) / "traced.onnx"
         # The tracing exporter is deprecated, but torch.export cannot keep an LSTM's length free.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            recipe.module().eval(),
-            recipe.example,
+            module,
+            example,
             path,
             dynamo=False,
             opset_version=OPSET,
             input_names=[port.name for port in spec.inputs],
             output_names=[port.name for port in spec.outputs],
             dynamic_axes=_free_axes(spec),
+            # folding would fold norms into convolutions, whose weights then fit no checkpoint
+            training=mode,
+            do_constant_folding=not placed,
         )
-        model = onnx.load(path)
-    if recipe.half_weights:
-        _store_half(model)
-    _name_output_axes(model, spec)
-    _describe(model, name, recipe)
-    onnx.checker.check_model(model, full_check=True)
-    return model
+        return onnx.load(path)
+
+
+def _constants_to_initializers(model: ModelProto) -> None:
+    """Large constants beside the weights, where a file of weights can hold them."""
+    kept = []
+    for node in model.graph.node:
+        value = next((a.t for a in node.attribute if node.op_type == "Constant"), None)
+        if value is None or len(value.raw_data) < LARGE:
+            kept.append(node)
+            continue
+        value.name = node.output[0]
+        model.graph.initializer.append(value)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
 
 
 def _free_axes(spec: GraphSpec) -> dict[str, dict[int, str]]:
@@ -78,16 +125,24 @@ def _store_half(model: ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def _describe(model: ModelProto, name: str, recipe: Recipe) -> None:
-    facts = {"graph": name, **{key: str(value) for key, value in recipe.geometry.items()}}
-    if recipe.source is not None:
+def metadata(recipe: Recipe) -> dict[str, str]:
+    """What every file made from a recipe says of itself."""
+    facts = {"graph": recipe.graph, **{key: str(value) for key, value in recipe.geometry.items()}}
+    for weights in recipe.weights:
+        origin = WEIGHTS[weights]
         facts |= {
-            "model": recipe.source.model,
-            "licence": recipe.source.licence,
-            "attribution": recipe.source.attribution,
-            "source": recipe.source.reference,
-            "source_sha256": recipe.source.sha256,
+            f"{weights}.model": origin.model,
+            f"{weights}.licence": origin.licence,
+            f"{weights}.attribution": origin.attribution,
+            f"{weights}.source": origin.reference,
         }
-    helper.set_model_props(model, facts)
+        if origin.sha256:
+            facts[f"{weights}.source_sha256"] = origin.sha256
+    return facts
+
+
+def _describe(model: ModelProto, name: str, recipe: Recipe) -> None:
+    helper.set_model_props(model, metadata(recipe))
+    model.graph.name = name
     model.producer_name, model.producer_version = "hocket-forge", ""
     model.doc_string = ""

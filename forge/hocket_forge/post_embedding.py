@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MIN_ACTIVITY = 10.0  # frames; a slot must be active for more
-MIN_NORM = 0.1  # a shorter embedding carries no direction worth trusting
-MIN_RUN = 59  # frames, 1.0 s
+from hocket.backends.reference import MIN_ACTIVITY, MIN_NORM, MIN_RUN
+
+HUGE = 1e38  # its square overflows float32
 
 
 class PostEmbedding(nn.Module):
@@ -25,7 +25,9 @@ class PostEmbedding(nn.Module):
         known, _, known_usable = _unit(database)
         cosine = directions @ known.transpose(0, 1)
         comparable = usable[:, None] & known_usable[None]
-        distances = torch.where(comparable, 1 - cosine, torch.inf)
+        # plus zero or infinity; as a constant, coremltools writes infinity as the largest float
+        hopeless = (1 - comparable.to(cosine.dtype)) * HUGE
+        distances = 1 - cosine + hopeless * hopeless
         activity = segments.sum(dim=(0, 1))
         valid = (activity > MIN_ACTIVITY) & usable & (norms > MIN_NORM)
         return distances, activity, valid.to(embeddings.dtype), _opening(segments)

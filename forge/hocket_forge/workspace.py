@@ -4,6 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADS = ROOT / "build" / "downloads"
+PACKAGES = ROOT / "build" / "coreml"
 MODELS = ROOT / "src" / "hocket" / "models"
 MANIFEST = MODELS / "manifest.toml"
 GOLDEN = ROOT / "tests" / "golden"

@@ -10,9 +10,11 @@ from typing import cast
 import click
 
 from hocket import models
-from hocket.config import Runtime, SpeakerCount
+from hocket.backends import BACKENDS
+from hocket.config import Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
 from hocket.errors import AudioError, ConfigError, HocketError, OutputError, one_line
+from hocket.models.export import TARGETS, export
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer, Options
 from hocket.result import Result
@@ -48,12 +50,27 @@ def cli() -> None:
 @click.option("--num-speakers", type=int, help="Exact number of speakers, if known.")
 @click.option("--min-speakers", type=int, help="Fewest speakers to find.")
 @click.option("--max-speakers", type=int, help="Most speakers to find.")
+@click.option(
+    "--embedding",
+    default=GraphConfig.embedding,
+    show_default=True,
+    help="Embedding model; 'hocket models list' shows them.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default=GraphConfig.backend,
+    show_default=True,
+    help="What runs the graphs.",
+)
 @click.option("--threads", type=int, help="Processor threads. Default: all.")
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 def diarize(
     files: tuple[str, ...],
     output: str | None,
     format_name: str | None,
+    embedding: str,
+    backend: str,
     threads: int | None,
     table: bool | None,
     **numbers: int | None,
@@ -63,7 +80,8 @@ def diarize(
     if table is None:  # who names a format and no file wants to see that format
         table = sys.stdout.isatty() and (format_name is None or output is not None)
     format_name, places = _destinations(files, output, format_name)
-    diarizer = Diarizer(runtime=Runtime(threads=threads)).load()
+    config = Config(graphs=GraphConfig(embedding, backend))
+    diarizer = Diarizer(config, Runtime(threads=threads)).load()
     if output is None and not table:
         click.echo(WRITERS[format_name].header, nl=False)
     failed = 0
@@ -89,34 +107,66 @@ def diarize(
 
 @cli.group(name="models")
 def models_group() -> None:
-    """The model files that ship with hocket."""
+    """The graphs and weights that ship with hocket, and those you place."""
 
 
 @models_group.command(name="list")
 def list_models() -> int:
-    """List them: graph, model, licence, size, sha256."""
-    for artefact in models.shipped().values():
-        size = f"{artefact.size / 1e6:.1f} MB"
-        click.echo(
-            f"{artefact.graph:<20} {artefact.model:<32} {artefact.licence:<12} {size:>8} "
-            f"{artefact.sha256}"
-        )
+    """List them: name, licence, size, sha256."""
+    catalogue = models.read_catalogue()
+    for weights in catalogue.weights.values():
+        file = models.find_weights(weights)
+        state = file.sha256 if file else f"not placed; hocket models add FILE --as {weights.name}"
+        _show_row(weights.file_name, weights.model, weights.licence, weights.size, state)
+    for artefact in catalogue.artefacts.values():
+        parts = " + ".join(artefact.weights) or "hocket"
+        file = artefact.file
+        _show_row(file.path.name, parts, "Apache-2.0", file.size, file.sha256)
     return 0
+
+
+def _show_row(file: str, model: str, licence: str, size: int, state: str) -> None:
+    click.echo(f"{file:<35} {model:<34} {licence:<12} {size / 1e6:>6.2f} MB {state}")
 
 
 @models_group.command(name="verify")
 def verify_models() -> int:
-    """Check every file's hash and that the runtime loads it."""
-    failed = 0
-    for graph, artefact in models.shipped().items():
+    """Check every file's hash and that the runtime loads every graph."""
+    catalogue, failed = models.read_catalogue(), 0
+    for artefact in catalogue.artefacts.values():
+        absent = [n for n in artefact.weights if not models.find_weights(catalogue.weights[n])]
+        if absent:
+            click.echo(f"{artefact.file.path.name}: {', '.join(absent)} not placed")
+            continue
         try:
-            models.load(graph, Runtime())
+            models.open_verified(artefact, Runtime())
         except HocketError as error:
             failed += 1
             _complain(str(error))
         else:
-            click.echo(f"{artefact.file}: ok")
+            click.echo(f"{artefact.file.path.name}: ok")
     return UNUSABLE if failed else 0
+
+
+@models_group.command(name="add")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as", "name", required=True, help="What it is, as 'hocket models list' names it.")
+def add_model(file: Path, name: str) -> int:
+    """Place a published checkpoint, from a local FILE; nothing in it is executed."""
+    placed = models.add(file, name)
+    click.echo(f"{placed.path}: sha256 {placed.sha256}")
+    click.echo(f"threshold {models.read_catalogue().reasons[name]}")
+    return 0
+
+
+@models_group.command(name="export")
+@click.option("--to", "target", type=click.Choice(TARGETS), required=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+def export_models(target: str, folder: Path) -> int:
+    """Write every graph to FOLDER for your own program, with a README and a worked example."""
+    for name in export(target, folder):
+        click.echo(f"wrote {folder / name}")
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class GraphConfig:
+    """Which graphs, and on what they run: other numbers come out, so other turns may.
+
+    embedding: name of the embedding model, as `hocket models list` shows them.
+    backend: name of the runtime.
+    """
+
+    embedding: str = "campplus"
+    backend: str = "onnxruntime"
+
+
+@dataclass(frozen=True)
 class WindowConfig:
     """How a recording is cut for the segmentation graph."""
 
@@ -92,6 +104,7 @@ class TurnConfig:
 class Config:
     """Everything that may change a result, stage by stage."""
 
+    graphs: GraphConfig = field(default_factory=GraphConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
     units: UnitConfig = field(default_factory=UnitConfig)
     clusters: ClusterConfig = field(default_factory=ClusterConfig)

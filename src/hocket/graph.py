@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,37 @@ from hocket.errors import GraphInputError
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
+NO_LEAST: Mapping[str, int] = MappingProxyType({})
+
+
+# N = 0 known speakers is a database before anyone was met; nothing else may be empty
+MAY_BE_EMPTY = frozenset({"speakers"})
+
+Content = Literal["finite", "no NaN", "anything"]
+
 
 @dataclass(frozen=True)
 class Port:
-    """One input or output of a graph; an axis is a name, or a fixed length in digits."""
+    """One input or output of a graph; an axis is a name, or a fixed length in digits.
+
+    content: which numbers an input may hold. Embeddings may hold anything: what NaN means there is
+    part of their graph's contract.
+    """
 
     name: str
     axes: tuple[str, ...]
+    content: Content = "finite"
 
-    def check(self, array: NDArray[np.float32], lengths: dict[str, int]) -> None:
-        """Raise GraphInputError unless `array` fits; keep lengths of named axes in `lengths`."""
+    def check(
+        self, array: NDArray[np.float32], lengths: dict[str, int], least: Mapping[str, int]
+    ) -> None:
+        """Raise GraphInputError unless `array` fits.
+
+        Args:
+            array: the input.
+            lengths: lengths of named axes seen so far; this input's are added.
+            least: shortest allowed length of a named axis.
+        """
         check_array(self.name, array, np.float32, self.axes)
         for axis, found in zip(self.axes, array.shape, strict=True):
             expected = int(axis) if axis.isdigit() else lengths.setdefault(axis, found)
@@ -29,6 +51,31 @@ class Port:
                 raise GraphInputError(
                     f"{self.name}: found shape {array.shape}; axis '{axis}' must be {expected}"
                 )
+            shortest = least.get(axis, 0 if axis in MAY_BE_EMPTY else 1)
+            if found < shortest:
+                raise GraphInputError(
+                    f"{self.name}: found shape {array.shape}; "
+                    f"axis '{axis}' must be {shortest} or more"
+                )
+        if not self._content_fits(array):
+            expected_content = "finite numbers" if self.content == "finite" else "no NaN"
+            raise GraphInputError(
+                f"{self.name}: found {_odd_numbers(array)}; pass {expected_content}"
+            )
+
+    def _content_fits(self, array: NDArray[np.float32]) -> bool:
+        if self.content == "anything":
+            return True
+        return not np.isnan(array).any() if self.content == "no NaN" else bool(_finite(array))
+
+
+def _finite(array: NDArray[np.float32]) -> np.bool:
+    # a sum is not finite if one term is not; only then is every number looked at
+    return np.isfinite(array.sum(dtype=np.float64)) or np.isfinite(array).all()
+
+
+def _odd_numbers(array: NDArray[np.float32]) -> str:
+    return f"{int(np.isnan(array).sum())} NaN and {int(np.isinf(array).sum())} infinite numbers"
 
 
 @dataclass(frozen=True)
@@ -38,33 +85,55 @@ class GraphSpec:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
-    def check_inputs(self, inputs: Tensors) -> None:
-        """Raise GraphInputError unless `inputs` are exactly the arrays the graph takes."""
+    def check_inputs(self, inputs: Tensors, least: Mapping[str, int] = NO_LEAST) -> None:
+        """Raise GraphInputError unless `inputs` are exactly the arrays the graph takes.
+
+        Args:
+            inputs: arrays by name.
+            least: shortest allowed length of a named axis, from the graph's metadata.
+        """
         expected = {port.name for port in self.inputs}
         if set(inputs) != expected:
             raise GraphInputError(f"graph inputs: found {sorted(inputs)}, pass {sorted(expected)}")
         lengths: dict[str, int] = {}
         for port in self.inputs:
-            port.check(inputs[port.name], lengths)
+            port.check(inputs[port.name], lengths, least)
 
 
-def _port(name: str, axes: str) -> Port:
-    return Port(name, tuple(axes.split()))
+def least_lengths(metadata: Mapping[str, str]) -> dict[str, int]:
+    """Shortest allowed length of named axes, as a graph's metadata states them."""
+    prefix = "least_"
+    return {
+        key.removeprefix(prefix): int(value)
+        for key, value in metadata.items()
+        if key.startswith(prefix)
+    }
 
+
+def _port(name: str, axes: str, content: Content = "finite") -> Port:
+    return Port(name, tuple(axes.split()), content)
+
+
+_WAVEFORM = _port("waveform", "windows 1 samples")
+_MASKS = _port("masks", "windows frames 3")
+_LOG_PROBS = _port("log_probs", "windows frames 7", "no NaN")
+_EMBEDDINGS = _port("embeddings", "windows slots dimension")
 
 SPECS: dict[str, GraphSpec] = {
-    "segmentation_masks": GraphSpec(
-        inputs=(_port("waveform", "windows 1 samples"),),
-        outputs=(_port("masks", "windows frames 3"),),
+    "segmentation": GraphSpec(inputs=(_WAVEFORM,), outputs=(_LOG_PROBS,)),
+    "powerset_decode": GraphSpec(inputs=(_LOG_PROBS,), outputs=(_MASKS,)),
+    "segmentation_masks": GraphSpec(inputs=(_WAVEFORM,), outputs=(_MASKS,)),
+    "embedding_inputs": GraphSpec(
+        inputs=(_port("audio", "1 1 samples"), _port("masks", "1 frames 3")),
+        outputs=(_port("waveforms", "3 samples"), _port("clean_masks", "3 frames")),
     ),
     "embedding": GraphSpec(
-        inputs=(_port("waveform", "windows 1 samples"), _port("masks", "windows slots frames")),
-        outputs=(_port("embeddings", "windows slots dimension"),),
+        inputs=(_WAVEFORM, _port("masks", "windows slots frames")), outputs=(_EMBEDDINGS,)
     ),
     "post_embedding": GraphSpec(
         inputs=(
-            _port("embeddings", "slots dimension"),
-            _port("database", "speakers dimension"),
+            _port("embeddings", "slots dimension", "anything"),
+            _port("database", "speakers dimension", "anything"),
             _port("segments", "1 frames slots"),
         ),
         outputs=(
@@ -73,6 +142,9 @@ SPECS: dict[str, GraphSpec] = {
             _port("valid", "slots"),
             _port("filtered", "1 frames slots"),
         ),
+    ),
+    "fused": GraphSpec(
+        inputs=(_WAVEFORM,), outputs=(_MASKS, _port("embeddings", "windows 3 dimension"))
     ),
 }
 """The contract of every graph, by name; the forge exports to it and every backend is held to it."""

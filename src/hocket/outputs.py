@@ -27,8 +27,15 @@ def distinct_paths(folder: Path, stems: Sequence[str], suffix: str) -> list[Path
     return paths
 
 
-def write_whole(path: Path, content: str) -> None:
+def write_whole(
+    path: Path, content: str | bytes, remedy: str = "choose another place with -o"
+) -> None:
     """Write a file under its name only once it is complete.
+
+    Args:
+        path: where; missing folders are made.
+        content: text is written as UTF-8 with the line ends it has.
+        remedy: what to say to a user for whom it cannot be written.
 
     Raises:
         OutputError: the file cannot be written; nothing is left behind.
@@ -37,8 +44,8 @@ def write_whole(path: Path, content: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:32]}.")
         try:
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(content)
+            with open(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
         except BaseException:
@@ -47,9 +54,7 @@ def write_whole(path: Path, content: str) -> None:
             raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(
-            f"{path}: cannot write: {reason}; choose another place with -o"
-        ) from error
+        raise OutputError(f"{path}: cannot write: {reason}; {remedy}") from error
 
 
 def _umask() -> int:

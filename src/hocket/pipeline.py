@@ -137,12 +137,12 @@ class Diarizer:
     @cached_property
     def segmentation_graph(self) -> Graph:
         """Waveform to masks."""
-        return models.load("segmentation_masks", self.runtime)
+        return models.load("segmentation_masks", self.config.graphs, self.runtime)
 
     @cached_property
     def embedding_graph(self) -> Graph:
         """Waveform and masks to embeddings."""
-        return models.load("embedding", self.runtime)
+        return models.load("embedding", self.config.graphs, self.runtime)
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -152,7 +152,7 @@ class Diarizer:
     @cached_property
     def calibration(self) -> Mapping[str, float]:
         """Thresholds calibrated for the embedding graph."""
-        return models.shipped()["embedding"].calibration
+        return models.read_catalogue().calibrations[self.config.graphs.embedding]
 
     def infer(self, recording: Recording | Waveform, listener: Listener | None = None) -> Artifacts:
         """Run the graphs over a recording: the slow half, its result worth caching.

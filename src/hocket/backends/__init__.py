@@ -1,5 +1,9 @@
-"""Runtimes that execute graphs; `open_graph` is the only door."""
+"""Runtimes that execute graphs."""
 
-from hocket.backends.onnx_runtime import open_graph
+from hocket.backends.onnx_runtime import open_onnx
+from hocket.backends.reference import REFERENCES, ReferenceGraph
 
-__all__ = ["open_graph"]
+BACKENDS = ("onnxruntime", "coreml")
+"""Names of the runtimes a user may choose."""
+
+__all__ = ["BACKENDS", "REFERENCES", "ReferenceGraph", "open_onnx"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hocket.config import Runtime
 from hocket.errors import BackendError, ModelError
-from hocket.graph import SPECS, GraphSpec, Tensors
+from hocket.graph import SPECS, GraphSpec, Tensors, least_lengths
 
 # Both spellings occur in ONNX Runtime's own threads; either must be set before the library loads.
 _TELEMETRY_SWITCHES = ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED")
@@ -23,10 +23,11 @@ class OnnxRuntimeGraph:
         self.spec = spec
         self._session = session
         self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self._least = least_lengths(self.metadata)
 
     def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         """Outputs by name; see `hocket.graph.Graph.run`."""
-        self.spec.check_inputs(inputs)
+        self.spec.check_inputs(inputs, self._least)
         names = [port.name for port in self.spec.outputs]
         try:
             arrays = self._session.run(names, dict(inputs))
@@ -35,8 +36,16 @@ class OnnxRuntimeGraph:
         return dict(zip(names, arrays, strict=True))
 
 
-def open_graph(name: str, content: bytes, runtime: Runtime) -> OnnxRuntimeGraph:
-    """Load the graph `name` from the bytes of its ONNX file.
+def open_onnx(
+    name: str, content: bytes, weights: Mapping[str, bytes], runtime: Runtime
+) -> OnnxRuntimeGraph:
+    """Load a graph.
+
+    Args:
+        name: its name in `hocket.graph.SPECS`.
+        content: bytes of its ONNX file.
+        weights: bytes of the files it keeps its tensors in, by the name it knows them by.
+        runtime: how it is run.
 
     Raises:
         BackendError: ONNX Runtime is not installed.
@@ -47,6 +56,10 @@ def open_graph(name: str, content: bytes, runtime: Runtime) -> OnnxRuntimeGraph:
     options.log_severity_level = 3  # errors only: they come back as exceptions
     if runtime.threads is not None:
         options.intra_op_num_threads = runtime.threads
+    if weights:
+        options.add_external_initializers_from_files_in_memory(
+            list(weights), list(weights.values()), [len(raw) for raw in weights.values()]
+        )
     try:
         session = onnxruntime.InferenceSession(
             content, sess_options=options, providers=["CPUExecutionProvider"]

@@ -1,89 +1,133 @@
-"""What ships: the graphs' files, checked against the manifest before anything reads them."""
+"""What ships and what the user placed: graphs and weights, verified before anything reads them."""
 
-import hashlib
-import tomllib
-from dataclasses import dataclass
+import logging
 from pathlib import Path
-from typing import Any
 
-from hocket.backends import open_graph
-from hocket.config import Runtime
-from hocket.errors import ModelError
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.backends import BACKENDS, REFERENCES, ReferenceGraph, open_onnx
+from hocket.backends.coreml import open_package, require_system
+from hocket.config import GraphConfig, Runtime
+from hocket.errors import ConfigError, ModelError
 from hocket.graph import Graph
+from hocket.models import placed
+from hocket.models.catalogue import FOLDER, Artefact, Catalogue, ModelFile, Weights, read_catalogue
+from hocket.models.packages import package_path
 
-FOLDER = Path(__file__).parent
-_RESTORE = "run 'pip install --force-reinstall hocket'"
+__all__ = [
+    "FOLDER",
+    "Artefact",
+    "Catalogue",
+    "ModelFile",
+    "Weights",
+    "add",
+    "find_weights",
+    "load",
+    "open_verified",
+    "read_catalogue",
+    "weights_content",
+]
+
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Artefact:
-    """One graph's file as the manifest describes it."""
+def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
+    """Open a graph.
 
-    graph: str
-    file: str
-    sha256: str
-    size: int
-    model: str
-    licence: str
-    geometry: dict[str, int]
-    calibration: dict[str, float]
+    A small graph whose file is absent is computed by NumPy instead, and a warning says so.
 
-    @property
-    def path(self) -> Path:
-        """Where the file lies."""
-        return FOLDER / self.file
+    Args:
+        graph: its name in `hocket.graph.SPECS`.
+        config: which embedding model, and on which backend.
+        runtime: how it is run.
 
-    def read(self) -> bytes:
-        """The file's content.
+    Raises:
+        ConfigError: no such embedding model or backend.
+        ModelError: a file is missing, altered, or not that graph.
+        BackendError: the runtime is not installed, or not for this system.
+    """
+    if config.backend not in BACKENDS:
+        raise ConfigError(f"backend is '{config.backend}'; give one of {', '.join(BACKENDS)}")
+    artefact = read_catalogue().artefact(graph, config.embedding)
+    if config.backend == "coreml":
+        require_system()  # first: elsewhere there is no use in building a package
+        return open_package(graph, package_path(artefact))
+    if graph in REFERENCES and not artefact.file.path.exists():
+        _log.warning("%s: no such file; NumPy computes '%s' instead", artefact.file.path, graph)
+        return ReferenceGraph(graph)
+    return open_verified(artefact, runtime)
 
-        Raises:
-            ModelError: the file is missing, or not byte for byte what the manifest says.
-        """
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{self.path}: {error.strerror or error}; {_RESTORE}") from error
-        found = hashlib.sha256(content).hexdigest()
-        if found != self.sha256:
+
+def open_verified(artefact: Artefact, runtime: Runtime) -> Graph:
+    """Open a graph's own file on ONNX Runtime; errors as for `load`."""
+    return open_onnx(artefact.graph, artefact.file.read(), weights_content(artefact), runtime)
+
+
+def weights_content(artefact: Artefact) -> dict[str, bytes]:
+    """The verified weights that a graph's file points to, by name of their file.
+
+    Raises:
+        ModelError: a file is missing or altered, or weights were not placed yet.
+    """
+    catalogue, content = read_catalogue(), {}
+    for weights in (catalogue.weights[name] for name in artefact.weights):
+        file = find_weights(weights)
+        if file is None:
             raise ModelError(
-                f"{self.path}: found sha256 {found}, the manifest says {self.sha256}; {_RESTORE}"
+                f"{weights.name}: the weights of {weights.model} are yours to place; "
+                f"run 'hocket models add FILE --as {weights.name}'"
             )
-        return content
+        content[weights.file_name] = file.read()
+    return content
 
 
-def shipped() -> dict[str, Artefact]:
-    """Every artefact of the manifest by graph.
-
-    Raises:
-        ModelError: the manifest is missing or damaged.
-    """
-    path = FOLDER / "manifest.toml"
-    try:
-        graphs = tomllib.loads(path.read_text(encoding="utf-8"))["graphs"]
-        return {name: _artefact(name, entry) for name, entry in graphs.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path}: no usable manifest ({error}); {_RESTORE}") from error
+def find_weights(weights: Weights) -> ModelFile | None:
+    """Where weights lie; None if they are the user's to place and were not placed yet."""
+    return weights.file or placed.placed_file(weights)
 
 
-def load(graph: str, runtime: Runtime) -> Graph:
-    """Open one of the shipped graphs.
+def add(checkpoint: Path, name: str) -> ModelFile:
+    """Place a published checkpoint, then run its graph once to see that it works.
+
+    Returns:
+        The file of weights that graphs now use.
 
     Raises:
-        ModelError: its file is missing, altered, or not that graph.
-        BackendError: the runtime is not installed.
+        ConfigError: nothing of that name takes a checkpoint.
+        ModelError: the file is no such checkpoint, or its embeddings make no sense.
+        OutputError: the user's folder cannot be written.
     """
-    return open_graph(graph, shipped()[graph].read(), runtime)
+    catalogue = read_catalogue()
+    takers = [weights.name for weights in catalogue.weights.values() if weights.layout]
+    if name not in takers:
+        raise ConfigError(f"'{name}' takes no checkpoint; give one of {', '.join(takers)}")
+    weights = catalogue.weights[name]
+    content = placed.lay_out(checkpoint, weights)
+    artefact = catalogue.artefact("embedding", name)
+    in_memory = {weights.file_name: content}
+    _try_out(open_onnx("embedding", artefact.file.read(), in_memory, Runtime()), checkpoint)
+    return placed.write(content, weights)
 
 
-def _artefact(name: str, entry: dict[str, Any]) -> Artefact:
-    thresholds = entry.get("calibration", {})
-    return Artefact(
-        graph=name,
-        file=entry["file"],
-        sha256=entry["sha256"],
-        size=entry["bytes"],
-        model=entry["model"],
-        licence=entry["licence"],
-        geometry=entry.get("geometry", {}),
-        calibration={key: value for key, value in thresholds.items() if key != "reason"},
-    )
+def _try_out(graph: Graph, checkpoint: Path) -> None:
+    """Embed three sounds; ModelError unless each has its own direction, alone or in a batch."""
+    from scipy.spatial.distance import pdist  # imported here: only this step needs it
+
+    rate = int(graph.metadata["sample_rate"])
+    noise = np.random.default_rng(0).standard_normal(rate)
+    buzz = np.sign(np.sin(2 * np.pi * 120 * np.arange(rate) / rate))
+    sounds = (np.stack([noise, buzz, np.cumsum(noise) / 50])[:, None] / 10).astype(np.float32)
+    everything: NDArray[np.float32] = np.ones((3, 1, 1), np.float32)
+    together = graph.run({"waveform": sounds, "masks": everything})["embeddings"][:, 0]
+    alone = graph.run({"waveform": sounds[:1], "masks": everything[:1]})["embeddings"][0, 0]
+    lengths = np.linalg.norm(together, axis=1)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        problem = "its embeddings are zero, NaN or infinite"
+    elif np.abs(together[0] - alone).max() > 1e-3 * lengths[0]:
+        problem = "a sound's embedding depends on its batch"
+    elif min(pdist(together, "cosine")) < 1e-9:
+        problem = "different sounds get one embedding"
+    else:
+        return
+    raise ModelError(f"{checkpoint}: {problem}; get the file again")

@@ -1,0 +1,39 @@
+"""Checks an artefact must pass before it is written, and again in CI.
+
+Each compares with something the module was not made from: arrays recorded from the reference
+implementations, kaldi-native-fbank, a NumPy loop. Then the exported file is compared with the
+module on batches and lengths it was not traced with.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from onnx import ModelProto
+
+from hocket_forge.graphs import RECIPES
+from hocket_forge.parity import embedding, segmentation, windows
+from hocket_forge.parity.common import EXACT, Check
+
+__all__ = ["Check", "checks"]
+
+_CHECKS: dict[str, Callable[[ModelProto], Iterator[Check]]] = {
+    "segmentation": segmentation.segmentation,
+    "powerset_decode": segmentation.powerset_decode,
+    "segmentation_masks": segmentation.segmentation_masks,
+    "embedding_inputs": windows.embedding_inputs,
+    "post_embedding": windows.post_embedding,
+    "embedding-campplus": embedding.campplus,
+    "fused-campplus": partial(windows.fused, "fused-campplus"),
+    "embedding-wespeaker-resnet34": embedding.resnet34,
+    "fused-wespeaker-resnet34": partial(windows.fused, "fused-wespeaker-resnet34"),
+}
+assert set(_CHECKS) == set(RECIPES), "no graph without parity"
+
+
+def checks(name: str, model: ModelProto) -> Iterator[Check]:
+    """All checks of one graph; one that cannot even be made counts as failed."""
+    try:
+        yield from _CHECKS[name](model)
+    except Exception as error:  # a broken graph may break its check anyhow
+        yield Check(f"stopped by {type(error).__name__}: {error}", np.inf, EXACT)

@@ -1,0 +1,121 @@
+"""The small graphs in NumPy: what tests hold the exported ones to, and what runs without them.
+
+Written for the eye: one slot, one known speaker, one run at a time, in float64.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.arrays import stretches
+from hocket.graph import SPECS, Tensors
+
+MIN_ACTIVITY = 10.0  # frames; a slot must be active for more
+MIN_NORM = 0.1  # a shorter embedding carries no direction worth trusting
+MIN_RUN = 59  # frames, 1.0 s
+SLOTS_OF_CLASS = np.array(
+    [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1)], np.float32
+)
+"""Which of three slots speak in each of the power-set classes, in the network's order."""
+
+Outputs = dict[str, NDArray[np.float32]]
+
+
+class ReferenceGraph:
+    """One of the small graphs, computed by NumPy."""
+
+    def __init__(self, name: str) -> None:
+        self.spec = SPECS[name]
+        self.metadata: Mapping[str, str] = {"graph": name}
+        self._compute = _FUNCTIONS[name]
+
+    def run(self, inputs: Tensors) -> Outputs:
+        """Outputs by name; see `hocket.graph.Graph.run`."""
+        self.spec.check_inputs(inputs)
+        return self._compute(**inputs)
+
+
+def powerset_decode(log_probs: NDArray[np.float32]) -> Outputs:
+    """The slots of the best class in every frame; the first class wins a tie.
+
+    Args:
+        log_probs: (windows, frames, 7).
+
+    Returns:
+        masks (windows, frames, 3).
+    """
+    return {"masks": SLOTS_OF_CLASS[np.argmax(log_probs, axis=-1)]}
+
+
+def embedding_inputs(audio: NDArray[np.float32], masks: NDArray[np.float32]) -> Outputs:
+    """One copy of the audio per slot, and the frames in which that slot speaks alone.
+
+    Args:
+        audio: (1, 1, samples).
+        masks: (1, frames, 3).
+
+    Returns:
+        waveforms (3, samples) and clean_masks (3, frames).
+    """
+    alone = masks[0].sum(axis=1) < 2
+    clean = np.stack([masks[0, :, slot] * alone for slot in range(3)])
+    return {"waveforms": np.stack([audio[0, 0]] * 3), "clean_masks": clean.astype(np.float32)}
+
+
+def post_embedding(
+    embeddings: NDArray[np.float32],
+    database: NDArray[np.float32],
+    segments: NDArray[np.float32],
+) -> Outputs:
+    """Distances to known speakers, activity, validity, and runs long enough to count.
+
+    Args:
+        embeddings: (slots, dimension).
+        database: (speakers, dimension); no speaker at all is fine.
+        segments: (1, frames, slots), zeros and ones.
+
+    Returns:
+        distances (slots, speakers), 1 - cosine, infinite where either vector is zero, NaN or
+        infinite; activity (slots,) in frames; valid (slots,); filtered (1, frames, slots).
+    """
+    distances = np.full((len(embeddings), len(database)), np.inf)
+    for slot, speaker in np.ndindex(distances.shape):
+        distances[slot, speaker] = _cosine_distance(embeddings[slot], database[speaker])
+    activity = segments[0].sum(axis=0, dtype=np.float64)
+    long_enough = [
+        _has_direction(embedding) and np.linalg.norm(embedding.astype(np.float64)) > MIN_NORM
+        for embedding in embeddings
+    ]
+    valid = (activity > MIN_ACTIVITY) & np.array(long_enough)
+    filtered = np.zeros_like(segments)
+    for slot in range(segments.shape[2]):
+        for first, last in stretches(segments[0, :, slot] > 0).tolist():
+            if last - first >= MIN_RUN:
+                filtered[0, first:last, slot] = segments[0, first:last, slot]
+    return {
+        "distances": distances.astype(np.float32),
+        "activity": activity.astype(np.float32),
+        "valid": valid.astype(np.float32),
+        "filtered": filtered,
+    }
+
+
+def _has_direction(vector: NDArray[np.float32]) -> bool:
+    return bool(np.isfinite(vector).all() and np.any(vector != 0))
+
+
+def _cosine_distance(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+    if not (_has_direction(left) and _has_direction(right)):
+        return float("inf")
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    return float(1 - (a / np.linalg.norm(a)) @ (b / np.linalg.norm(b)))
+
+
+_FUNCTIONS: dict[str, Callable[..., Outputs]] = {
+    "powerset_decode": powerset_decode,
+    "embedding_inputs": embedding_inputs,
+    "post_embedding": post_embedding,
+}
+REFERENCES = frozenset(_FUNCTIONS)
+"""The graphs that NumPy can stand in for."""

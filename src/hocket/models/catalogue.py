@@ -1,0 +1,161 @@
+"""The manifest as values: which graphs and weights there are, where, and how they are verified."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hocket.errors import ConfigError, ModelError
+
+FOLDER = Path(__file__).parent
+RESTORE = "run 'pip install --force-reinstall hocket'"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file and the hash it must have.
+
+    remedy: the command that restores it.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    remedy: str = RESTORE
+
+    def read(self) -> bytes:
+        """The file's content.
+
+        Raises:
+            ModelError: the file is missing, or not byte for byte what it was when it was written.
+        """
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"{self.path}: {error.strerror or error}; expected sha256 {self.sha256}; "
+                f"{self.remedy}"
+            ) from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise ModelError(
+                f"{self.path}: found sha256 {found}, expected {self.sha256}; {self.remedy}"
+            )
+        return content
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Trained tensors that graphs share.
+
+    file: where they ship; None where the user places them.
+    layout: for those, the file that says which tensor goes where.
+    """
+
+    name: str
+    file_name: str
+    size: int
+    model: str
+    licence: str
+    attribution: str
+    file: ModelFile | None
+    layout: ModelFile | None
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One graph: its file and the weights it needs.
+
+    embedding: the embedding model in it, if any.
+    """
+
+    name: str
+    graph: str
+    file: ModelFile
+    weights: tuple[str, ...]
+    geometry: dict[str, int]
+
+    @property
+    def embedding(self) -> str | None:
+        """The embedding model in it, if any."""
+        return next((name for name in self.weights if name != "segmentation"), None)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything the manifest says.
+
+    calibrations: thresholds of each embedding model.
+    reasons: where those thresholds come from.
+    """
+
+    weights: dict[str, Weights]
+    artefacts: dict[str, Artefact]
+    calibrations: dict[str, dict[str, float]]
+    reasons: dict[str, str]
+
+    def artefact(self, graph: str, embedding: str) -> Artefact:
+        """The file of a graph; of those with an embedding network, the one with this model."""
+        self.check_embedding(embedding)
+        for artefact in self.artefacts.values():
+            if artefact.graph == graph and artefact.embedding in {None, embedding}:
+                return artefact
+        raise ModelError(f"{FOLDER / 'manifest.toml'}: lists no graph '{graph}'; {RESTORE}")
+
+    def check_embedding(self, embedding: str) -> None:
+        """Raise ConfigError unless there is an embedding model of that name."""
+        if embedding not in self.calibrations:
+            known = ", ".join(self.calibrations)
+            raise ConfigError(f"embedding is '{embedding}'; give one of {known}")
+
+
+def read_catalogue() -> Catalogue:
+    """What the manifest lists.
+
+    Raises:
+        ModelError: the manifest is missing or damaged.
+    """
+    path = FOLDER / "manifest.toml"
+    try:
+        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
+        embeddings = manifest["embeddings"]
+        return Catalogue(
+            weights={name: _weights(name, entry) for name, entry in manifest["weights"].items()},
+            artefacts={name: _artefact(name, entry) for name, entry in manifest["graphs"].items()},
+            calibrations={
+                name: {"threshold": float(entry["threshold"])} for name, entry in embeddings.items()
+            },
+            reasons={name: str(entry["reason"]) for name, entry in embeddings.items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: no usable manifest ({error}); {RESTORE}") from error
+
+
+def _weights(name: str, entry: dict[str, Any]) -> Weights:
+    shipped, layout = None, None
+    if entry["placed"]:
+        path = FOLDER / entry["layout"]
+        layout = ModelFile(path, entry["layout_sha256"], int(entry["layout_bytes"]))
+    else:
+        shipped = ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"]))
+    return Weights(
+        name=name,
+        file_name=entry["file"],
+        size=int(entry["bytes"]),
+        model=entry["model"],
+        licence=entry["licence"],
+        attribution=entry["attribution"],
+        file=shipped,
+        layout=layout,
+    )
+
+
+def _artefact(name: str, entry: dict[str, Any]) -> Artefact:
+    return Artefact(
+        name=name,
+        graph=entry["graph"],
+        file=ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"])),
+        weights=tuple(entry["weights"]),
+        geometry=dict(entry.get("geometry", {})),
+    )
