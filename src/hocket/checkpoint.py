@@ -316,8 +316,9 @@ class _Machine:
     def call(self, function: Any, arguments: Any) -> None:
         if function is _INERT:
             return self.stack.append(_INERT)
-        _demand(isinstance(function, FunctionType) and type(arguments) is tuple, "an odd call")
-        return self.stack.append(function(*arguments))  # ours: no other gets on the stack
+        known = isinstance(function, FunctionType)  # ours: no other gets on the stack
+        _demand(known and type(arguments) is tuple and len(arguments) < 8, "an odd call")
+        return self.stack.append(function(*arguments))
 
     def find(self, module: Any, name: Any) -> None:
         _demand(type(module) is str and type(name) is str, "a name that is no text")
@@ -328,10 +329,11 @@ class _Machine:
         self.stack.append(_GLOBALS[module, name])
 
     def refer(self, identity: Any) -> None:
-        known = type(identity) is tuple and identity[0] == "storage" and not any(identity[5:])
-        _demand(known, "a reference to no storage")
+        known = type(identity) is tuple and 4 < len(identity) < 7 and identity[0] == "storage"
+        _demand(known and not any(identity[5:]), "a reference to no storage")
         dtype, key = identity[1:3]
-        _demand(isinstance(dtype, np.dtype) and type(key) is str, "a storage of no known type")
+        known = isinstance(dtype, np.dtype) and type(key) is str and len(key) < 100
+        _demand(known, "a storage of no known kind")
         self.stack.append(self.storages.setdefault(key, _Storage(key, dtype)))
 
 
