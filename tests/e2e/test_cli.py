@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from hocket import cli, models
+from hocket import cli
 from hocket.errors import BackendError
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer
@@ -215,6 +216,8 @@ def test_odd_names_make_valid_rttm_and_one_line_errors(
         (["CLIP", "--min-speakers", "3", "--max-speakers", "2"], "min_speakers is 3"),
         (["CLIP", "--threads", "0"], "threads is 0"),
         (["CLIP", "--num-speakers", "two"], "'two' is not a valid integer"),
+        (["CLIP", "--embedding", "x"], "embedding is 'x'; give one of campplus, wespeaker-res"),
+        (["CLIP", "--backend", "x"], "'x' is not one of 'onnxruntime', 'coreml'"),
         ([], "Missing argument"),
     ],
 )
@@ -348,36 +351,31 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path: Path, sent: signal.Sig
         assert err.decode() == "hocket: interrupted; nothing unfinished was written\n"
 
 
-def test_models_are_listed_and_verified(capsys: pytest.CaptureFixture[str]) -> None:
-    assert hocket("models", "list") == 0
-    listed = capsys.readouterr().out
-    for artefact in models.shipped().values():
-        assert artefact.sha256 in listed
-    assert hocket("models", "verify") == 0
-    assert capsys.readouterr().out.count(": ok") == 3
-
-
 def test_an_altered_model_is_one_line_and_an_exit_code(
-    clip: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    clip: Path, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(models.FOLDER, tmp_path / "models")
-    (tmp_path / "models" / "embedding.onnx").write_bytes(b"altered")
-    monkeypatch.setattr(models, "FOLDER", tmp_path / "models")
+    (copied / "embedding-campplus.onnx").write_bytes(b"altered")
     for command in (["models", "verify"], ["diarize", clip]):
         assert hocket(*command) == cli.UNUSABLE
         err = capsys.readouterr().err
         assert err.count("\n") == 1
-        assert "sha256" in err
+        assert err.startswith(f"hocket: {copied / 'embedding-campplus.onnx'}: found sha256 ")
+
+
+def test_a_backend_that_is_not_for_this_system_is_one_line(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert hocket("diarize", clip, "--backend", "coreml") == cli.UNUSABLE
+    expected = "hocket: Core ML runs on macOS only, this is Linux; use the backend onnxruntime\n"
+    assert capsys.readouterr() == ("", expected)
 
 
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert hocket("--version") == 0
     assert capsys.readouterr().out == f"hocket {__version__}\n"
     shown = CliRunner().invoke(cli.cli, ["diarize", "--help"]).output
-    for option in ("--output", "--format", "--num-speakers", "--threads"):
+    for option in ("--output", "--format", "--num-speakers", "--embedding", "--backend"):
         assert option in shown
 
 

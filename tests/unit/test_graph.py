@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hocket.arrays import check_array
 from hocket.errors import GraphInputError
-from hocket.graph import SPECS, GraphSpec, Port
+from hocket.graph import SPECS, GraphSpec, Port, least_lengths
 
 PAIR = GraphSpec(
     inputs=(Port("sound", ("batch", "1", "samples")), Port("mask", ("batch", "frames"))),
@@ -34,7 +34,7 @@ def test_arrays_that_fit_are_taken_in_any_order() -> None:
     PAIR.check_inputs(inputs())
     PAIR.check_inputs(dict(reversed(inputs().items())))
     PAIR.check_inputs(
-        {"sound": np.ones((0, 1, 0), np.float32), "mask": np.ones((0, 3), np.float32)}
+        {"sound": np.ones((1, 1, 1), np.float32), "mask": np.ones((1, 1), np.float32)}
     )
 
 
@@ -105,10 +105,52 @@ def test_lengths_are_forgotten_between_calls() -> None:
     )
 
 
+@pytest.mark.parametrize("shape", [(0, 1, 8), (2, 1, 0), (0, 1, 0)])
+def test_an_empty_axis_is_refused(shape: tuple[int, ...]) -> None:
+    message = refusal(inputs(sound=np.zeros(shape, np.float32)))
+    assert message.startswith(f"sound: found shape {shape}")
+    assert message.endswith("must be 1 or more")
+
+
+def test_nobody_may_be_known_yet() -> None:
+    crowd = GraphSpec(inputs=(Port("database", ("speakers", "dimension")),), outputs=())
+    crowd.check_inputs({"database": np.zeros((0, 4), np.float32)})
+    assert "axis 'dimension' must be 1 or more" in refusal(
+        {"database": np.zeros((0, 0), np.float32)}, crowd
+    )
+
+
+def test_a_graph_may_need_a_longer_axis() -> None:
+    PAIR.check_inputs(inputs(), {"samples": 8, "frames": 5})
+    with pytest.raises(GraphInputError, match=r"^sound: .* axis 'samples' must be 9 or more$"):
+        PAIR.check_inputs(inputs(), {"samples": 9})
+
+
+def test_least_lengths_are_read_from_metadata() -> None:
+    metadata = {"least_samples": "400", "least_frames": "2", "samples": "7", "at_least_one": "1"}
+    assert least_lengths(metadata) == {"samples": 400, "frames": 2}
+    assert least_lengths({}) == {}
+
+
+def test_numbers_that_are_none_are_counted() -> None:
+    sound = np.zeros((2, 1, 8), np.float32)
+    sound[0, 0, :3] = np.nan, np.inf, -np.inf
+    message = refusal(inputs(sound=sound))
+    assert message == "sound: found 1 NaN and 2 infinite numbers; pass finite numbers"
+
+
+def test_large_numbers_are_finite() -> None:
+    PAIR.check_inputs(inputs(sound=np.full((2, 1, 8), 3.4e38, np.float32)))
+
+
 SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
+    "segmentation": {"waveform": (4, 1, 160_000)},
+    "powerset_decode": {"log_probs": (4, 589, 7)},
     "segmentation_masks": {"waveform": (4, 1, 160_000)},
+    "embedding_inputs": {"audio": (1, 1, 160_000), "masks": (1, 589, 3)},
     "embedding": {"waveform": (4, 1, 8_000), "masks": (4, 1, 1)},
     "post_embedding": {"embeddings": (5, 192), "database": (2, 192), "segments": (1, 589, 5)},
+    "fused": {"waveform": (4, 1, 160_000)},
 }
 
 
@@ -122,6 +164,9 @@ def test_every_graph_takes_what_its_contract_says(name: str) -> None:
     ("name", "port", "shape", "axis"),
     [
         ("segmentation_masks", "waveform", (4, 2, 160_000), "1"),
+        ("powerset_decode", "log_probs", (4, 589, 3), "7"),
+        ("embedding_inputs", "audio", (4, 1, 160_000), "1"),
+        ("embedding_inputs", "masks", (1, 589, 4), "3"),
         ("embedding", "masks", (3, 1, 1), "windows"),
         ("post_embedding", "database", (2, 256), "dimension"),
         ("post_embedding", "segments", (1, 589, 4), "slots"),

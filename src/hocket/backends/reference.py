@@ -84,7 +84,9 @@ def post_embedding(
         distances[slot, speaker] = _cosine_distance(embeddings[slot], database[speaker])
     activity = segments[0].sum(axis=0, dtype=np.float64)
     long_enough = [
-        _has_direction(embedding) and np.linalg.norm(embedding.astype(np.float64)) > MIN_NORM
+        # a length is a float32 in the graph, and so is what it is compared with
+        _has_direction(embedding)
+        and np.float32(np.linalg.norm(embedding.astype(np.float64))) > np.float32(MIN_NORM)
         for embedding in embeddings
     ]
     valid = (activity > MIN_ACTIVITY) & np.array(long_enough)

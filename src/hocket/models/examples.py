@@ -18,7 +18,8 @@ def voice() -> NDArray[np.float32]:
         for k in range(1, 30)
         for formant in formants
     )
-    return (0.5 * opening * sound * (seconds >= 2)).astype(np.float32)
+    heard: NDArray[np.float32] = (opening * sound / 2 * (seconds >= 2)).astype(np.float32)
+    return heard
 
 
 def one_window() -> Inputs:

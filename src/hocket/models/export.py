@@ -18,11 +18,12 @@ from hocket.graph import SPECS, Port
 from hocket.models import weights_content
 from hocket.models.catalogue import Artefact, Catalogue, read_catalogue
 from hocket.models.examples import EXAMPLES, voice
-from hocket.models.packages import write_hashes
+from hocket.models.packages import HASHES, write_hashes
 from hocket.models.placed import placed_file
 from hocket.outputs import write_whole
 
 TARGETS = ("onnx", "coreml")
+REMEDY = "give another folder"
 
 VALUES: Mapping[str, str] = {
     "waveform": "mono samples at 16 kHz, -1 to 1",
@@ -73,10 +74,10 @@ def export(target: str, folder: Path) -> list[str]:
     artefacts = [a for a in catalogue.artefacts.values() if _complete(a, catalogue)]
     weights = {artefact.name: weights_content(artefact) for artefact in artefacts}
     write = _write_onnx if target == "onnx" else _exporter(target)
-    write_whole(folder / "README.md", readme(target, artefacts, catalogue))
+    write_whole(folder / "README.md", readme(target, artefacts, catalogue), REMEDY)
     names = [*write(artefacts, weights, folder), "README.md"]
     write_hashes(folder, names)
-    return names
+    return [*names, HASHES]
 
 
 def _complete(artefact: Artefact, catalogue: Catalogue) -> bool:
@@ -91,7 +92,7 @@ def _write_onnx(
     for needed in weights.values():
         files |= needed
     for name, content in files.items():
-        write_whole(folder / name, content)
+        write_whole(folder / name, content, REMEDY)
     return list(files)
 
 
@@ -133,8 +134,11 @@ def _section(artefact: Artefact, target: str) -> str:
         *(_row("in", port) for port in spec.inputs),
         *(_row("out", port) for port in spec.outputs),
         f"\nWith `{make.__name__}()`:\n",
-        "| output | shape | middle row, first numbers |\n|---|---|---|",
-        *(f"| {name} | {a.shape} | {middle_row(a)} |" for name, a in graph.run(make()).items()),
+        "| output | shape | mean | middle row, first numbers |\n|---|---|---|---|",
+        *(
+            f"| {name} | {a.shape} | {np.mean(a, where=np.isfinite(a)):.3g} | {middle_row(a)} |"
+            for name, a in graph.run(make()).items()
+        ),
         "",
     ]
     return "\n".join(lines)

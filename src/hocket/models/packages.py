@@ -39,7 +39,7 @@ def package_path(artefact: Artefact) -> Path:
 def write_hashes(folder: Path, names: list[str]) -> None:
     """Note the hash of every named file or package of a folder."""
     lines = [f'"{name}" = "{content_hash(folder / name)}"\n' for name in sorted(names)]
-    write_whole(folder / HASHES, "".join(lines))
+    write_whole(folder / HASHES, "".join(lines), "give another folder")
 
 
 def content_hash(path: Path) -> str:

@@ -47,7 +47,7 @@ def placed_file(weights: Weights) -> ModelFile | None:
         sha256 = str(tomllib.loads(note.read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{note}: cannot be read ({error}); {_remedy(weights)}") from error
-    return ModelFile(user_folder() / weights.file_name, sha256, weights.size, _remedy(weights))
+    return ModelFile(_path(weights, sha256), sha256, weights.size, _remedy(weights))
 
 
 def lay_out(checkpoint: Path, weights: Weights) -> bytes:
@@ -79,11 +79,20 @@ def write(content: bytes, weights: Weights) -> ModelFile:
     Raises:
         OutputError: the folder cannot be written.
     """
+    before = sorted(user_folder().glob(f"{weights.name}-*.weights"))
     digest = hashlib.sha256(content).hexdigest()
     remedy = "name another folder in HOCKET_MODELS"
-    write_whole(user_folder() / weights.file_name, content, remedy)
-    write_whole(_note(weights), f'sha256 = "{digest}"\n', remedy)
-    return ModelFile(user_folder() / weights.file_name, digest, len(content), _remedy(weights))
+    path = _path(weights, digest)
+    write_whole(path, content, remedy)
+    write_whole(_note(weights), f'sha256 = "{digest}"\n', remedy)  # from here on it is in use
+    for old in before:
+        if old != path:
+            old.unlink(missing_ok=True)
+    return ModelFile(path, digest, len(content), _remedy(weights))
+
+
+def _path(weights: Weights, sha256: str) -> Path:
+    return user_folder() / f"{weights.name}-{sha256[:16]}.weights"
 
 
 def _remedy(weights: Weights) -> str:
