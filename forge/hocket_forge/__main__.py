@@ -1,7 +1,9 @@
-"""`python -m hocket_forge build|check|coreml`: make what ships, check it, convert it."""
+"""`python -m hocket_forge COMMAND`: make what ships, check it, convert it, measure it."""
 
+import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from onnx import ModelProto
 
@@ -39,6 +41,28 @@ def coreml() -> None:
         raise ForgeError(f"{len(failed)} checks failed: {'; '.join(failed)}")
 
 
+def measure(data: str, calibration: str) -> None:
+    """Take the report's figures that are missing from its results."""
+    from hocket_forge import measure as measuring
+
+    measuring.measure(Path(data), Path(calibration))
+
+
+def report() -> None:
+    """Write docs/models.md."""
+    from hocket_forge import report as page
+
+    page.PAGE.write_text(page.report(), encoding="utf-8")
+
+
+def report_check() -> None:
+    """Fail if docs/models.md is not what `report` would write."""
+    from hocket_forge import report as page
+
+    if page.PAGE.read_text(encoding="utf-8") != page.report():
+        raise ForgeError("docs/models.md: not current; run 'make models-report' and commit it")
+
+
 def _require_parity(models: dict[str, ModelProto]) -> None:
     failed = []
     for name, model in models.items():
@@ -58,14 +82,25 @@ def _report(name: str, results: Iterable[Check]) -> list[str]:
     return failed
 
 
+COMMANDS: dict[str, Callable[..., None]] = {
+    "build": build,
+    "check": check,
+    "coreml": coreml,
+    "measure": measure,
+    "report": report,
+    "report-check": report_check,
+}
+
+
 def main(arguments: list[str]) -> int:
     """Run one command; exit code 1 if a source or an artefact fails, 2 for wrong usage."""
-    commands = {"build": build, "check": check, "coreml": coreml}
-    if len(arguments) != 1 or arguments[0] not in commands:
-        print("usage: python -m hocket_forge build|check|coreml", file=sys.stderr)
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is None or len(inspect.signature(command).parameters) != len(arguments) - 1:
+        print(f"usage: python -m hocket_forge {'|'.join(COMMANDS)}", file=sys.stderr)
+        print("       measure takes a corpus and a folder of recordings", file=sys.stderr)
         return 2
     try:
-        commands[arguments[0]]()
+        command(*arguments[1:])
     except ForgeError as error:
         print(f"hocket_forge: {error}", file=sys.stderr)
         return 1

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from hocket.graph import SPECS, Port
-from hocket_forge import wespeaker
+from hocket_forge import fbank, pyannet, wespeaker
 from hocket_forge.export import metadata
 from hocket_forge.fused import Fused, SegmentationMasks
 from hocket_forge.graphs import RECIPES, segmentation_network
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from hocket.models import Artefact
 
 BATCHES = (1, 4, 16)
-WINDOW = 160_000  # what the segmentation network was trained on
-UNITS = tuple(range(8_000, 48_001, 8_000))  # what the pipeline embeds: up to 3 s in steps of 0.5 s
+WINDOW = pyannet.WINDOW_SAMPLES
+WINDOW_FRAMES, HALF_FRAMES = pyannet.frame_count(WINDOW), pyannet.frame_count(WINDOW // 2)
 ISLANDS = frozenset({"fbank", "normalisation", "pooling", "log_softmax"})
 FLOAT32_GRAPHS = frozenset({"powerset_decode", "embedding_inputs", "post_embedding"})
 
 RANGES: Mapping[str, tuple[int, int]] = {
+    "samples": (fbank.FRAME_SAMPLES, 6 * WINDOW),
     "windows": (1, max(BATCHES)),
     "frames": (1, 4_000),
     "slots": (1, 16),
@@ -129,36 +130,33 @@ def _with_placed(name: str, content: bytes) -> nn.Module:
 
 
 def _default(axis: str) -> int:
-    return {"frames": 589, "slots": 3, "dimension": 192}.get(axis, 1)
+    defaults = {"samples": WINDOW, "frames": WINDOW_FRAMES, "slots": 3, "dimension": 192}
+    return defaults.get(axis, 1)
 
 
 def _shape(coremltools: Any, port: Port, graph: str, axes: Mapping[str, Any]) -> Any:
-    """Enumerated for the port that carries samples; ranges for all other axes with a name."""
-    if "samples" not in port.axes:
+    """Enumerated for a graph's only input; ranges where there are several.
+
+    Before iOS 18 a model with an enumerated input may have no other that is flexible.
+    """
+    if len(SPECS[graph].inputs) > 1:
         return tuple(int(axis) if axis.isdigit() else axes[axis] for axis in port.axes)
-    batches = BATCHES if "windows" in port.axes else (1,)
-    lengths = (
-        (WINDOW, WINDOW // 2)
-        if SPECS[graph].outputs[0].name in {"masks", "log_probs"}
-        else (WINDOW, *UNITS)
-    )
-    shapes = [(batch, 1, length) for length in lengths for batch in batches]
+    lengths = {"samples": (WINDOW, WINDOW // 2), "frames": (WINDOW_FRAMES, HALF_FRAMES)}
+    free = next(axis for axis in port.axes if axis in lengths)
+    shapes = [
+        tuple({"windows": batch, free: length}.get(a) or int(a) for a in port.axes)
+        for length in lengths[free]
+        for batch in BATCHES
+    ]
     return coremltools.EnumeratedShapes(shapes, default=shapes[0])
 
 
 def _traced(module: nn.Module, ports: tuple[Port, ...]) -> torch.jit.ScriptModule:
-    example = [
-        torch.zeros(
-            [
-                int(a) if a.isdigit() else WINDOW if a == "samples" else _default(a)
-                for a in port.axes
-            ]
-        )
-        for port in ports
-    ]
+    shapes = [[int(a) if a.isdigit() else _default(a) for a in port.axes] for port in ports]
+    example = tuple(torch.zeros(shape) for shape in shapes)
     with torch.no_grad():
-        traced: torch.jit.ScriptModule = torch.jit.trace(
-            module.eval(), tuple(example), check_trace=False
+        traced: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
+            module.eval(), example, check_trace=False
         )
     return traced
 

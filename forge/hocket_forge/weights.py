@@ -22,12 +22,14 @@ class Pool:
     """The content of one file of weights, and where each tensor lies in it.
 
     grows: tensors not yet in it may be added; a pool for placed weights is laid out beforehand.
+    computed: large tensors of its graphs that the forge computes, and that stay in their files.
     """
 
     name: str
     grows: bool = True
     content: bytearray = field(default_factory=bytearray)
     offsets: dict[bytes, int] = field(default_factory=dict)
+    computed: set[bytes] = field(default_factory=set)
 
     @property
     def file(self) -> str:
@@ -77,8 +79,10 @@ def _home(raw: bytes, pools: list[Pool], recipe: Recipe) -> Pool | None:
         return None
     if recipe.graph != "fused" and pools[0].grows:
         return pools[0]
-    if any(not pool.grows for pool in pools):  # the filter bank of a graph with placed weights
-        return None
+    for pool in pools:  # the filter bank of a graph with placed weights is in no checkpoint
+        if not pool.grows and (recipe.graph != "fused" or raw in pool.computed):
+            pool.computed.add(raw)
+            return None
     raise ForgeError(f"{recipe.graph}: a tensor of {len(raw)} bytes is in none of its parts")
 
 

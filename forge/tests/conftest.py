@@ -11,6 +11,7 @@ from hocket_forge import graphs
 from hocket_forge.campplus import CamPlusPlus
 from hocket_forge.export import export
 from hocket_forge.pyannet import PyanNet
+from hocket_forge.wespeaker import ResNet34
 from hocket_forge.workspace import CONVERSATION
 from hypothesis import settings
 from numpy.typing import NDArray
@@ -39,12 +40,17 @@ def segmentation() -> PyanNet:
 
 @pytest.fixture(scope="session")
 def campplus() -> CamPlusPlus:
-    return graphs.embedding_network()
+    return graphs.campplus_network()
+
+
+@pytest.fixture(scope="session")
+def resnet34() -> ResNet34:
+    return graphs.resnet34_network()
 
 
 @pytest.fixture(scope="session")
 def exported() -> Callable[[str], ModelProto]:
-    """A fresh copy of a graph; exporting `embedding` takes seconds, so each is exported once."""
+    """A fresh copy of a graph; exporting takes seconds, so each is exported once."""
 
     @cache
     def content(name: str) -> bytes:

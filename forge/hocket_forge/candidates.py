@@ -1,0 +1,158 @@
+"""Every variant of every graph that the report speaks of, and how each is opened."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from onnx import ModelProto
+
+from hocket.backends import REFERENCES, ReferenceGraph, open_onnx
+from hocket.config import Runtime
+from hocket.graph import SPECS, Graph, GraphSpec, Tensors
+from hocket_forge import counts, quantize
+from hocket_forge.coreml import FLOAT32_GRAPHS
+from hocket_forge.coreml_parity import open_evaluated
+from hocket_forge.coreml_program import operation_counts, read_program
+from hocket_forge.export import export
+from hocket_forge.graphs import RECIPES
+from hocket_forge.manifest import read_artefacts
+from hocket_forge.parity.common import Array
+from hocket_forge.rows import Row
+from hocket_forge.sources import ForgeError
+
+ONNX, CORE_ML, OPENVINO, NUMPY = "ONNX Runtime", "Core ML", "OpenVINO", "NumPy"
+DECIDING = ("segmentation_masks", "embedding-campplus")
+"""The graphs a diarization is made of; variants of these have a DER."""
+CALIBRATION_PIECES = 64
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row of the report without its measured figures, and the graph to measure them on."""
+
+    row: Row
+    open: Callable[[], Graph]
+
+
+def shipped() -> Iterator[Candidate]:
+    """The files in the repository, on ONNX Runtime, and their stand-ins in NumPy."""
+    for name, model in read_artefacts().items():
+        placed = "wespeaker" in name
+        half = "campplus" in name
+        status = "ships; weights are the user's to place" if placed else "ships"
+        precision = "float16 weights" if half else "float32"
+        yield _onnx(name, precision, status, model)
+        if (graph := RECIPES[name].graph) in REFERENCES:
+            row = Row(name, NUMPY, "float64", "ships; runs where the file is absent", 0, {}, 0)
+            yield Candidate(row, _opener(ReferenceGraph, graph))
+
+
+def packages(folder: Path) -> Iterator[Candidate]:
+    """The Core ML packages that `make coreml` built."""
+    macs = {c.row.name: c.row.macs for c in shipped() if c.row.runtime == ONNX}
+    for name, recipe in RECIPES.items():
+        package = folder / f"{name}.mlpackage"
+        content = package / "Data" / "com.apple.CoreML"
+        files = (content / "model.mlmodel", content / "weights" / "weight.bin")
+        size = sum(file.stat().st_size for file in files if file.exists())
+        precision = "float32" if recipe.graph in FLOAT32_GRAPHS else "float16"
+        row = Row(
+            name=name,
+            runtime=CORE_ML,
+            precision=precision,
+            status="built by make coreml",
+            bytes=size,
+            operations=operation_counts(read_program(package)),
+            macs=macs[name],
+        )
+        yield Candidate(row, _opener(open_evaluated, name, package))
+
+
+def variants(calibration: Path) -> Iterator[Candidate]:
+    """Post-training variants of the graphs that decide turns; int8 by recordings in a folder."""
+    exact = {name: export(name, replace(RECIPES[name], half_weights=False)) for name in DECIDING}
+    pieces = calibration_pieces(calibration)
+    segmentation, embedding = (exact[name] for name in DECIDING)
+    made: list[tuple[str, str, Callable[[], ModelProto]]] = [
+        (DECIDING[1], "float32", lambda: embedding),
+        (DECIDING[0], "float16 weights", lambda: quantize.half_weights(segmentation)),
+        (DECIDING[0], "int8 weights", lambda: quantize.int8_weights(segmentation)),
+        (DECIDING[1], "int8 weights", lambda: quantize.int8_weights(embedding)),
+        (DECIDING[0], "int8", lambda: quantize.int8_segmentation(segmentation)),
+        (DECIDING[1], "int8", lambda: quantize.int8_embedding(embedding, pieces)),
+    ]
+    for name, precision, make in made:
+        macs = counts.multiplications(exact[name], _example(name))
+        yield _onnx(name, precision, "measured", make(), macs)
+    for name in DECIDING:
+        for precision, hint in (("float32", "f32"), ("bfloat16", "bf16")):
+            plain = _onnx(name, precision, "measured", exact[name]).row
+            row = replace(plain, runtime=OPENVINO)
+            yield Candidate(row, _opener(OpenVinoGraph, name, exact[name], hint))
+
+
+def calibration_pieces(folder: Path) -> list[dict[str, Array]]:
+    """Two-second pieces of simulated recordings, evenly spread, as inputs of `embedding`."""
+    pieces: list[Array] = []
+    for file in sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav")):
+        samples, _ = soundfile.read(file, dtype="float32")
+        pieces += [samples[a : a + 32_000] for a in range(0, len(samples) - 32_000, 32_000)]
+    if len(pieces) < CALIBRATION_PIECES:
+        raise ForgeError(f"{folder}: found {len(pieces)} pieces of 2 s, need {CALIBRATION_PIECES}")
+    chosen = np.linspace(0, len(pieces) - 1, CALIBRATION_PIECES).astype(int)
+    everything = np.ones((1, 1, 1), np.float32)
+    return [{"waveform": pieces[i][None, None], "masks": everything} for i in chosen]
+
+
+class OpenVinoGraph:
+    """A graph on OpenVINO's processor plugin; measured here, not yet a backend."""
+
+    def __init__(self, name: str, model: ModelProto, hint: str) -> None:
+        os.environ["OPENVINO_TELEMETRY"] = os.environ["OV_TELEMETRY_DISABLE"] = "0"
+        import openvino
+
+        self.spec: GraphSpec = SPECS[RECIPES[name].graph]
+        self.metadata: Mapping[str, str] = {p.key: p.value for p in model.metadata_props}
+        core = openvino.Core()
+        settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 2}
+        read = core.read_model(model.SerializeToString())
+        self._request = core.compile_model(read, "CPU", settings).create_infer_request()
+
+    def run(self, inputs: Tensors) -> dict[str, Array]:
+        """Outputs by name."""
+        found = self._request.infer(dict(inputs))
+        return {port.name: np.array(found[port.name]) for port in self.spec.outputs}
+
+
+def _onnx(
+    name: str, precision: str, status: str, model: ModelProto, macs: int | None = None
+) -> Candidate:
+    row = Row(
+        name=name,
+        runtime=ONNX,
+        precision=precision,
+        status=status,
+        bytes=model.ByteSize(),
+        operations=counts.operation_counts(model),
+        macs=counts.multiplications(model, _example(name)) if macs is None else macs,
+    )
+    content = model.SerializeToString()
+    return Candidate(row, _opener(open_onnx, RECIPES[name].graph, content, {}, Runtime(threads=2)))
+
+
+def _example(name: str) -> dict[str, Array]:
+    recipe = RECIPES[name]
+    return counts.example_inputs(recipe.graph, recipe.geometry.get("dimension", 192))
+
+
+def _opener(make: Callable[..., Graph], *arguments: Any) -> Callable[[], Graph]:
+    return lambda: make(*arguments)
+
+
+def by_key(candidates: Sequence[Candidate]) -> dict[str, Candidate]:
+    """Candidates by what tells them apart."""
+    return {candidate.row.key: candidate for candidate in candidates}

@@ -1,0 +1,145 @@
+"""Measured figures of the report: differences, cosines and DER, kept in a JSON of bench/results."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hocket import Diarizer
+from hocket.graph import Graph
+from hocket_forge import candidates, rows
+from hocket_forge.candidates import DECIDING, Candidate
+from hocket_forge.graphs import EMBEDDINGS, RECIPES
+from hocket_forge.rows import Row
+from hocket_forge.workspace import PACKAGES, ROOT
+
+RESULTS = ROOT / "bench" / "results" / "models.json"
+REJECTED_OVER = 0.3  # points of DER
+
+
+def measure(data: Path, calibration: Path) -> None:
+    """Take every figure that is not yet in the results; delete the file to take all again.
+
+    Args:
+        data: corpus for the DER.
+        calibration: simulated recordings, of other voices, for int8.
+    """
+    torch.set_num_threads(1)  # two that wait for each other on a busy machine take far longer
+    results = read_results()
+    for candidate in _all(calibration):
+        known = results["rows"].get(candidate.row.key)
+        if known and known["bytes"] == candidate.row.bytes:
+            continue
+        print(candidate.row.key, flush=True)
+        results["rows"][candidate.row.key] = _measured(candidate, data).as_json()
+        _write(results, data, calibration)
+    results["pooling"] = pooling()
+    _write(results, data, calibration)
+
+
+def read_results() -> dict[str, Any]:
+    """The results as they stand."""
+    if not RESULTS.exists():
+        return {"rows": {}, "pooling": {}}
+    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return results
+
+
+def _all(calibration: Path) -> Iterator[Candidate]:
+    yield from candidates.shipped()
+    yield from candidates.packages(PACKAGES)
+    yield from candidates.variants(calibration)
+
+
+def _measured(candidate: Candidate, data: Path) -> Row:
+    graph, row = candidate.open(), candidate.row
+    found: dict[str, Any] = rows.differences(row.name, graph)
+    row = replace(row, **found)
+    if row.name in DECIDING:
+        row = replace(row, der=_der(row.name, graph, data))
+    return row
+
+
+def _der(name: str, graph: Graph, data: Path) -> dict[str, Any]:
+    """Error rates of the pipeline with this graph in place of the one that ships."""
+    from bench.corpus import Recording, Turn, find_recordings
+    from bench.der import Hypothesis, measure_errors
+
+    diarizer = Diarizer()
+    if name == "segmentation_masks":
+        diarizer.segmentation_graph = graph
+    else:
+        diarizer.embedding_graph = graph
+
+    class WithGraph:
+        def describe(self) -> dict[str, object]:
+            return {"name": "hocket", "graph": name}
+
+        def __call__(self, recording: Recording) -> Hypothesis:
+            turns = diarizer(str(recording.audio)).turns
+            return Hypothesis([Turn(turn.start_s, turn.end_s, turn.speaker) for turn in turns])
+
+    found = measure_errors(find_recordings(data), WithGraph(), lambda _: None)
+    return {"all": found["all"], "kinds": found["kinds"], "audio_minutes": found["audio_minutes"]}
+
+
+class LinearPooling(nn.Module):
+    """Statistics pooling as the Swift system has it: masks interpolated, weights from 0 to 1."""
+
+    def __init__(self, masks: Tensor) -> None:
+        super().__init__()
+        self.masks = masks
+
+    def forward(self, features: Tensor, _: Tensor) -> Tensor:
+        weights = functional.interpolate(self.masks, features.shape[-1], mode="linear")
+        total = weights.sum(-1, keepdim=True).clamp_min(1e-8)
+        mean = weights @ features.transpose(1, 2) / total
+        centred = features[:, None] - mean[..., None]
+        spread = (centred.square() * weights[:, :, None]).sum(-1)
+        unbiased = total - weights.square().sum(-1, keepdim=True) / total
+        deviation = (spread / unbiased.clamp_min(1e-8)).sqrt()
+        return torch.cat([mean, deviation], dim=-1)
+
+
+def pooling() -> dict[str, dict[str, float]]:
+    """Cosines between embeddings pooled under nearest and under interpolated masks."""
+    found = {}
+    inputs = RECIPES["embedding_inputs"].module()
+    segmentation = RECIPES["segmentation_masks"].module()
+    for name, network in EMBEDDINGS.items():
+        module, cosines = network(), []
+        nearest = module.pooling
+        for window in rows.windows():
+            with torch.no_grad():
+                waveform = torch.from_numpy(window["waveform"])
+                masks = inputs(waveform, segmentation(waveform))[1][None]
+                module.pooling = nearest
+                expected = module(waveform, masks).numpy()
+                module.pooling = LinearPooling(masks)
+                linear = module(waveform, masks).numpy()
+                module.pooling = nearest
+            cosines.append(rows.cosines_of(linear, expected))
+        cosine = np.concatenate(cosines)
+        found[name] = {"cosine_mean": float(cosine.mean()), "cosine_worst": float(cosine.min())}
+    return found
+
+
+def _write(results: Mapping[str, Any], data: Path, calibration: Path) -> None:
+    from bench.environment import describe
+    from bench.report import write_results
+    from bench.scoring import PROTOCOL
+
+    header = {
+        "command": "hocket_forge measure",
+        "corpus": data.resolve().name,
+        "calibration": calibration.resolve().name,
+        "protocol": PROTOCOL,
+        "environment": describe(),
+    }
+    write_results(RESULTS, {**results, **header})

@@ -1,0 +1,212 @@
+"""docs/models.md: what every graph is and how far each variant is from its reference."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hocket_forge import candidates
+from hocket_forge.candidates import DECIDING, Candidate
+from hocket_forge.graphs import RECIPES
+from hocket_forge.measure import REJECTED_OVER, RESULTS, read_results
+from hocket_forge.sources import ForgeError
+from hocket_forge.workspace import PACKAGES, ROOT
+
+PAGE = ROOT / "docs" / "models.md"
+CHEAP = ("bytes", "operations", "macs")
+NOTES = {"slice": 1001, "expand": 11, "squeeze": 5, "transpose": 4}
+"""Operations of the notes' embedding model, one speaker at a time."""
+SAME_KIND = {
+    "slice": ("Slice", "slice_by_index", "slice_by_size"),
+    "expand": ("Unsqueeze", "expand_dims"),
+    "squeeze": ("Squeeze", "squeeze"),
+    "transpose": ("Transpose", "transpose"),
+}
+
+INTRODUCTION = """# The graphs, measured
+
+Written by `make models-report`. Figures that take minutes come from `bench/results/models.json`
+(`python -m hocket_forge measure`); sizes, operations and multiplications are counted again from
+the files each time, and CI fails if they are not these.
+
+Every row compares with the PyTorch module in float32, on real speech: ten-second windows and
+two-second pieces of `examples/conversation.flac`. Differences are absolute, over all numbers a
+graph gives. *Frames* is the share of frames whose mask or best class is another one. Cosines are
+between embeddings of slots that speak. DER is over the development recordings ({protocol};
+{minutes} min), for graphs that decide turns, with the other graph as it ships: all (miss / false
+alarm / confusion), files with the right number of speakers. Core ML rows are computed by the
+evaluator from the saved packages: float16 operands, float32 sums, every result rounded to float16.
+ResNet34 rows use weights drawn by rule, since its own are the user's to place; it has no DER here
+for the same reason.
+"""
+
+
+def report() -> str:
+    """The page, from the results and from a fresh count of the files.
+
+    Raises:
+        ForgeError: a file is not the one that was measured.
+    """
+    results = read_results()
+    rows = _current(results["rows"])
+    baseline = rows[f"{DECIDING[0]} | ONNX Runtime | float32"]["der"]
+    sections = [
+        INTRODUCTION.format(protocol=results["protocol"], minutes=baseline["audio_minutes"]),
+        _variants(rows, baseline),
+        _notes(rows),
+        _pooling(results["pooling"]),
+        _operations(rows),
+        _where(results["environment"]),
+    ]
+    return "\n".join(sections)
+
+
+def _current(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Measured rows with the cheap figures counted again wherever the file is at hand."""
+    rows = {key: dict(row) for key, row in measured.items()}
+    at_hand: Iterable[Candidate] = [*candidates.shipped(), *candidates.packages(PACKAGES)]
+    for candidate in at_hand:
+        row = candidate.row
+        if row.key not in rows:
+            raise ForgeError(f"{row.key}: not measured; run 'python -m hocket_forge measure'")
+        rows[row.key] |= {name: getattr(row, name) for name in CHEAP}
+    return rows
+
+
+def _variants(rows: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    header = (
+        "graph",
+        "runtime",
+        "precision",
+        "MB",
+        "MMAC per s of audio",
+        "largest difference",
+        "mean difference",
+        "frames %",
+        "cosine, mean",
+        "cosine, worst",
+        "DER %",
+        "right",
+        "status",
+    )
+    lines = [_variant(rows[key], baseline) for key in _ordered(rows)]
+    return "## Every graph, runtime and precision\n\n" + _table(header, lines)
+
+
+def _variant(row: Mapping[str, Any], baseline: Mapping[str, Any]) -> Sequence[str]:
+    der = row["der"]
+    return (
+        row["name"],
+        row["runtime"],
+        row["precision"],
+        f"{row['bytes'] / 1e6:.2f}" if row["bytes"] else "-",
+        f"{row['macs'] / 10 / 1e6:.1f}" if row["macs"] else "-",
+        _scientific(row["max_difference"]),
+        _scientific(row["mean_difference"]),
+        _number(row["differing"], 3, 100),
+        _number(row["cosine_mean"], 5),
+        _number(row["cosine_worst"], 5),
+        _rates(der["all"]) if der else "-",
+        f"{der['all']['files_right_count']} of {der['all']['files']}" if der else "-",
+        _status(row, baseline),
+    )
+
+
+def _status(row: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    if row["der"] is None or row["status"].startswith(("ships", "built")):
+        return str(row["status"])
+    cost = row["der"]["all"]["der_percent"] - baseline["all"]["der_percent"]
+    verdict = "rejected" if cost > REJECTED_OVER else "passes"
+    return f"{verdict}: {cost:+.2f} DER"
+
+
+def _rates(row: Mapping[str, float]) -> str:
+    parts = (f"{row[f'{part}_percent']:.2f}" for part in ("miss", "false_alarm", "confusion"))
+    return f"{row['der_percent']:.2f} ({' / '.join(parts)})"
+
+
+def _notes(rows: Mapping[str, Any]) -> str:
+    kinds = tuple(SAME_KIND)
+    lines: list[Sequence[str]] = [
+        ("the notes' wespeaker.mlmodelc", "Core ML", *(str(NOTES[kind]) for kind in kinds))
+    ]
+    for key in _ordered(rows):
+        row = rows[key]
+        if RECIPES[row["name"]].graph == "embedding" and row["runtime"] in {
+            "ONNX Runtime",
+            "Core ML",
+        }:
+            counts = [sum(row["operations"].get(k, 0) for k in SAME_KIND[kind]) for kind in kinds]
+            label = f"{row['name']}, {row['precision']}"
+            lines.append((label, row["runtime"], *map(str, counts)))
+    return (
+        "## Beside the notes' embedding model\n\n"
+        "Theirs took 400 samples at a time, one slice per frame, for one speaker. Here a "
+        "convolution frames the waveform: no slice depends on the number of frames, and all "
+        "speakers of a window share one run.\n\n" + _table(("graph", "runtime", *kinds), lines)
+    )
+
+
+def _pooling(measured: Mapping[str, Any]) -> str:
+    lines = [
+        (name, _number(row["cosine_mean"], 5), _number(row["cosine_worst"], 5))
+        for name, row in sorted(measured.items())
+    ]
+    return (
+        "## Masks under the pooling\n\n"
+        "Masks come to the trunk's frame rate by the nearest frame, as in pyannote. The Swift "
+        "system interpolates them linearly; this is how far its embeddings then are from ours, "
+        "under the clean masks of the conversation's windows.\n\n"
+        + _table(("embedding", "cosine, mean", "cosine, worst"), lines)
+    )
+
+
+def _operations(rows: Mapping[str, Any]) -> str:
+    lines = [
+        (
+            rows[key]["name"],
+            rows[key]["runtime"],
+            rows[key]["precision"],
+            str(sum(rows[key]["operations"].values())),
+            ", ".join(f"{kind} {number}" for kind, number in rows[key]["operations"].items()),
+        )
+        for key in _ordered(rows)
+        if rows[key]["operations"]
+    ]
+    header = ("graph", "runtime", "precision", "operations", "by type")
+    return "## Operations\n\nConstants are not counted.\n\n" + _table(header, lines)
+
+
+def _where(environment: Mapping[str, Any]) -> str:
+    packages = ", ".join(f"{k} {v}" for k, v in sorted(environment["packages"].items()) if v)
+    return (
+        f"Measured at commit {environment['commit'][:12]} on {environment['cores']} cores "
+        f"({environment['cpu']}), Python {environment['python']}, {packages}; "
+        f"see `{RESULTS.relative_to(ROOT).as_posix()}`.\n"
+    )
+
+
+def _ordered(rows: Mapping[str, Any]) -> list[str]:
+    names, runtimes = list(RECIPES), [candidates.ONNX, candidates.NUMPY, candidates.CORE_ML]
+
+    def place(key: str) -> tuple[int, int, str]:
+        row = rows[key]
+        runtime = row["runtime"]
+        known = runtimes.index(runtime) if runtime in runtimes else len(runtimes)
+        return names.index(row["name"]), known, row["precision"]
+
+    return sorted(rows, key=place)
+
+
+def _scientific(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0e}" if value else "0"
+
+
+def _number(value: float | None, digits: int, factor: float = 1) -> str:
+    return "-" if value is None else f"{value * factor:.{digits}f}"
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rule = "|".join("---" for _ in header)
+    body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"| {' | '.join(header)} |\n|{rule}|\n{body}"
