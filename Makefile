@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/test/bin
 INSTALL := pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lint forge-test forge-build clean
+.PHONY: demo test check lint forge-test forge-build coreml models-report models-check clean
 
 ## install hocket into an environment of its own and diarize the bundled conversation
 demo: $(VENV)/demo/installed
@@ -28,6 +28,18 @@ forge-test: $(VENV)/forge/installed
 	$(VENV)/forge/bin/python -m pytest forge/tests
 	$(VENV)/forge/bin/python -m hocket_forge check
 	$(VENV)/forge/bin/mypy --package hocket_forge
+
+## every graph as a Core ML package in build/coreml, each held to its reference on any system
+coreml: $(VENV)/forge/installed
+	$(VENV)/forge/bin/python -W ignore -m hocket_forge coreml
+
+## docs/models.md, from the files and from bench/results/models.json
+models-report: coreml
+	$(VENV)/forge/bin/python -W ignore -m hocket_forge report
+
+## fails if docs/models.md is not current; reads the packages that 'coreml' built
+models-check: $(VENV)/forge/installed
+	$(VENV)/forge/bin/python -W ignore -m hocket_forge report-check
 
 ## make the shipped graphs again from the published checkpoints
 forge-build: $(VENV)/forge/installed
