@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import torch
 from onnx import ModelProto
 
 from hocket_forge import parity
 from hocket_forge.export import export
 from hocket_forge.graphs import RECIPES
-from hocket_forge.manifest import read_artefacts, write_artefacts
+from hocket_forge.manifest import read_artefacts, read_variants, write_artefacts
 from hocket_forge.parity import Check
 from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import PACKAGES
@@ -25,7 +26,7 @@ def build() -> None:
 
 def check() -> None:
     """Hold the files that stand in the repository to the manifest and to their references."""
-    _require_parity(read_artefacts())
+    _require_parity({**read_artefacts(), **read_variants()})
 
 
 def coreml() -> None:
@@ -46,6 +47,13 @@ def measure(data: str, calibration: str) -> None:
     from hocket_forge import measure as measuring
 
     measuring.measure(Path(data), Path(calibration))
+
+
+def publish(calibration: str) -> None:
+    """Make the int8 variants that pass and write them beside the graphs that ship."""
+    from hocket_forge import measure as measuring
+
+    measuring.publish(Path(calibration))
 
 
 def report() -> None:
@@ -87,6 +95,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "coreml": coreml,
     "measure": measure,
+    "publish": publish,
     "report": report,
     "report-check": report_check,
 }
@@ -97,8 +106,9 @@ def main(arguments: list[str]) -> int:
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None or len(inspect.signature(command).parameters) != len(arguments) - 1:
         print(f"usage: python -m hocket_forge {'|'.join(COMMANDS)}", file=sys.stderr)
-        print("       measure takes a corpus and a folder of recordings", file=sys.stderr)
+        print("       measure takes a corpus and recordings, publish recordings", file=sys.stderr)
         return 2
+    torch.set_num_threads(1)  # two that wait for each other on a busy machine take far longer
     try:
         command(*arguments[1:])
     except ForgeError as error:

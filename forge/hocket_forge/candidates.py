@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from onnx import ModelProto
 
+from hocket import Diarizer
+from hocket.audio import read_audio
 from hocket.backends import REFERENCES, ReferenceGraph, open_onnx
 from hocket.config import Runtime
 from hocket.graph import SPECS, Graph, GraphSpec, Tensors
@@ -27,7 +28,8 @@ from hocket_forge.sources import ForgeError
 ONNX, CORE_ML, OPENVINO, NUMPY = "ONNX Runtime", "Core ML", "OpenVINO", "NumPy"
 DECIDING = ("segmentation_masks", "embedding-campplus")
 """The graphs a diarization is made of; variants of these have a DER."""
-CALIBRATION_PIECES = 64
+CALIBRATION_PIECES = 160
+CALIBRATION_SAMPLES = 48_000  # the longest piece the pipeline embeds
 
 
 @dataclass(frozen=True)
@@ -74,38 +76,84 @@ def packages(folder: Path) -> Iterator[Candidate]:
 
 def variants(calibration: Path) -> Iterator[Candidate]:
     """Post-training variants of the graphs that decide turns; int8 by recordings in a folder."""
-    exact = {name: export(name, replace(RECIPES[name], half_weights=False)) for name in DECIDING}
-    pieces = calibration_pieces(calibration)
-    segmentation, embedding = (exact[name] for name in DECIDING)
+    segmentation, embedding = _exact()
     made: list[tuple[str, str, Callable[[], ModelProto]]] = [
         (DECIDING[1], "float32", lambda: embedding),
         (DECIDING[0], "float16 weights", lambda: quantize.half_weights(segmentation)),
         (DECIDING[0], "int8 weights", lambda: quantize.int8_weights(segmentation)),
         (DECIDING[1], "int8 weights", lambda: quantize.int8_weights(embedding)),
-        (DECIDING[0], "int8", lambda: quantize.int8_segmentation(segmentation)),
-        (DECIDING[1], "int8", lambda: quantize.int8_embedding(embedding, pieces)),
     ]
+    exact = dict(zip(DECIDING, (segmentation, embedding), strict=True))
+    macs = {name: counts.multiplications(exact[name], _example(name)) for name in DECIDING}
     for name, precision, make in made:
-        macs = counts.multiplications(exact[name], _example(name))
-        yield _onnx(name, precision, "measured", make(), macs)
+        yield _onnx(name, precision, "measured", make(), macs[name])
+    yield from (candidate for candidate, _ in int8(calibration))
     for name in DECIDING:
         for precision, hint in (("float32", "f32"), ("bfloat16", "bf16")):
-            plain = _onnx(name, precision, "measured", exact[name]).row
+            plain = _onnx(name, precision, "measured", exact[name], macs[name]).row
             row = replace(plain, runtime=OPENVINO)
             yield Candidate(row, _opener(OpenVinoGraph, name, exact[name], hint))
 
 
+def int8(calibration: Path) -> Iterator[tuple[Candidate, ModelProto]]:
+    """The variants in int8, and their files."""
+    segmentation, embedding = _exact()
+    pieces = calibration_pieces(calibration)
+    made = (
+        quantize.int8_segmentation(segmentation),
+        quantize.int8_embedding(embedding, pieces),
+    )
+    for name, exact, model in zip(DECIDING, (segmentation, embedding), made, strict=True):
+        macs = counts.multiplications(exact, _example(name))
+        yield _onnx(name, "int8", "measured", model, macs), model
+
+
+def _exact() -> tuple[ModelProto, ModelProto]:
+    """The deciding graphs in float32."""
+    segmentation, embedding = (
+        export(name, replace(RECIPES[name], half_weights=False)) for name in DECIDING
+    )
+    return segmentation, embedding
+
+
 def calibration_pieces(folder: Path) -> list[dict[str, Array]]:
-    """Two-second pieces of simulated recordings, evenly spread, as inputs of `embedding`."""
-    pieces: list[Array] = []
-    for file in sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav")):
-        samples, _ = soundfile.read(file, dtype="float32")
-        pieces += [samples[a : a + 32_000] for a in range(0, len(samples) - 32_000, 32_000)]
-    if len(pieces) < CALIBRATION_PIECES:
-        raise ForgeError(f"{folder}: found {len(pieces)} pieces of 2 s, need {CALIBRATION_PIECES}")
-    chosen = np.linspace(0, len(pieces) - 1, CALIBRATION_PIECES).astype(int)
+    """Single voices of recordings, as the pipeline embeds them: inputs of `embedding`.
+
+    Silence and overlapping speech, which are not embedded, would stretch the ranges that int8 has
+    to cover.
+    """
+    files = sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav"))
+    listener = _Listener(Diarizer(runtime=Runtime(threads=1)))
+    for file in files:
+        listener.diarizer.infer(read_audio(file, target_rate=16_000))
+    if len(listener.heard) < CALIBRATION_PIECES:
+        raise ForgeError(
+            f"{folder}: found {len(listener.heard)} pieces of one voice, "
+            f"need {CALIBRATION_PIECES}; add recordings"
+        )
+    chosen = np.random.default_rng(0).permutation(len(listener.heard))[:CALIBRATION_PIECES]
     everything = np.ones((1, 1, 1), np.float32)
-    return [{"waveform": pieces[i][None, None], "masks": everything} for i in chosen]
+    return [
+        {
+            "waveform": np.resize(listener.heard[index], CALIBRATION_SAMPLES)[None, None],
+            "masks": everything,
+        }
+        for index in chosen.tolist()
+    ]
+
+
+class _Listener:
+    """Stands before the embedding graph of an engine and keeps what it is given."""
+
+    def __init__(self, diarizer: Diarizer) -> None:
+        self.diarizer, self._graph = diarizer, diarizer.embedding_graph
+        self.spec, self.metadata = self._graph.spec, self._graph.metadata
+        self.heard: list[Array] = []
+        diarizer.embedding_graph = self
+
+    def run(self, inputs: Tensors) -> dict[str, Array]:
+        self.heard += list(inputs["waveform"][:, 0])
+        return self._graph.run(inputs)
 
 
 class OpenVinoGraph:

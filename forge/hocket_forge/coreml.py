@@ -101,7 +101,14 @@ def build(folder: Path, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str,
         model = convert(name, module)
         folder.mkdir(parents=True, exist_ok=True)
         model.save(str(package))
+        _open_to_readers(package)
         yield name, package
+
+
+def _open_to_readers(package: Path) -> None:
+    """Let everybody read what coremltools writes for its owner alone."""
+    for path in (package, *package.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def export(

@@ -23,6 +23,7 @@ from hocket_forge.parity.segmentation import hardest_scores
 from hocket_forge.parity.windows import DISTANCE, input_cases, post_cases
 
 FRAMES = 1e-3  # share of frames whose masks may differ; seen: none
+LOG_PROBS_MEAN, LOG_PROBS_WORST = 0.05, 1.0  # seen: 0.014 and 0.18
 COSINE = 1e-3  # from 1, on real speech; seen: 1e-5
 SLICES = 8  # in a whole graph; the notes' embedding model had 1001
 FLOAT32_OPERATIONS = ("log", "softmax", "sqrt", "exp")
@@ -138,6 +139,9 @@ def _compared(label: str, found: Array, expected: Array) -> Iterator[Check]:
     elif label.startswith("log_probs"):
         differing = float((found.argmax(-1) != expected.argmax(-1)).mean())
         yield Check(f"{label}: frames with another best class", differing, FRAMES)
+        gaps = np.abs(found - expected)
+        yield Check(f"{label}: mean difference", float(gaps.mean()), LOG_PROBS_MEAN)
+        yield Check(f"{label}: largest difference", worst(found, expected), LOG_PROBS_WORST)
     elif label.startswith("masks"):
         differing = float((found != expected).any(axis=-1).mean())
         yield Check(f"{label}: frames that differ", differing, FRAMES)

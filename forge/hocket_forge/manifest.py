@@ -3,18 +3,19 @@
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import onnx
 import tomli_w
 from onnx import ModelProto
 
-from hocket_forge.graphs import RECIPES
+from hocket_forge.graphs import EMBEDDINGS, RECIPES, Recipe
 from hocket_forge.sources import WEIGHTS, ForgeError
 from hocket_forge.weights import Pool, empty_pools, placed_layout, take_out
 from hocket_forge.workspace import MANIFEST, MODELS
 
+VARIANTS = ("-int8",)  # endings of names
 _HEADER = "# Written by 'python -m hocket_forge build'; calibration tables are kept from before.\n"
 
 
@@ -26,7 +27,10 @@ def read_manifest() -> dict[str, Any]:
 
 
 def write_artefacts(models: dict[str, ModelProto]) -> None:
-    """Write every graph's structure, the files of weights, and the manifest that describes them."""
+    """Write every graph's structure, the files of weights, and the manifest that describes them.
+
+    Published variants stay as they are: they are made of recordings too, by `publish`.
+    """
     before = read_manifest()
     pools = empty_pools()
     contents = {
@@ -35,10 +39,55 @@ def write_artefacts(models: dict[str, ModelProto]) -> None:
     }
     for name, content in contents.items():
         (MODELS / f"{name}.onnx").write_bytes(content)
-    graphs = {name: _graph_entry(name, content) for name, content in contents.items()}
+    graphs = {
+        name: _graph_entry(name, RECIPES[name], content) for name, content in contents.items()
+    }
     entries = {name: _weights_entry(pool) for name, pool in pools.items()}
-    manifest = {"weights": entries, "graphs": graphs, "embeddings": before["embeddings"]}
+    _write(
+        weights={**entries, **_variants(before["weights"])},
+        graphs={**graphs, **_variants(before["graphs"])},
+        embeddings=before["embeddings"],
+    )
+
+
+def write_variant(name: str, precision: str, model: ModelProto, measured: dict[str, float]) -> None:
+    """Write one graph in another precision, with its row of the report, beside those that ship."""
+    manifest, recipe = read_manifest(), RECIPES[name]
+    (base,) = recipe.weights
+    pool = Pool(f"{base}-{precision}")
+    renamed = replace(recipe, weights=(pool.name,))
+    content = take_out(model, renamed, {pool.name: pool}).SerializeToString()
+    (MODELS / f"{name}-{precision}.onnx").write_bytes(content)
+    entry = {**_graph_entry(f"{name}-{precision}", recipe, content), "weights": [pool.name]}
+    manifest["weights"][pool.name] = _weights_entry(pool)
+    manifest["graphs"][f"{name}-{precision}"] = {
+        **entry,
+        "precision": precision,
+        "measured": measured,
+    }
+    _write(**manifest)
+
+
+def _write(**manifest: dict[str, Any]) -> None:
     MANIFEST.write_text(_HEADER + "\n" + tomli_w.dumps(manifest))
+
+
+def _variants(entries: dict[str, Any]) -> dict[str, Any]:
+    """Entries of a precision that the forge cannot make from checkpoints alone."""
+    return {name: entry for name, entry in entries.items() if name.endswith(VARIANTS)}
+
+
+def read_variants() -> dict[str, ModelProto]:
+    """The published variants, with their weights; ForgeError if a file is not the manifest's."""
+    manifest = read_manifest()
+    pools = {
+        entry["file"]: _read(entry["file"], entry["sha256"])
+        for entry in _variants(manifest["weights"]).values()
+    }
+    return {
+        name: put_back(_read(entry["file"], entry["sha256"]), pools)
+        for name, entry in _variants(manifest["graphs"]).items()
+    }
 
 
 def read_artefacts() -> dict[str, ModelProto]:
@@ -50,8 +99,9 @@ def read_artefacts() -> dict[str, ModelProto]:
         ForgeError: a file is not what the manifest says.
     """
     manifest = read_manifest()
-    if set(manifest["graphs"]) != set(RECIPES):
-        found = sorted(manifest["graphs"])
+    made = set(manifest["graphs"]) - set(_variants(manifest["graphs"]))
+    if made != set(RECIPES):
+        found = sorted(made)
         raise ForgeError(f"manifest: found {found}, the forge makes {sorted(RECIPES)}")
     pools = {
         entry["file"]: _weights_content(name, entry) for name, entry in manifest["weights"].items()
@@ -59,6 +109,7 @@ def read_artefacts() -> dict[str, ModelProto]:
     return {
         name: put_back(_read(entry["file"], entry["sha256"]), pools)
         for name, entry in manifest["graphs"].items()
+        if name in RECIPES
     }
 
 
@@ -93,8 +144,7 @@ def _read(file: str, sha256: str) -> bytes:
     return content
 
 
-def _graph_entry(name: str, content: bytes) -> dict[str, Any]:
-    recipe = RECIPES[name]
+def _graph_entry(name: str, recipe: Recipe, content: bytes) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "graph": recipe.graph,
         "file": f"{name}.onnx",
@@ -102,13 +152,17 @@ def _graph_entry(name: str, content: bytes) -> dict[str, Any]:
         "bytes": len(content),
         "weights": list(recipe.weights),
     }
+    if recipe.weights:
+        entry["precision"] = "float32"
+    if embedding := next((name for name in recipe.weights if name in EMBEDDINGS), None):
+        entry["embedding"] = embedding
     if recipe.geometry:
         entry["geometry"] = recipe.geometry
     return entry
 
 
 def _weights_entry(pool: Pool) -> dict[str, Any]:
-    origin = WEIGHTS[pool.name]
+    origin = WEIGHTS[next(name for name in WEIGHTS if pool.name.startswith(name))]
     placed = not pool.grows
     entry: dict[str, Any] = {
         "file": pool.file,

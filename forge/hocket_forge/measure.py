@@ -16,7 +16,9 @@ from hocket.graph import Graph
 from hocket_forge import candidates, rows
 from hocket_forge.candidates import DECIDING, Candidate
 from hocket_forge.graphs import EMBEDDINGS, RECIPES
+from hocket_forge.manifest import write_variant
 from hocket_forge.rows import Row
+from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import PACKAGES, ROOT
 
 RESULTS = ROOT / "bench" / "results" / "models.json"
@@ -30,7 +32,6 @@ def measure(data: Path, calibration: Path) -> None:
         data: corpus for the DER.
         calibration: simulated recordings, of other voices, for int8.
     """
-    torch.set_num_threads(1)  # two that wait for each other on a busy machine take far longer
     results = read_results()
     for candidate in _all(calibration):
         known = results["rows"].get(candidate.row.key)
@@ -41,6 +42,28 @@ def measure(data: Path, calibration: Path) -> None:
         _write(results, data, calibration)
     results["pooling"] = pooling()
     _write(results, data, calibration)
+
+
+def publish(calibration: Path) -> None:
+    """Write the int8 variants, each with its row of the results.
+
+    Raises:
+        ForgeError: a variant has no row, or costs more than REJECTED_OVER.
+    """
+    measured = read_results()["rows"]
+    exact = measured[f"{DECIDING[0]} | {candidates.ONNX} | float32"]["der"]["all"]["der_percent"]
+    for candidate, model in candidates.int8(calibration):
+        row = measured.get(candidate.row.key)
+        if row is None or row["bytes"] != candidate.row.bytes:
+            raise ForgeError(f"{candidate.row.key}: not measured; run measure first")
+        der = row["der"]["all"]["der_percent"]
+        if der - exact > REJECTED_OVER:
+            raise ForgeError(f"{candidate.row.key}: costs {der - exact:.2f} DER; not published")
+        figures = ("differing", "cosine_mean", "cosine_worst")
+        kept = {name: round(row[name], 5) for name in figures if row[name] is not None}
+        write_variant(
+            row["name"], row["precision"], model, {"der": der, "der_float32": exact, **kept}
+        )
 
 
 def read_results() -> dict[str, Any]:

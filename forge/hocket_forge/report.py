@@ -6,6 +6,7 @@ from typing import Any
 from hocket_forge import candidates
 from hocket_forge.candidates import DECIDING, Candidate
 from hocket_forge.graphs import RECIPES
+from hocket_forge.manifest import read_manifest
 from hocket_forge.measure import REJECTED_OVER, RESULTS, read_results
 from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import PACKAGES, ROOT
@@ -67,6 +68,11 @@ def _current(measured: Mapping[str, Any]) -> dict[str, Any]:
         row = candidate.row
         if row.key not in rows:
             raise ForgeError(f"{row.key}: not measured; run 'python -m hocket_forge measure'")
+        if row.bytes != rows[row.key]["bytes"]:
+            raise ForgeError(
+                f"{row.key}: found {row.bytes} bytes, measured were {rows[row.key]['bytes']}; "
+                "run 'python -m hocket_forge measure'"
+            )
         rows[row.key] |= {name: getattr(row, name) for name in CHEAP}
     return rows
 
@@ -111,11 +117,13 @@ def _variant(row: Mapping[str, Any], baseline: Mapping[str, Any]) -> Sequence[st
 
 
 def _status(row: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    if row["der"] is None or row["status"].startswith(("ships", "built")):
-        return str(row["status"])
+    published = f"{row['name']}-{row['precision']}" in read_manifest()["graphs"]
+    status = "ships" if published and row["runtime"] == candidates.ONNX else row["status"]
+    if row["der"] is None:
+        return str(status)
     cost = row["der"]["all"]["der_percent"] - baseline["all"]["der_percent"]
     verdict = "rejected" if cost > REJECTED_OVER else "passes"
-    return f"{verdict}: {cost:+.2f} DER"
+    return f"{status}; {verdict}: {cost:+.2f} DER"
 
 
 def _rates(row: Mapping[str, float]) -> str:

@@ -19,10 +19,12 @@ class GraphConfig:
     """Which graphs, and on what they run: other numbers come out, so other turns may.
 
     embedding: name of the embedding model, as `hocket models list` shows them.
+    precision: what trained layers compute in, float32 or int8.
     backend: name of the runtime.
     """
 
     embedding: str = "campplus"
+    precision: str = "float32"
     backend: str = "onnxruntime"
 
 

@@ -100,7 +100,7 @@ def test_every_embedding_model_has_a_threshold_and_a_reason_for_it() -> None:
 
 @pytest.mark.parametrize("graph", SPECS)
 def test_what_ships_loads_and_says_what_it_is(graph: str) -> None:
-    opened, artefact = load(graph), models.read_catalogue().artefact(graph, "campplus")
+    opened, artefact = load(graph), models.read_catalogue().artefact(graph, "campplus", "float32")
     assert opened.spec is SPECS[graph]
     assert opened.metadata["graph"] == graph
     for key, value in artefact.geometry.items():

@@ -43,14 +43,18 @@ def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
         runtime: how it is run.
 
     Raises:
-        ConfigError: no such embedding model or backend.
+        ConfigError: no such embedding model, precision or backend.
         ModelError: a file is missing, altered, or not that graph.
         BackendError: the runtime is not installed, or not for this system.
     """
     if config.backend not in BACKENDS:
         raise ConfigError(f"backend is '{config.backend}'; give one of {', '.join(BACKENDS)}")
-    artefact = read_catalogue().artefact(graph, config.embedding)
+    artefact = read_catalogue().artefact(graph, config.embedding, config.precision)
     if config.backend == "coreml":
+        if config.precision != GraphConfig.precision:
+            raise ConfigError(
+                f"precision is '{config.precision}'; Core ML packages have their own, leave it out"
+            )
         require_system()  # first: elsewhere there is no use in building a package
         return open_package(graph, package_path(artefact))
     if graph in REFERENCES and not artefact.file.path.exists():
@@ -104,7 +108,7 @@ def add(checkpoint: Path, name: str) -> ModelFile:
         raise ConfigError(f"'{name}' takes no checkpoint; give one of {', '.join(takers)}")
     weights = catalogue.weights[name]
     content = placed.lay_out(checkpoint, weights)
-    artefact = catalogue.artefact("embedding", name)
+    artefact = catalogue.artefact("embedding", name, GraphConfig.precision)
     in_memory = {weights.file_name: content}
     _try_out(open_onnx("embedding", artefact.file.read(), in_memory, Runtime()), checkpoint)
     return placed.write(content, weights)

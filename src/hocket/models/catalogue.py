@@ -68,6 +68,7 @@ class Artefact:
     """One graph: its file and the weights it needs.
 
     embedding: the embedding model in it, if any.
+    precision: what its trained layers compute in; None where there are none.
     """
 
     name: str
@@ -75,11 +76,8 @@ class Artefact:
     file: ModelFile
     weights: tuple[str, ...]
     geometry: dict[str, int]
-
-    @property
-    def embedding(self) -> str | None:
-        """The embedding model in it, if any."""
-        return next((name for name in self.weights if name != "segmentation"), None)
+    embedding: str | None
+    precision: str | None
 
 
 @dataclass(frozen=True)
@@ -95,13 +93,28 @@ class Catalogue:
     calibrations: dict[str, dict[str, float]]
     reasons: dict[str, str]
 
-    def artefact(self, graph: str, embedding: str) -> Artefact:
-        """The file of a graph; of those with an embedding network, the one with this model."""
+    def artefact(self, graph: str, embedding: str, precision: str) -> Artefact:
+        """The file of a graph; of several, the one with this embedding model and precision.
+
+        Raises:
+            ConfigError: there is no such embedding model, or not in this precision.
+            ModelError: the manifest does not list the graph.
+        """
         self.check_embedding(embedding)
-        for artefact in self.artefacts.values():
-            if artefact.graph == graph and artefact.embedding in {None, embedding}:
+        found = [
+            artefact
+            for artefact in self.artefacts.values()
+            if artefact.graph == graph and artefact.embedding in {None, embedding}
+        ]
+        if not found:
+            raise ModelError(f"{FOLDER / 'manifest.toml'}: lists no graph '{graph}'; {RESTORE}")
+        for artefact in found:
+            if artefact.precision in {None, precision}:
                 return artefact
-        raise ModelError(f"{FOLDER / 'manifest.toml'}: lists no graph '{graph}'; {RESTORE}")
+        known = ", ".join(str(artefact.precision) for artefact in found)
+        raise ConfigError(
+            f"precision is '{precision}'; of '{graph}' with {embedding} there is {known}"
+        )
 
     def check_embedding(self, embedding: str) -> None:
         """Raise ConfigError unless there is an embedding model of that name."""
@@ -158,4 +171,6 @@ def _artefact(name: str, entry: dict[str, Any]) -> Artefact:
         file=ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"])),
         weights=tuple(entry["weights"]),
         geometry=dict(entry.get("geometry", {})),
+        embedding=entry.get("embedding"),
+        precision=entry.get("precision"),
     )

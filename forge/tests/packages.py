@@ -1,0 +1,102 @@
+"""Saved packages for tests: each graph converted once, and copies with one thing wrong in them."""
+
+import atexit
+import contextlib
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from coremltools.proto.Model_pb2 import Model
+from hocket_forge import coreml
+from hocket_forge.coreml_parity import checks
+from hocket_forge.graphs import RECIPES
+from torch import nn
+
+CONTENT = Path("Data/com.apple.CoreML")
+MODEL, WEIGHTS = CONTENT / "model.mlmodel", CONTENT / "weights" / "weight.bin"
+# the other four of `RECIPES` are made by the same code and take minutes
+NAMES = (
+    "segmentation",
+    "powerset_decode",
+    "segmentation_masks",
+    "embedding_inputs",
+    "post_embedding",
+    "embedding-campplus",
+)
+
+
+@cache
+def _folder() -> Path:
+    folder = TemporaryDirectory(prefix="packages-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@cache
+def built(name: str) -> Path:
+    """The package of one of `RECIPES`; not to be altered."""
+    return made(name, RECIPES[name].module(), _folder())
+
+
+def made(name: str, module: nn.Module, folder: Path) -> Path:
+    """A package of any module under a graph's name."""
+    [(given, package)] = coreml.build(folder, {name: module})
+    assert given == name
+    return package
+
+
+def copied(name: str, folder: Path) -> Path:
+    """A package to alter."""
+    package = folder / f"{name}.mlpackage"
+    shutil.copytree(built(name), package)
+    return package
+
+
+def spec(package: Path) -> Model:
+    """The protobuf as it lies in the file."""
+    model = Model()
+    model.ParseFromString((package / MODEL).read_bytes())
+    return model
+
+
+@contextlib.contextmanager
+def edited(package: Path) -> Iterator[Model]:
+    """The protobuf, written back after a change."""
+    model = spec(package)
+    before = Model()
+    before.CopyFrom(model)
+    yield model
+    assert model != before
+    (package / MODEL).write_bytes(model.SerializeToString())
+
+
+def operations(model: Model) -> Any:
+    """The steps of its only function."""
+    [function] = model.mlProgram.functions.values()
+    return function.block_specializations[function.opset].operations
+
+
+def operation(model: Model, output: str) -> Any:
+    """The step that makes a value."""
+    [found] = [step for step in operations(model) if step.outputs[0].name == output]
+    return found
+
+
+def weights(package: Path, layer: str, argument: str) -> np.memmap:
+    """Float16 weights of the first layer of a type, as they lie in the file; for writing."""
+    model = spec(package)
+    first = next(step for step in operations(model) if step.type == layer)
+    constant = operation(model, first.inputs[argument].arguments[0].name)
+    shape = tuple(axis.constant.size for axis in constant.outputs[0].type.tensorType.dimensions)
+    record = constant.attributes["val"].blobFileValue.offset
+    (start,) = np.fromfile(package / WEIGHTS, "<u8", 1, offset=record + 16)
+    return np.memmap(package / WEIGHTS, "<f2", "r+", int(start), shape)
+
+
+def failures(name: str, package: Path) -> list[str]:
+    """Names of the checks that a package fails."""
+    return [check.name for check in checks(name, package) if not check.passed]
