@@ -161,8 +161,12 @@ class OpenVinoGraph:
 
     def __init__(self, name: str, model: ModelProto, hint: str) -> None:
         os.environ["OPENVINO_TELEMETRY"] = os.environ["OV_TELEMETRY_DISABLE"] = "0"
-        import openvino
-
+        try:
+            import openvino
+        except ImportError as error:
+            raise ForgeError(
+                f"openvino cannot be imported ({error}); run 'pip install hocket-forge[measure]'"
+            ) from error
         self.spec: GraphSpec = SPECS[RECIPES[name].graph]
         self.metadata: Mapping[str, str] = {p.key: p.value for p in model.metadata_props}
         core = openvino.Core()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hocket import Diarizer
+from hocket import Diarizer, Runtime
 from hocket.graph import Graph
 from hocket_forge import candidates, rows
 from hocket_forge.candidates import DECIDING, Candidate
@@ -85,24 +85,25 @@ def _measured(candidate: Candidate, data: Path) -> Row:
     found: dict[str, Any] = rows.differences(row.name, graph)
     row = replace(row, **found)
     if row.name in DECIDING:
-        row = replace(row, der=_der(row.name, graph, data))
+        row = replace(row, der=_der(row, graph, data))
     return row
 
 
-def _der(name: str, graph: Graph, data: Path) -> dict[str, Any]:
+def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
     """Error rates of the pipeline with this graph in place of the one that ships."""
     from bench.corpus import Recording, Turn, find_recordings
     from bench.der import Hypothesis, measure_errors
 
-    diarizer = Diarizer()
-    if name == "segmentation_masks":
+    # as `Diarizer.infer` runs int8: windows of one call would share a scale
+    diarizer = Diarizer(runtime=Runtime(batch_windows=1 if row.precision == "int8" else 16))
+    if row.name == "segmentation_masks":
         diarizer.segmentation_graph = graph
     else:
         diarizer.embedding_graph = graph
 
     class WithGraph:
         def describe(self) -> dict[str, object]:
-            return {"name": "hocket", "graph": name}
+            return {"name": "hocket", "graph": row.name}
 
         def __call__(self, recording: Recording) -> Hypothesis:
             turns = diarizer(str(recording.audio)).turns

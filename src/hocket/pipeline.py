@@ -172,7 +172,8 @@ class Diarizer:
         windows = slice_windows(waveform, geometry, config.windows.step_s)
         with watch.stage("segmentation"):
             advance = _counter("segmentation", len(windows), listener)
-            batch = self.runtime.batch_windows
+            # int8 scales activations by all of a call, and windows must not change each other
+            batch = self.runtime.batch_windows if config.graphs.precision == "float32" else 1
             masks = segment(windows, self.segmentation_graph, geometry, batch, advance)
         with watch.stage("embedding"):
             units = plan_units(masks, geometry, config.units)

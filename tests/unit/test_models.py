@@ -17,7 +17,7 @@ from hocket.errors import ConfigError, ModelError
 from hocket.graph import SPECS, Graph
 from hocket.models.catalogue import RESTORE
 
-SHIPPED = ("segmentation", "campplus")
+SHIPPED = ("segmentation", "campplus", "segmentation-int8", "campplus-int8")
 NEEDED = {
     "segmentation": ["segmentation.onnx", "segmentation.weights"],
     "segmentation_masks": ["segmentation_masks.onnx", "segmentation.weights"],
@@ -74,7 +74,7 @@ def test_the_manifest_lists_every_graph_of_the_contract_and_every_file_that_ship
         assert file.read() == file.path.read_bytes()
     kept = {path for path in models.FOLDER.iterdir() if path.suffix in {".onnx", ".weights"}}
     assert kept == {file.path for file in files if file.path.suffix != ".json"}
-    assert sum(file.size for file in files) < 25e6
+    assert sum(file.size for file in files) < 36e6  # the wheel stays under 40 MB
 
 
 def test_weights_carry_licence_and_attribution_and_those_that_ship_may_be_sold() -> None:

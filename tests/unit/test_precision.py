@@ -80,6 +80,14 @@ def test_the_whole_engine_runs_in_int8() -> None:
     assert Diarizer(config)(next(CLIPS.glob("*.flac"))).turns
 
 
+def test_batches_change_no_turn_in_int8() -> None:
+    config = Config(graphs=GraphConfig(precision="int8"))
+    one, many = (
+        Diarizer(config, Runtime(batch_windows=number))(CONVERSATION) for number in (1, 16)
+    )
+    assert one.turns == many.turns
+
+
 @pytest.mark.parametrize("precision", ["", "INT8", "bfloat16", "float16"])
 def test_an_unknown_precision_is_refused_with_those_there_are(precision: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.backends import open_onnx
-from hocket.config import Runtime
+from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ConfigError
 from hocket.graph import SPECS, Port
 from hocket.models import weights_content
@@ -72,6 +72,8 @@ def export(target: str, folder: Path) -> list[str]:
         raise ConfigError(f"cannot export to '{target}'; give one of {', '.join(TARGETS)}")
     catalogue = read_catalogue()
     artefacts = [a for a in catalogue.artefacts.values() if _complete(a, catalogue)]
+    if target != "onnx":  # what makes other files starts from the networks, not from rounded ones
+        artefacts = [a for a in artefacts if a.precision in {None, GraphConfig.precision}]
     weights = {artefact.name: weights_content(artefact) for artefact in artefacts}
     write = _write_onnx if target == "onnx" else _exporter(target)
     write_whole(folder / "README.md", readme(target, artefacts, catalogue), REMEDY)
