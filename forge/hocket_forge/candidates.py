@@ -1,7 +1,7 @@
 """Every variant of every graph that the report speaks of, and how each is opened."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,3 @@ def _example(name: str) -> dict[str, Array]:
 
 def _opener(make: Callable[..., Graph], *arguments: Any) -> Callable[[], Graph]:
     return lambda: make(*arguments)
-
-
-def by_key(candidates: Sequence[Candidate]) -> dict[str, Candidate]:
-    """Candidates by what tells them apart."""
-    return {candidate.row.key: candidate for candidate in candidates}
