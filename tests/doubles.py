@@ -2,23 +2,30 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.config import UnitConfig
 from hocket.graph import SPECS, Graph, Port
 
 BATCHES = (1, 4, 16)
+GRID = round(UnitConfig.grid_s * 16_000)
+LONGEST = ceil(UnitConfig.length_s / UnitConfig.grid_s) * GRID
 LENGTHS = {
     "segmentation": (80_000, 160_000),
     "segmentation_masks": (80_000, 160_000),
     "fused": (80_000, 160_000),
-    "embedding": tuple(range(8_000, 48_001, 8_000)),
+    "embedding": tuple(range(GRID, LONGEST + 1, GRID)),
     "embedding_inputs": (16_000, 160_000),
 }
-"""Numbers of samples that a package is made for, by graph."""
+"""Numbers of samples a package takes, by graph.
+
+The forge leaves `embedding` a range: here it is held to the few lengths that units are rounded to.
+"""
 
 RANGES = {
     "windows": (1, 16),

@@ -17,41 +17,51 @@ Waveform: TypeAlias = Annotated[NDArray[np.float32], "samples"]
 Windows: TypeAlias = Annotated[NDArray[np.float32], "windows samples"]
 """Overlapping windows of a waveform."""
 
-Masks: TypeAlias = Annotated[NDArray[np.uint8], "windows frames slots"]
-"""1 where a slot speaks (or may be pooled), else 0."""
+LogProbs: TypeAlias = Annotated[NDArray[np.float32], "windows frames 7"]
+"""Logarithms of the probabilities of the power-set classes."""
+
+SlotActivity: TypeAlias = Annotated[NDArray[np.float16], "windows frames slots"]
+"""Probability that a slot speaks."""
+
+Occupancy: TypeAlias = Annotated[NDArray[np.float32], "frames 3"]
+"""Probability that nobody, one person and several people speak."""
+
+FrameCounts: TypeAlias = Annotated[NDArray[np.int32], "frames"]
+"""Number of people speaking in each frame of the recording."""
+
+Runs: TypeAlias = Annotated[NDArray[np.int64], "runs 2"]
+"""First and past-the-last frame of stretches in which one person speaks alone."""
 
 UnitEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "units dimension"]
 """One voice vector per unit, not normalised; all zero where there is none."""
 
-Embeddings: TypeAlias = Annotated[NDArray[np.float32], "windows slots dimension"]
-"""One voice vector per slot; all zero where a slot has none."""
-
 Centroids: TypeAlias = Annotated[NDArray[np.float32], "clusters dimension"]
-"""One unit vector per cluster."""
-
-Labels: TypeAlias = Annotated[NDArray[np.int32], "windows slots"]
-"""Cluster of every slot, -1 for none."""
+"""One unit vector per cluster, or zero where no embedding was usable."""
 
 UnitLabels: TypeAlias = Annotated[NDArray[np.int32], "units"]
 """Cluster of every unit, -1 for none."""
 
 Votes: TypeAlias = Annotated[NDArray[np.float32], "frames clusters"]
-"""Share of the windows over a frame in which the cluster speaks, 0..1."""
+"""Probability that the cluster speaks, the mean over the windows."""
 
 Activations: TypeAlias = Annotated[NDArray[np.bool_], "frames clusters"]
 """True where a cluster speaks."""
 
-FrameCounts: TypeAlias = Annotated[NDArray[np.int32], "frames"]
-"""Number of people speaking in each frame of the recording."""
-
 
 class Units(NamedTuple):
-    """Stretches of one voice, all columns (units,): frames `first` to `last` of a window's slot."""
+    """What is embedded, all columns (units,): frames `first` to `last` of a run."""
 
-    window: NDArray[np.int64]
-    slot: NDArray[np.int64]
+    run: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+
+
+class Parts(NamedTuple):
+    """Runs divided among clusters, all columns (parts,): frames `first` to `last` are one's."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    cluster: NDArray[np.int64]
 
 
 def check_array(name: str, array: object, dtype: type[np.generic], axes: tuple[str, ...]) -> None:

@@ -11,7 +11,8 @@ import click
 
 from hocket import models
 from hocket.backends import BACKENDS
-from hocket.config import Config, GraphConfig, Runtime, SpeakerCount
+from hocket.clustering import CLUSTERERS
+from hocket.config import ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
 from hocket.errors import AudioError, ConfigError, HocketError, OutputError, one_line
 from hocket.models.export import TARGETS, export
@@ -69,6 +70,14 @@ def cli() -> None:
     show_default=True,
     help="What runs the graphs.",
 )
+@click.option(
+    "--clustering",
+    type=click.Choice(tuple(CLUSTERERS)),
+    default=ClusterConfig.method,
+    show_default=True,
+    help="How voices are grouped; vbx needs --plda.",
+)
+@click.option("--plda", metavar="FILE", help="A trained PLDA: an .npz file, or a folder of two.")
 @click.option("--threads", type=int, help="Processor threads. Default: all.")
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 def diarize(
@@ -78,6 +87,8 @@ def diarize(
     embedding: str,
     precision: str,
     backend: str,
+    clustering: str,
+    plda: str | None,
     threads: int | None,
     table: bool | None,
     **numbers: int | None,
@@ -87,7 +98,10 @@ def diarize(
     if table is None:  # who names a format and no file wants to see that format
         table = sys.stdout.isatty() and (format_name is None or output is not None)
     format_name, places = _destinations(files, output, format_name)
-    config = Config(graphs=GraphConfig(embedding, precision, backend))
+    config = Config(
+        graphs=GraphConfig(embedding, precision, backend),
+        clusters=ClusterConfig(method=clustering, plda=plda),
+    )
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
     if output is None and not table:
         click.echo(WRITERS[format_name].header, nl=False)

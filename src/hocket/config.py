@@ -39,67 +39,94 @@ class WindowConfig:
 
 
 @dataclass(frozen=True)
-class UnitConfig:
-    """Which stretches of a slot are embedded.
+class RunConfig:
+    """Where somebody speaks, and where alone.
 
-    min_run_s: a run at least this long is embedded by itself.
-    max_piece_s: longer runs are cut into equal pieces; nothing longer is heard at once.
-    min_clean_s: a slot without such a run is embedded from the frames it has to itself, or from all
-        its frames if those are fewer than this.
-    min_voice_s: with less speech than this, overlapped or not, there is no embedding.
+    min_speech: probability above which somebody speaks.
+    min_overlap: probability above which more than one person speaks.
+    min_takeover: probability of another person's taking over above which a run is cut in two.
+    takeover_s: speech on either side of a possible cut that is compared.
+    """
+
+    min_speech: float = 0.4
+    min_overlap: float = 0.55
+    min_takeover: float = 0.5
+    takeover_s: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_numbers(self, above_zero=("takeover_s",))
+
+
+@dataclass(frozen=True)
+class UnitConfig:
+    """Which parts of runs are embedded.
+
+    length_s: length of a unit.
+    hop_s: longest distance from one unit to the next.
+    min_s: a shorter run has no unit.
     grid_s: lengths are rounded up to multiples of this, so that equal lengths share a call.
     """
 
-    min_run_s: float = 0.8
-    max_piece_s: float = 3.0
-    min_clean_s: float = 0.5
-    min_voice_s: float = 0.2
-    grid_s: float = 0.5
+    length_s: float = 1.2
+    hop_s: float = 0.6
+    min_s: float = 0.2
+    grid_s: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("min_run_s", "max_piece_s", "min_voice_s", "grid_s"))
-        if self.max_piece_s < 2 * self.min_voice_s:  # halves of a long run would all be too short
+        _check_numbers(self, above_zero=("length_s", "hop_s", "min_s", "grid_s"))
+        if self.min_s > self.length_s or self.hop_s > self.length_s:
             raise ConfigError(
-                f"max_piece_s is {self.max_piece_s}; give at least twice min_voice_s, "
-                f"{2 * self.min_voice_s}"
+                f"found length_s {self.length_s}, hop_s {self.hop_s} and min_s {self.min_s}; "
+                "give a length_s that is the longest of them"
             )
 
 
 @dataclass(frozen=True)
 class ClusterConfig:
-    """How voices become speakers.
+    """How voices become speakers; where None, the manifest says, by embedding model.
 
-    method: name of the clusterer.
-    threshold: cosine distance from which two clusters are two speakers; None: the manifest's.
-    min_trusted_s: a unit with less speech is assigned to a cluster but does not make one.
-    min_cluster_s: a cluster with less speech is an outlier, not a speaker.
-    loyalty: how much more similar another cluster must be, in cosine, before a run leaves the
-        cluster of its slot.
+    method: name of the clusterer: agglomerative, spectral, mixture or vbx.
+    plda: path of the trained PLDA that vbx needs, for embeddings of the same network.
+    threshold: cosine distance from which two clusters are two people.
+    twin_at_1s, twin_growth, twin_most: how similar a cluster may be to a larger one and be somebody
+        else: with one second of speech, more with each doubling of it, and at most.
+    min_trusted_s: a shorter unit is given to a speaker but does not make one.
+    min_trusted_probability: so is a unit in which one person speaks less probably than this.
+    min_speaker_s: a cluster with less speech is a speaker only if it is the largest, or if more are
+        asked for.
     """
 
     method: str = "agglomerative"
+    plda: str | None = None
     threshold: float | None = None
-    min_trusted_s: float = 1.0
-    min_cluster_s: float = 1.0
-    loyalty: float = 0.1
+    twin_at_1s: float | None = None
+    twin_growth: float | None = None
+    twin_most: float | None = None
+    min_trusted_s: float = 0.8
+    min_trusted_probability: float = 0.6
+    min_speaker_s: float = 0.6
 
     def __post_init__(self) -> None:
-        _check_numbers(self, finite=False)
+        _check_numbers(self, infinite=("threshold", "twin_at_1s", "twin_most"))
+        if self.method == "vbx" and self.plda is None:
+            raise ConfigError("method is 'vbx' but plda is not given; give a trained PLDA's file")
 
 
 @dataclass(frozen=True)
 class TurnConfig:
-    """Which pauses and turns are too short to keep.
+    """How parts of runs become turns, and which pauses and turns are too short to keep.
 
+    fade_s: time after which what a part of a run says of its slot elsewhere counts less by e.
     min_pause_s: a speaker's pauses shorter than this are closed.
     min_turn_s: turns shorter than this, once pauses are closed, are dropped.
     """
 
+    fade_s: float = 0.1
     min_pause_s: float = 0.3
     min_turn_s: float = 0.2
 
     def __post_init__(self) -> None:
-        _check_numbers(self)
+        _check_numbers(self, above_zero=("fade_s",))
 
 
 @dataclass(frozen=True)
@@ -108,6 +135,7 @@ class Config:
 
     graphs: GraphConfig = field(default_factory=GraphConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
+    runs: RunConfig = field(default_factory=RunConfig)
     units: UnitConfig = field(default_factory=UnitConfig)
     clusters: ClusterConfig = field(default_factory=ClusterConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
@@ -164,14 +192,20 @@ class Runtime:
 
 
 def _check_numbers(
-    settings: "DataclassInstance", above_zero: tuple[str, ...] = (), *, finite: bool = True
+    settings: "DataclassInstance", above_zero: tuple[str, ...] = (), infinite: tuple[str, ...] = ()
 ) -> None:
-    """Raise ConfigError unless every number of `settings` is one, and none is below 0."""
+    """Raise ConfigError unless every number of `settings` is one, and none is below 0.
+
+    Args:
+        settings: what to check.
+        above_zero: names of those that may not be 0 either.
+        infinite: names of those that may be infinite.
+    """
     for setting in fields(settings):
         name, value = setting.name, getattr(settings, setting.name)
         if value is None or isinstance(value, str):
             continue
-        if math.isnan(value) or (finite and math.isinf(value)):
+        if math.isnan(value) or (math.isinf(value) and name not in infinite):
             raise ConfigError(f"{name} is {value}; give a finite number")
         if value < 0 or (value == 0 and name in above_zero):
             least = "more than 0" if name in above_zero else "0 or more"

@@ -1,56 +1,53 @@
-"""Waveform and masks to units: stretches of one voice, each with its embedding.
+"""Runs to units, each with its embedding.
 
-A slot may mix people where a window holds more of them than slots, so every run of a slot, in
-which nobody else speaks, is embedded on its own. CAM++ gates its layers by the mean of all it hears
-and is given nothing but that run. Pieces of equal length share a call of the graph; lengths are
-rounded up to a grid by repeating the piece from its start, which adds no foreign sound.
+What the segmentation takes for one run may hold two voices, so units are short and overlap: a
+person's embedding comes from a second of speech and may change every half. Nothing is heard twice
+because windows overlap. Units of equal length share a call of the graph; lengths are rounded up to
+a grid by repeating the unit from its start, which adds no foreign sound.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Masks, UnitEmbeddings, Units, Waveform, stretches
+from hocket.arrays import Runs, UnitEmbeddings, Units, Waveform
 from hocket.config import UnitConfig
 from hocket.geometry import Geometry
-from hocket.graph import Graph
-from hocket.masks import clean_masks
+from hocket.graph import Graph, least_lengths
 
 # fills the tiles of every matrix product; twice as much is no faster and takes 500 MB more
 BATCH_S = 20.0
 
 
-def plan_units(masks: Masks, geometry: Geometry, config: UnitConfig) -> Units:
+def plan_units(runs: Runs, geometry: Geometry, config: UnitConfig) -> Units:
     """Choose what to embed.
 
-    Every run of at least `min_run_s`, cut into equal pieces of at most `max_piece_s`; for a slot
-    that has no such run, all its frames.
+    A run of up to `length_s` is one unit. A longer one is covered by units of exactly that length,
+    spread evenly, at most `hop_s` apart. Runs under `min_s` have none.
     """
-    shortest = geometry.frames_of(config.min_run_s)
-    rows: list[tuple[int, int, int, int]] = []
-    clean = clean_masks(masks)
-    for window, slot in np.argwhere(masks.any(axis=1)).tolist():
-        runs = stretches(clean[window, :, slot])
-        long_runs = runs[runs[:, 1] - runs[:, 0] >= shortest].tolist()
-        for first, last in long_runs:
-            rows += [(window, slot, a, b) for a, b in _pieces(first, last, geometry, config)]
-        if not long_runs:
-            rows.append((window, slot, 0, masks.shape[1]))
-    return Units(*np.array(rows, np.int64).reshape(-1, 4).T)
+    length, hop, least = (
+        max(1, geometry.frames_of(value)) for value in (config.length_s, config.hop_s, config.min_s)
+    )
+    rows: list[tuple[int, int, int]] = []
+    for run, (first, last) in enumerate(runs.tolist()):
+        if last - first < least:
+            continue
+        spare = max(0, last - first - length)
+        starts = np.linspace(first, first + spare, -(-spare // hop) + 1).round().astype(int)
+        rows += [(run, start, min(start + length, last)) for start in starts.tolist()]
+    return Units(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
-def _pieces(first: int, last: int, geometry: Geometry, config: UnitConfig) -> list[tuple[int, int]]:
-    number = -(-(last - first) // max(1, geometry.frames_of(config.max_piece_s)))
-    edges = np.linspace(first, last, number + 1).round().astype(int).tolist()
-    return list(pairwise(edges))
+def unit_seconds(runs: Runs, units: Units, geometry: Geometry) -> NDArray[np.float64]:
+    """Speech each unit stands for, (units,): its share of its run, however units overlap."""
+    lengths = (runs[:, 1] - runs[:, 0]) * geometry.frame_step / geometry.sample_rate
+    shares = np.bincount(units.run, minlength=len(runs))
+    return lengths[units.run] / shares[units.run]
 
 
 def embed(
     waveform: Waveform,
-    first_frames: NDArray[np.int64],
-    masks: Masks,
     units: Units,
     graph: Graph,
     geometry: Geometry,
@@ -61,33 +58,18 @@ def embed(
 
     Args:
         waveform: the whole recording.
-        first_frames: (windows,) first frame of every window.
-        masks: (windows, frames, slots) frames to embed each slot from.
         units: what to embed.
         graph: `embedding`.
-        geometry: frame grid of the masks.
+        geometry: frame grid of the units.
         config: lengths.
         advance: called after each call of the graph with the number of units done in it.
-
-    Returns:
-        (units, dimension), zero for units with less speech than `min_voice_s`.
     """
-    embeddings = np.zeros((len(units.window), int(graph.metadata["dimension"])), np.float32)
-    frames = unit_frames(masks, units)
+    embeddings = np.zeros((len(units.run), int(graph.metadata["dimension"])), np.float32)
     grid = max(1, round(config.grid_s * geometry.sample_rate))
-    lengths = -(-frames * geometry.frame_step // grid) * grid
-    lengths = np.minimum(
-        lengths, -(-round(config.max_piece_s * geometry.sample_rate) // grid) * grid
-    )
-    too_short = frames < geometry.frames_of(config.min_voice_s)
-    if too_short.any():
-        advance(int(too_short.sum()))
-    for batch in _batches(np.where(too_short, 0, lengths), geometry):
-        pieces = [
-            _join(waveform, geometry, first_frames[window] + first, masks[window, first:last, slot])
-            for window, slot, first, last in zip(*(column[batch] for column in units), strict=True)
-        ]
-        sounds = np.stack([np.resize(piece, lengths[batch[0]]) for piece in pieces])
+    lengths = -(-(units.last - units.first) * geometry.frame_step // grid) * grid
+    lengths = np.maximum(lengths, least_lengths(graph.metadata).get("samples", 1))
+    for batch in _batches(lengths, geometry):
+        sounds = np.stack([_sound(waveform, units, unit, geometry, lengths) for unit in batch])
         everything = np.ones((len(batch), 1, 1), np.float32)
         out = graph.run({"waveform": sounds[:, None], "masks": everything})["embeddings"]
         embeddings[batch] = out[:, 0]
@@ -95,29 +77,19 @@ def embed(
     return embeddings
 
 
-def unit_frames(masks: Masks, units: Units) -> NDArray[np.int64]:
-    """Number of frames under the mask in every unit, (units,)."""
-    before = np.zeros((len(masks), masks.shape[1] + 1, masks.shape[2]), np.int32)
-    np.cumsum(masks, axis=1, out=before[:, 1:])
-    window, slot, first, last = units
-    return (before[window, last, slot] - before[window, first, slot]).astype(np.int64)
-
-
-def _batches(lengths: NDArray[np.int64], geometry: Geometry) -> Iterator[NDArray[np.int64]]:
-    """Indices of units of one length, about BATCH_S seconds at a time; none of length 0."""
-    for length in np.unique(lengths[lengths > 0]).tolist():
-        same = np.flatnonzero(lengths == length)
+def _batches(lengths: NDArray[np.int64], geometry: Geometry) -> Iterator[list[int]]:
+    """Indices of units of one length, about BATCH_S seconds at a time."""
+    for length in np.unique(lengths).tolist():
+        same = np.flatnonzero(lengths == length).tolist()
         size = max(1, round(BATCH_S * geometry.sample_rate / length))
         for first in range(0, len(same), size):
             yield same[first : first + size]
 
 
-def _join(
-    waveform: Waveform, geometry: Geometry, first_frame: int, mask: NDArray[np.uint8]
+def _sound(
+    waveform: Waveform, units: Units, unit: int, geometry: Geometry, lengths: NDArray[np.int64]
 ) -> Waveform:
-    """Samples of the frames under a mask whose first frame is `first_frame`, joined."""
-    edges = [
-        (geometry.frame_start(first_frame + a), geometry.frame_start(first_frame + b))
-        for a, b in stretches(mask).tolist()
-    ]
-    return np.concatenate([waveform[start:end] for start, end in edges])
+    """A unit's samples, repeated to its length on the grid."""
+    start = geometry.frame_start(int(units.first[unit]))
+    end = geometry.frame_start(int(units.last[unit]))
+    return np.resize(waveform[start:end], lengths[unit])

@@ -3,41 +3,36 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket import models
-from hocket.arrays import (
-    Centroids,
-    Labels,
-    Masks,
-    UnitEmbeddings,
-    UnitLabels,
-    Units,
-    Waveform,
-    check_array,
-)
+from hocket.arrays import Centroids, Parts, Runs, UnitEmbeddings, Units, Waveform, check_array
 from hocket.audio import AudioSource, Recording, read_audio
 from hocket.clustering import (
     CLUSTERERS,
+    Plda,
+    Request,
+    TwinLimit,
     Voices,
-    assign_slots,
-    assign_units,
     centroids_of,
-    slot_embeddings,
+    divide_runs,
+    read_plda,
+    select_speakers,
     unit_length,
 )
 from hocket.config import Config, Runtime, SpeakerCount
-from hocket.embedding import embed, plan_units, unit_frames
+from hocket.embedding import embed, plan_units, unit_seconds
 from hocket.errors import ConfigError, GraphInputError
 from hocket.geometry import Geometry
 from hocket.graph import Graph
-from hocket.masks import voice_masks
-from hocket.reconstruct import activate, frame_votes, strongest
+from hocket.reconstruct import activate, cluster_votes, strongest
 from hocket.result import Result
-from hocket.segmentation import segment
+from hocket.runs import count_people, find_runs
+from hocket.segmentation import Segmentation, segment
 from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
 from hocket.timing import Stopwatch, totals
 from hocket.windows import slice_windows
@@ -52,10 +47,9 @@ class Artifacts:
 
     uri: what the recording is called in outputs.
     samples: length of the recording.
-    first_frames: (windows,) first frame of every window on the recording's frame grid.
-    masks: (windows, frames, slots).
-    units: the stretches of one voice that were embedded.
-    unit_seconds: (units,) speech in each.
+    segmentation: who speaks in every window, and how many people do.
+    runs: where one person speaks alone.
+    units: the parts of runs that were embedded.
     embeddings: (units, dimension).
     seconds: time spent per stage.
     """
@@ -63,10 +57,9 @@ class Artifacts:
     uri: str
     samples: int
     geometry: Geometry
-    first_frames: NDArray[np.int64]
-    masks: Masks
+    segmentation: Segmentation
+    runs: Runs
     units: Units
-    unit_seconds: NDArray[np.float64]
     embeddings: UnitEmbeddings
     seconds: dict[str, float] = field(repr=False)
 
@@ -131,13 +124,13 @@ class Diarizer:
 
     def load(self) -> Self:
         """Open the graphs now rather than when first needed; ModelError, BackendError if not."""
-        _ = self.geometry, self.embedding_graph
+        _ = self.geometry, self.embedding_graph, self.plda
         return self
 
     @cached_property
     def segmentation_graph(self) -> Graph:
-        """Waveform to masks."""
-        return models.load("segmentation_masks", self.config.graphs, self.runtime)
+        """Waveform to probabilities of power-set classes."""
+        return models.load("segmentation", self.config.graphs, self.runtime)
 
     @cached_property
     def embedding_graph(self) -> Graph:
@@ -153,6 +146,12 @@ class Diarizer:
     def calibration(self) -> Mapping[str, float]:
         """Thresholds calibrated for the embedding graph."""
         return models.read_catalogue().calibrations[self.config.graphs.embedding]
+
+    @cached_property
+    def plda(self) -> Plda | None:
+        """What the user placed for the clusterer that needs it; ModelError if it is unusable."""
+        path = self.config.clusters.plda
+        return None if path is None else read_plda(Path(path))
 
     def infer(self, recording: Recording | Waveform, listener: Listener | None = None) -> Artifacts:
         """Run the graphs over a recording: the slow half, its result worth caching.
@@ -174,23 +173,21 @@ class Diarizer:
             advance = _counter("segmentation", len(windows), listener)
             # int8 scales activations by all of a call, and windows must not change each other
             batch = self.runtime.batch_windows if config.graphs.precision == "float32" else 1
-            masks = segment(windows, self.segmentation_graph, geometry, batch, advance)
+            segmentation = segment(windows, self.segmentation_graph, geometry, batch, advance)
+            activity, starts = segmentation.activity, segmentation.first_frames
+            counts = count_people(segmentation.occupancy, config.runs)
+            runs = find_runs(activity, starts, counts, geometry, config.runs)
         with watch.stage("embedding"):
-            units = plan_units(masks, geometry, config.units)
-            voices = voice_masks(masks, geometry.frames_of(config.units.min_clean_s))
-            advance = _counter("embedding", len(units.window), listener)
-            starts, lengths = windows.first_frames, config.units
-            embeddings = embed(
-                waveform, starts, voices, units, embedding_graph, geometry, lengths, advance
-            )
+            units = plan_units(runs, geometry, config.units)
+            advance = _counter("embedding", len(units.run), listener)
+            embeddings = embed(waveform, units, embedding_graph, geometry, config.units, advance)
         return Artifacts(
             uri=recording.stem,
             samples=len(waveform),
             geometry=geometry,
-            first_frames=windows.first_frames,
-            masks=masks,
+            segmentation=segmentation,
+            runs=runs,
             units=units,
-            unit_seconds=unit_frames(voices, units) * geometry.frame_step / geometry.sample_rate,
             embeddings=embeddings,
             seconds=watch.seconds,
         )
@@ -199,16 +196,12 @@ class Diarizer:
         """Artifacts to turns: the fast half, pure, to be replayed with other settings at will."""
         config, geometry, watch = self.config, artifacts.geometry, Stopwatch()
         with watch.stage("clustering"):
-            slot_labels, unit_labels, centroids = self._cluster(artifacts, count or SpeakerCount())
+            parts, centroids = self._cluster(artifacts, count or SpeakerCount())
         with watch.stage("reconstruct"):
-            votes, counts = frame_votes(
-                artifacts.masks,
-                artifacts.first_frames,
-                slot_labels,
-                artifacts.units,
-                unit_labels,
-                len(centroids),
-            )
+            starts, activity, occupancy = artifacts.segmentation
+            fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
+            votes = cluster_votes(activity, starts, parts, len(centroids), fade)
+            counts = count_people(occupancy, config.runs)
             activations = tidy(
                 activate(votes, counts),
                 geometry.frames_of(config.turns.min_pause_s),
@@ -226,37 +219,51 @@ class Diarizer:
             exclusive_turns=exclusive_turns,
             speakers=names,
             embeddings=centroids[order],
-            labels=_renumber(slot_labels, order, len(centroids)),
             duration_s=geometry.seconds_of(artifacts.samples),
             seconds=totals(artifacts.seconds, watch.seconds),
         )
 
-    def _cluster(
-        self, artifacts: Artifacts, count: SpeakerCount
-    ) -> tuple[Labels, UnitLabels, Centroids]:
-        """Cluster the units with enough speech, then give every slot and every unit its cluster."""
-        config = self.config.clusters
-        voices = Voices(unit_length(artifacts.embeddings), artifacts.unit_seconds)
-        present = np.any(voices.vectors != 0, axis=1)
-        trusted = present & (voices.seconds >= config.min_trusted_s)
-        if not trusted.any():  # a few words in all: better a guess from them than none
-            trusted = present
-        # windows overlap: each second of the recording is counted once, whatever the step
-        seconds = voices.seconds / _overlap(artifacts)
-        clustered = Voices(voices.vectors[trusted], seconds[trusted])
-        threshold = config.threshold
-        if threshold is None:
-            threshold = self.calibration["threshold"]
+    def _cluster(self, artifacts: Artifacts, count: SpeakerCount) -> tuple[Parts, Centroids]:
+        """Find the speakers among the units to be trusted, then divide all runs among them.
+
+        Where no embedding is usable there is one speaker, with a zero embedding.
+        """
+        config, runs, units = self.config.clusters, artifacts.runs, artifacts.units
         if config.method not in CLUSTERERS:
             raise ConfigError(f"method is '{config.method}'; give one of {', '.join(CLUSTERERS)}")
-        labels = CLUSTERERS[config.method](clustered, threshold, config.min_cluster_s, count)
-        centroids = centroids_of(clustered, labels)
-        slots = slot_embeddings(artifacts.masks, artifacts.units, voices)
-        slot_labels = assign_slots(slots, centroids)
-        unit_labels = assign_units(
-            voices.vectors, artifacts.units, slot_labels, centroids, config.loyalty
-        )
-        return slot_labels, unit_labels, centroids
+        found = artifacts.embeddings
+        finite = np.asarray(np.isfinite(found).all(axis=1))
+        vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
+        usable = np.asarray(vectors.any(axis=1))
+        seconds = unit_seconds(runs, units, artifacts.geometry)
+        trusted: NDArray[np.bool_] = usable & self._trusted(artifacts)
+        if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
+            trusted = usable
+        voices = Voices(vectors[trusted], found[trusted], seconds[trusted])
+        request = Request(self._threshold("threshold"), count.minimum, self.plda)
+        labels = CLUSTERERS[config.method](voices, request)
+        limit = TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
+        speakers = np.full(len(vectors), -1, np.int32)
+        speakers[trusted] = select_speakers(voices, labels, limit, config.min_speaker_s, count)
+        centroids = centroids_of(Voices(vectors, found, seconds), speakers)
+        if not usable.any():
+            centroids = np.zeros_like(vectors[:1])
+        return divide_runs(runs, units, vectors, speakers, centroids), centroids
+
+    def _trusted(self, artifacts: Artifacts) -> NDArray[np.bool_]:
+        """Units long enough, and surely enough of one person, to make a speaker, (units,)."""
+        config, units = self.config.clusters, artifacts.units
+        lengths = units.last - units.first
+        alone = np.concatenate([[0.0], np.cumsum(artifacts.segmentation.occupancy[:, 1])])
+        probability = (alone[units.last] - alone[units.first]) / lengths
+        long_enough = lengths >= artifacts.geometry.frames_of(config.min_trusted_s)
+        trusted: NDArray[np.bool_] = long_enough & (probability >= config.min_trusted_probability)
+        return trusted
+
+    def _threshold(self, name: str) -> float:
+        """A setting of `ClusterConfig`, or what the manifest says for the embedding model."""
+        value: float | None = getattr(self.config.clusters, name)
+        return self.calibration[name] if value is None else value
 
 
 def diarize(source: AudioSource, **options: Unpack[Options]) -> Result:
@@ -279,16 +286,6 @@ def _checked(recording: Recording | Waveform, geometry: Geometry) -> Recording:
     return recording
 
 
-def _overlap(artifacts: Artifacts) -> NDArray[np.int64]:
-    """Number of windows over the middle of every unit, (units,)."""
-    starts, length = artifacts.first_frames, artifacts.masks.shape[1]
-    units = artifacts.units
-    middle = starts[units.window] + (units.first + units.last) // 2
-    begun = np.searchsorted(starts, middle, side="right")
-    ended = np.searchsorted(starts + length, middle, side="right")
-    return begun - ended
-
-
 def _counter(stage: str, total: int, listener: Listener | None) -> Callable[[int], None]:
     """A function that adds to what is done of a stage and tells the listener, if any."""
     done = 0
@@ -300,10 +297,3 @@ def _counter(stage: str, total: int, listener: Listener | None) -> Callable[[int
             listener(stage, done, total)
 
     return advance
-
-
-def _renumber(labels: Labels, order: NDArray[np.int64], clusters: int) -> Labels:
-    """Labels of clusters to indices into `order`; clusters that are not in it become -1."""
-    index = np.full(clusters + 1, -1, np.int32)  # the last entry serves label -1
-    index[order] = np.arange(len(order), dtype=np.int32)
-    return index[labels]

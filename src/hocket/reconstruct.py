@@ -1,55 +1,67 @@
-"""Masks and labels to one timeline: windows vote for clusters, the speaker count for how many."""
+"""Slots and parts to one timeline: windows say when somebody speaks, the parts of runs say who."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, FrameCounts, Labels, Masks, UnitLabels, Units, Votes
+from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
 
 
-def frame_votes(
-    masks: Masks,
+def cluster_votes(
+    activity: SlotActivity,
     first_frames: NDArray[np.int64],
-    slot_labels: Labels,
-    units: Units,
-    unit_labels: UnitLabels,
+    parts: Parts,
     clusters: int,
-) -> tuple[Votes, FrameCounts]:
+    fade: float,
+) -> Votes:
     """Add the windows up on the recording's frame grid.
 
-    Args:
-        masks: (windows, frames, slots).
-        first_frames: (windows,) first frame of every window.
-        slot_labels: (windows, slots), for frames outside any unit.
-        units: stretches with a label of their own.
-        unit_labels: (units,).
-        clusters: number of clusters.
+    A slot is nobody in particular: at each frame it speaks for the clusters of the parts it is
+    active in, the nearer the more. So a slot that stands for two people, as where a window holds
+    more of them than slots, still speaks for each in turn.
 
-    Returns:
-        votes: (frames, clusters), the share of the windows over a frame in which a cluster speaks.
-        counts: (frames,), the number of people speaking: the rounded mean of the windows' numbers.
+    Args:
+        activity: (windows, frames, slots).
+        first_frames: (windows,) first frame of every window.
+        parts: runs divided among clusters.
+        clusters: number of clusters.
+        fade: frames after which what a part says of its slot elsewhere counts less by e.
     """
-    length = masks.shape[1]
+    length = activity.shape[1]
     total = int(first_frames[-1]) + length if len(first_frames) else 0
-    votes = np.zeros((total, clusters + 1), np.float32)  # the last column collects label -1
-    people = np.zeros(total, np.float32)
-    windows = np.zeros(total, np.float32)
-    frames = np.arange(length)
-    edges = np.searchsorted(units.window, np.arange(len(masks) + 1))
-    for window, (mask, first) in enumerate(zip(masks, first_frames, strict=True)):
-        span = slice(first, first + length)
-        windows[span] += 1
-        people[span] += mask.sum(axis=1)
-        labels = np.repeat(slot_labels[window][None], length, axis=0)
-        for unit in range(edges[window], edges[window + 1]):
-            labels[units.first[unit] : units.last[unit], units.slot[unit]] = unit_labels[unit]
-        spoken = np.zeros((length, clusters + 1), np.bool_)  # two slots may be one cluster
-        for slot in range(mask.shape[1]):
-            spoken[frames, labels[:, slot]] |= mask[:, slot] > 0
-        votes[span] += spoken
-    shared = np.maximum(windows, 1)
-    counts = np.rint(people / shared).astype(np.int32)
-    votes /= shared[:, None]
-    return votes[:, :clusters], counts
+    votes = np.zeros((total, clusters), np.float32)
+    windows = np.zeros((total, 1), np.float32)
+    for slots, first in zip(activity.astype(np.float32), first_frames.tolist(), strict=True):
+        here = slice(first, first + length)
+        windows[here] += 1
+        near = np.flatnonzero((parts.last > first) & (parts.first < first + length))
+        if len(near):
+            parts_here = Parts(*(column[near] for column in parts))
+            votes[here] += _window_votes(slots, first, parts_here, clusters, fade)
+    votes /= np.maximum(windows, 1)
+    return votes
+
+
+def _window_votes(
+    slots: NDArray[np.float32], first: int, near: Parts, clusters: int, fade: float
+) -> NDArray[np.float32]:
+    """One window's probability that each cluster speaks, (frames, clusters)."""
+    length = len(slots)
+    starts, ends = np.clip(near.first - first, 0, length), np.clip(near.last - first, 0, length)
+    summed = np.concatenate([np.zeros((1, slots.shape[1]), np.float32), slots.cumsum(axis=0)])
+    spoken = summed[ends] - summed[starts]  # (parts, slots), in frames
+    belonging = spoken**2 / (ends - starts)[:, None]  # much of a part, and much of it
+    frame = np.arange(length)
+    distance = np.maximum(np.maximum(starts[:, None] - frame, frame + 1 - ends[:, None]), 0)
+    # the constant lets far parts speak where none is near
+    nearness = (np.exp(-distance / fade) + 1e-4).astype(np.float32)
+    of_cluster = np.zeros((len(near.cluster), clusters), np.float32)
+    of_cluster[np.arange(len(near.cluster)), near.cluster] = 1
+    votes = np.zeros((length, clusters), np.float32)
+    for slot in range(slots.shape[1]):
+        weight = belonging[:, slot, None] * nearness
+        share = (weight.T @ of_cluster) / np.maximum(weight.sum(axis=0), 1e-9)[:, None]
+        votes += slots[:, slot, None] * share
+    return votes
 
 
 def activate(votes: Votes, counts: FrameCounts) -> Activations:

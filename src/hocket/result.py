@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from hocket.arrays import Centroids, Labels
+from hocket.arrays import Centroids
 
 
 @dataclass(frozen=True, order=True)
@@ -27,8 +27,8 @@ class Result:
     turns: in order of time; turns of different speakers may overlap.
     exclusive_turns: the same without overlap, one speaker at a time.
     speakers: names in order of first appearance.
-    embeddings: (speakers, dimension) unit vectors, in the order of `speakers`.
-    labels: (windows, slots) index into `speakers` of every slot, -1 for none.
+    embeddings: (speakers, dimension) unit vectors, in the order of `speakers`; zero for the only
+        speaker of a recording without a usable embedding.
     duration_s: length of the recording.
     seconds: time spent per stage.
     """
@@ -38,6 +38,5 @@ class Result:
     exclusive_turns: tuple[Turn, ...]
     speakers: tuple[str, ...]
     embeddings: Centroids
-    labels: Labels
     duration_s: float
     seconds: dict[str, float] = field(repr=False)

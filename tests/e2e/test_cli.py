@@ -328,10 +328,15 @@ def test_a_runtime_that_fails_on_one_recording_stops_no_other(
 
 
 def running(*arguments: str | Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "hocket.cli", "diarize", *map(str, arguments)],
-        stderr=subprocess.PIPE,
-    )
+    # what runs behind a shell's & ignores Ctrl-C, and so would all it starts
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hocket.cli", "diarize", *map(str, arguments)],
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])

@@ -1,8 +1,8 @@
-"""What is embedded: pieces of runs, each given to the graph as its own samples repeated."""
+"""What is embedded: short pieces of runs, each given to the graph as its own samples repeated."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from itertools import groupby
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,27 +11,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hocket import embedding
-from hocket.arrays import Masks, UnitEmbeddings, Units, Waveform
+from hocket.arrays import Runs, UnitEmbeddings, Units, Waveform
 from hocket.config import UnitConfig
-from hocket.embedding import embed, plan_units, unit_frames
+from hocket.embedding import embed, plan_units, unit_seconds
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.graph import SPECS, Tensors
-from hocket.masks import voice_masks
 
-FRAMES = 48
-GRID = Geometry(
-    sample_rate=100,
-    window_samples=200,
-    frame_step=4,
-    receptive_field=10,
-    window_frames=FRAMES,
-    slots=3,
-)
-CONFIG = UnitConfig(min_run_s=0.4, max_piece_s=1.0, min_clean_s=0.2, min_voice_s=0.12, grid_s=0.2)
-MIN_RUN, MAX_PIECE, MIN_VOICE = 10, 25, 3  # in frames
-GRID_SAMPLES, MAX_SAMPLES = 20, 100
-STEP = 12  # frames from window to window
+GRID = Geometry(100, 200, 4, 10, 48, 3)
+CONFIG = UnitConfig(length_s=1.0, hop_s=0.4, min_s=0.2, grid_s=0.3)
+LENGTH, HOP, LEAST = 25, 10, 5  # in frames
+GRID_SAMPLES = 30
 
 Sound = tuple[float, ...]
 
@@ -72,176 +62,158 @@ class MeanGraph(FakeGraph):
 
 
 @st.composite
-def mask_arrays(draw: st.DrawFn) -> Masks:
-    """Slots that speak in runs, with and without overlap, (windows, frames, slots)."""
-    masks = np.zeros((draw(st.integers(0, 3)), FRAMES, 3), np.uint8)
-    lengths = st.lists(st.integers(0, 35), max_size=6)
-    for window in range(len(masks)):
-        for slot in range(3):
-            runs = draw(lengths)
-            speaks = np.repeat(np.arange(len(runs)) % 2, runs)[:FRAMES]
-            masks[window, : len(speaks), slot] = speaks
-    return masks
+def run_arrays(draw: st.DrawFn) -> Runs:
+    """Runs in order of time, some of them touching, of one frame to several units."""
+    pairs = draw(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 90)), max_size=7))
+    ends = np.cumsum(np.array(pairs, np.int64).reshape(-1))
+    return ends.reshape(-1, 2)
 
 
-MASKS = mask_arrays()
+RUNS = run_arrays()
 
 
-def clean_runs(masks: Masks, window: int, slot: int) -> list[tuple[int, int]]:
-    """Runs of frames in which a slot speaks and no other does."""
-    runs = []
-    alone = [row.sum() == 1 and row[slot] == 1 for row in masks[window]]
-    for speaks, places in groupby(range(FRAMES), key=lambda frame: bool(alone[frame])):
-        frames = list(places)
-        if speaks:
-            runs.append((frames[0], frames[-1] + 1))
-    return runs
+def run_of(frames: int, first: int = 3) -> Runs:
+    return np.array([[first, first + frames]], np.int64)
 
 
-def rows(units: Units) -> Iterator[tuple[int, int, int, int]]:
-    yield from zip(*(column.tolist() for column in units), strict=True)
+def spans_of(runs: Runs, config: UnitConfig = CONFIG) -> Iterator[list[tuple[int, int]]]:
+    """First and last frame of the units of each run."""
+    units = plan_units(runs, GRID, config)
+    for run in range(len(runs)):
+        mine = units.run == run
+        yield list(zip(units.first[mine].tolist(), units.last[mine].tolist(), strict=True))
 
 
-def units_of(units: Units, window: int, slot: int) -> list[tuple[int, int]]:
-    return [(first, last) for *place, first, last in rows(units) if place == [window, slot]]
+@given(RUNS)
+def test_units_cover_the_runs_that_are_long_enough_and_nothing_else(runs: Runs) -> None:
+    for (first, last), spans in zip(runs.tolist(), spans_of(runs), strict=True):
+        covered = {frame for start, end in spans for frame in range(start, end)}
+        assert covered == (set(range(first, last)) if last - first >= LEAST else set())
 
 
-@given(MASKS)
-def test_pieces_tile_the_long_runs_and_nothing_else(masks: Masks) -> None:
-    units = plan_units(masks, GRID, CONFIG)
-    for window, slot in np.ndindex(len(masks), 3):
-        long_runs = [run for run in clean_runs(masks, window, slot) if run[1] - run[0] >= MIN_RUN]
-        found = units_of(units, window, slot)
-        if not masks[window, :, slot].any():
-            assert found == []
-        elif not long_runs:
-            assert found == [(0, FRAMES)]
-        else:
-            tiled = [frame for first, last in found for frame in range(first, last)]
-            assert tiled == [frame for first, last in long_runs for frame in range(first, last)]
-            assert {first for first, _ in long_runs} <= {first for first, _ in found}
+@given(RUNS)
+def test_a_run_up_to_the_length_is_one_unit_and_longer_ones_have_units_of_it(runs: Runs) -> None:
+    for (first, last), spans in zip(runs.tolist(), spans_of(runs), strict=True):
+        if LEAST <= last - first <= LENGTH:
+            assert spans == [(first, last)]
+        assert all(end - start == min(LENGTH, last - first) for start, end in spans)
 
 
-@given(MASKS)
-def test_pieces_of_a_run_are_equal_and_not_too_long(masks: Masks) -> None:
-    units = plan_units(masks, GRID, CONFIG)
-    for window, slot in np.ndindex(len(masks), 3):
-        for first, last in clean_runs(masks, window, slot):
-            lengths = [b - a for a, b in units_of(units, window, slot) if first <= a and b <= last]
-            if last - first >= MIN_RUN:
-                assert max(lengths) <= MAX_PIECE + 1
-                assert max(lengths) - min(lengths) <= 1
-                assert len(lengths) == -(-(last - first) // MAX_PIECE)
+@given(RUNS)
+def test_units_are_spread_evenly_and_as_few_as_the_hop_lets_them_be(runs: Runs) -> None:
+    for (first, last), spans in zip(runs.tolist(), spans_of(runs), strict=True):
+        hops = [after - before for (before, _), (after, _) in pairwise(spans)]
+        assert max(hops, default=0) <= HOP
+        assert max(hops, default=0) - min(hops, default=0) <= 1
+        if last - first > LENGTH:
+            assert len(hops) == -(-(last - first - LENGTH) // HOP)
 
 
-@given(MASKS)
-def test_units_are_in_order_of_windows(masks: Masks) -> None:
-    units = plan_units(masks, GRID, CONFIG)
-    assert np.all(np.diff(units.window) >= 0)
+@given(RUNS)
+def test_units_are_in_order_of_runs_and_time(runs: Runs) -> None:
+    units = plan_units(runs, GRID, CONFIG)
+    rows = list(zip(*(column.tolist() for column in units), strict=True))
+    assert rows == sorted(rows)
     assert all(column.dtype == np.int64 and column.ndim == 1 for column in units)
 
 
-def test_silence_and_no_windows_have_no_units() -> None:
-    for windows in (0, 2):
-        units = plan_units(np.zeros((windows, FRAMES, 3), np.uint8), GRID, CONFIG)
-        assert [column.shape for column in units] == [(0,)] * 4
+def test_without_runs_there_are_no_units() -> None:
+    for runs in (np.zeros((0, 2), np.int64), run_of(LEAST - 1)):
+        units = plan_units(runs, GRID, CONFIG)
+        assert [column.shape for column in units] == [(0,)] * 3
+        assert unit_seconds(runs, units, GRID).shape == (0,)
+        graph = FakeGraph()
+        assert embed_all(runs, graph).shape == (0, 4)
+        assert graph.calls == []
 
 
-@pytest.mark.parametrize(("frames", "pieces"), [(25, 1), (26, 2), (48, 2)])
-def test_a_run_is_cut_into_as_few_pieces_as_can_be(frames: int, pieces: int) -> None:
-    masks = np.zeros((1, FRAMES, 3), np.uint8)
-    masks[0, :frames, 1] = 1
-    assert len(units_of(plan_units(masks, GRID, CONFIG), 0, 1)) == pieces
+@pytest.mark.parametrize(
+    ("frames", "units"), [(4, 0), (5, 1), (25, 1), (26, 2), (35, 2), (36, 3), (45, 3), (46, 4)]
+)
+def test_a_run_has_as_many_units_as_it_needs(frames: int, units: int) -> None:
+    assert [len(spans) for spans in spans_of(run_of(frames))] == [units]
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"min_run_s": 1e-4},
-        {"max_piece_s": 1e-4},
-        {"max_piece_s": 0.01, "min_voice_s": 0.005},
-        {"min_voice_s": 1e-4},
+        {"length_s": 1e-4, "hop_s": 1e-4, "min_s": 1e-4},
+        {"length_s": 0.02, "hop_s": 0.01, "min_s": 0.01},
+        {"hop_s": 1e-4},
+        {"min_s": 1e-4},
         {"grid_s": 1e-4},
+        {"grid_s": 50.0},
     ],
     ids=str,
 )
 def test_every_accepted_length_can_be_embedded_with(changed: dict[str, float]) -> None:
-    """A piece shorter than a frame or a grid finer than a sample is either refused or made do."""
-    lengths = {"min_run_s": 0.4, "max_piece_s": 1.0, "min_voice_s": 0.12, "grid_s": 0.2}
-    masks = np.zeros((1, FRAMES, 3), np.uint8)
-    masks[0, :30, 0] = 1
+    """A unit shorter than a frame or a grid finer than a sample is either refused or made do."""
+    lengths = {"length_s": 1.0, "hop_s": 0.4, "min_s": 0.2, "grid_s": 0.2}
     with suppress(ConfigError):
-        config = UnitConfig(**(lengths | changed))
-        found = embed_all(masks, plan_units(masks, GRID, config), FakeGraph(), config)
-        assert found.any()
+        found = embed_all(run_of(30), FakeGraph(), UnitConfig(**(lengths | changed)))
+        assert len(found)
+        assert found.any(axis=1).all()
 
 
-def first_frames_of(masks: Masks) -> NDArray[np.int64]:
-    return np.arange(len(masks), dtype=np.int64) * STEP
+@given(RUNS)
+def test_units_of_a_run_share_its_seconds(runs: Runs) -> None:
+    units = plan_units(runs, GRID, CONFIG)
+    seconds = unit_seconds(runs, units, GRID)
+    assert seconds.dtype == np.float64
+    for run, (first, last) in enumerate(runs.tolist()):
+        mine = seconds[units.run == run].tolist()
+        assert len(set(mine)) <= 1
+        if mine:
+            assert sum(mine) == pytest.approx((last - first) * 4 / 100)
 
 
-def recording_of(masks: Masks) -> Waveform:
-    """A waveform with room for all windows, in which every sample tells its place."""
-    return np.arange(1, GRID.frame_start(len(masks) * STEP + FRAMES) + 9, dtype=np.float32)
+def recording_of(runs: Runs) -> Waveform:
+    """A waveform with room for all runs, in which every sample tells its place."""
+    return np.arange(1, GRID.frame_start(int(runs.max(initial=0))) + 9, dtype=np.float32)
 
 
-def embed_all(
-    masks: Masks, units: Units, graph: FakeGraph, config: UnitConfig = CONFIG
-) -> UnitEmbeddings:
-    starts, waveform = first_frames_of(masks), recording_of(masks)
-    return embed(waveform, starts, masks, units, graph, GRID, config, lambda _: None)
+def embed_all(runs: Runs, graph: FakeGraph, config: UnitConfig = CONFIG) -> UnitEmbeddings:
+    units = plan_units(runs, GRID, config)
+    return embed(recording_of(runs), units, graph, GRID, config, lambda _: None)
 
 
-def samples_of(masks: Masks, row: tuple[int, int, int, int]) -> list[float]:
-    """Samples around the centres of a unit's frames, frame by frame."""
-    window, slot, first, last = row
-    waveform, samples = recording_of(masks), list[float]()
-    for frame in range(first, last):
-        if masks[window, frame, slot]:
-            centre = 5 + 4 * (window * STEP + frame)
-            samples += waveform[centre - 2 : centre + 2].tolist()
-    return samples
+def samples_of(first: int, last: int) -> list[float]:
+    """Samples around the centres of frames, numbered from 1; frame 0 is centred on sample 5."""
+    return [float(sample + 1) for sample in range(5 + 4 * first - 2, 5 + 4 * last - 2)]
 
 
-@given(MASKS)
-def test_the_graph_hears_the_samples_of_a_unit_repeated(masks: Masks) -> None:
-    voices = voice_masks(masks, 5)
-    units = plan_units(masks, GRID, CONFIG)
+def rows_of(units: Units) -> Iterator[tuple[int, int]]:
+    yield from zip(units.first.tolist(), units.last.tolist(), strict=True)
+
+
+@given(RUNS)
+def test_the_graph_hears_the_samples_of_a_unit_repeated_up_to_the_grid(runs: Runs) -> None:
+    units, graph = plan_units(runs, GRID, CONFIG), FakeGraph()
+    for embedding_, row in zip(embed_all(runs, graph), rows_of(units), strict=True):
+        samples = samples_of(*row)
+        sound = graph.sounds[int(embedding_[0]) - 1]
+        assert sound == tuple(samples[place % len(samples)] for place in range(len(sound)))
+        assert len(sound) % GRID_SAMPLES == 0
+        assert len(samples) <= len(sound) < len(samples) + GRID_SAMPLES
+
+
+@given(RUNS)
+def test_every_unit_is_embedded_once(runs: Runs) -> None:
     graph = FakeGraph()
-    embeddings = embed_all(voices, units, graph)
-    for embedding_, row in zip(embeddings, rows(units), strict=True):
-        samples = samples_of(voices, row)
-        if len(samples) < 4 * MIN_VOICE:
-            assert not embedding_.any()
-        else:
-            sound = graph.sounds[int(embedding_[0]) - 1]
-            assert sound == tuple(samples[place % len(samples)] for place in range(len(sound)))
-            assert len(sound) % GRID_SAMPLES == 0
-            rounded_up = len(samples) <= len(sound) < len(samples) + GRID_SAMPLES
-            assert rounded_up or (len(sound) == MAX_SAMPLES < len(samples))
-
-
-@given(MASKS)
-def test_every_unit_with_enough_speech_is_embedded_once(masks: Masks) -> None:
-    units = plan_units(masks, GRID, CONFIG)
-    graph = FakeGraph()
-    embeddings = embed_all(masks, units, graph)
-    frames = [
-        int(masks[window, first:last, slot].sum()) for window, slot, first, last in rows(units)
-    ]
-    enough = [number >= MIN_VOICE for number in frames]
-    assert embeddings.shape == (len(frames), 4)
+    embeddings = embed_all(runs, graph)
+    number = len(plan_units(runs, GRID, CONFIG).run)
+    assert embeddings.shape == (number, 4)
     assert embeddings.dtype == np.float32
-    assert sorted(embeddings[enough, 0].tolist()) == list(range(1, 1 + sum(enough)))
-    assert len(graph.sounds) == sum(enough)
+    assert sorted(embeddings[:, 0].tolist()) == list(range(1, 1 + number))
+    assert len(graph.sounds) == number
 
 
-@given(MASKS, st.sampled_from([0.1, 0.5, 1.0, 2.0, 5.0, 40.0]))
-def test_batches_hold_equal_lengths_of_about_so_many_seconds(masks: Masks, batch_s: float) -> None:
+@given(RUNS, st.sampled_from([0.1, 0.5, 1.0, 2.0, 5.0, 40.0]))
+def test_batches_hold_equal_lengths_of_about_so_many_seconds(runs: Runs, batch_s: float) -> None:
     graph = FakeGraph()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding, "BATCH_S", batch_s)
-        embed_all(masks, plan_units(masks, GRID, CONFIG), graph)
+        embed_all(runs, graph)
     lengths = [call.shape[1] for call in graph.calls]
     for length in set(lengths):
         sizes = [len(call) for call in graph.calls if call.shape[1] == length]
@@ -250,63 +222,27 @@ def test_batches_hold_equal_lengths_of_about_so_many_seconds(masks: Masks, batch
 
 
 def test_a_full_batch_holds_as_many_seconds_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "BATCH_S", 3.0)
-    masks = np.zeros((8, FRAMES, 3), np.uint8)
-    masks[:, :MAX_PIECE, 0] = 1  # a second each
+    monkeypatch.setattr(embedding, "BATCH_S", 3.6)
+    runs = np.array([[30 * run, 30 * run + LENGTH] for run in range(8)], np.int64)
     graph = FakeGraph()
-    embed_all(masks, plan_units(masks, GRID, CONFIG), graph)
-    assert [call.shape for call in graph.calls] == [(3, 100), (3, 100), (2, 100)]
+    embed_all(runs, graph)
+    assert [call.shape for call in graph.calls] == [(3, 120), (3, 120), (2, 120)]
 
 
-@given(MASKS, st.floats(0.05, 10))
-def test_batches_do_not_change_embeddings(masks: Masks, batch_s: float) -> None:
-    units = plan_units(masks, GRID, CONFIG)
-    expected = embed_all(masks, units, MeanGraph())
+@given(RUNS, st.floats(0.05, 10))
+def test_batches_do_not_change_embeddings(runs: Runs, batch_s: float) -> None:
+    expected = embed_all(runs, MeanGraph())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding, "BATCH_S", batch_s)
-        np.testing.assert_array_equal(embed_all(masks, units, MeanGraph()), expected)
+        np.testing.assert_array_equal(embed_all(runs, MeanGraph()), expected)
 
 
-@given(MASKS)
-def test_progress_is_told_after_every_call(masks: Masks) -> None:
+@given(RUNS)
+def test_progress_is_told_after_every_call(runs: Runs) -> None:
     graph, told = FakeGraph(), list[tuple[int, int]]()
-    units = plan_units(masks, GRID, CONFIG)
 
     def advance(number: int) -> None:
         told.append((len(graph.calls), number))
 
-    starts, waveform = first_frames_of(masks), recording_of(masks)
-    embed(waveform, starts, masks, units, graph, GRID, CONFIG, advance)
-    skipped = len(units.window) - sum(map(len, graph.calls))
-    calls = [(number, len(call)) for number, call in enumerate(graph.calls, start=1)]
-    assert told == ([(0, skipped)] if skipped else []) + calls
-
-
-def test_a_few_words_are_not_embedded() -> None:
-    masks = np.zeros((1, FRAMES, 3), np.uint8)
-    masks[0, : MIN_VOICE - 1, 0] = 1
-    masks[0, 20 : 20 + MIN_VOICE, 1] = 1
-    graph = FakeGraph()
-    embeddings = embed_all(masks, plan_units(masks, GRID, CONFIG), graph)
-    assert embeddings.any(axis=1).tolist() == [False, True]
-    assert len(graph.sounds) == 1
-
-
-@st.composite
-def unit_rows(draw: st.DrawFn, masks: Masks) -> list[tuple[int, int, int, int]]:
-    places = st.tuples(st.integers(0, len(masks) - 1), st.integers(0, 2))
-    edges = st.tuples(st.integers(0, FRAMES), st.integers(0, FRAMES))
-    pairs = draw(st.lists(st.tuples(places, edges), max_size=6))
-    return [(window, slot, min(span), max(span)) for (window, slot), span in pairs]
-
-
-@given(MASKS.filter(len), st.data())
-def test_frames_of_a_unit_are_counted_under_the_mask(masks: Masks, data: st.DataObject) -> None:
-    chosen = data.draw(unit_rows(masks))
-    found = unit_frames(masks, Units(*np.array(chosen, np.int64).reshape(-1, 4).T))
-    expected = [
-        sum(int(masks[window, frame, slot]) for frame in range(first, last))
-        for window, slot, first, last in chosen
-    ]
-    assert found.tolist() == expected
-    assert found.shape == (len(chosen),)
+    embed(recording_of(runs), plan_units(runs, GRID, CONFIG), graph, GRID, CONFIG, advance)
+    assert told == [(number, len(call)) for number, call in enumerate(graph.calls, start=1)]

@@ -1,6 +1,6 @@
-"""Overlapping windows to one timeline: votes, counts, who is active, who is strongest."""
+"""Slots and parts to one timeline: votes, who is active, who is strongest."""
 
-from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,164 +10,222 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, FrameCounts, Labels, Masks, UnitLabels, Units, Votes
-from hocket.reconstruct import activate, frame_votes, strongest
+from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
+from hocket.reconstruct import activate, cluster_votes, strongest
 
+FADE = 2.5  # frames
 SEEDS = st.integers(0, 2**32 - 1)
-NO_UNIT_LABELS: UnitLabels = np.zeros(0, np.int32)
 
-UnitRow = tuple[int, int, int, int]
-"""Window, slot, first and last frame."""
+PartRow = tuple[int, int, int]
+"""First frame, past-the-last frame, cluster."""
 
 
 class Scene(NamedTuple):
-    """Windows whose masks show one truth, (frames, clusters)."""
+    """Windows and parts of one recording."""
 
-    truth: NDArray[np.uint8]
-    masks: Masks
+    activity: SlotActivity
     first_frames: NDArray[np.int64]
-    labels: Labels
+    parts: Parts
+    clusters: int = 3
+    fade: float = FADE
+
+    def votes(self) -> Votes:
+        return cluster_votes(*self)
 
 
-def units_of(rows: Sequence[UnitRow]) -> Units:
-    return Units(*np.array(rows, np.int64).reshape(-1, 4).T)
+def parts_of(rows: list[PartRow]) -> Parts:
+    return Parts(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
-NO_UNITS = units_of([])
+def one_window(rows: list[PartRow], *slots: str, clusters: int = 2) -> Scene:
+    """A window of slots as written, one digit a frame."""
+    activity = np.array([[float(digit) for digit in slot] for slot in slots]).T[None]
+    starts = np.zeros(1, np.int64)
+    return Scene(activity.astype(np.float16), starts, parts_of(rows), clusters)
 
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
-    """Consistent windows; each has the clusters in slots of its own order."""
-    windows, length = draw(st.integers(1, 6)), draw(st.integers(1, 10))
-    steps = draw(st.lists(st.integers(1, length), min_size=windows - 1, max_size=windows - 1))
+    """Windows that contradict each other and the parts, with silences and gaps."""
+    windows, length = draw(st.integers(0, 4)), draw(st.integers(1, 14))
+    steps = draw(st.lists(st.integers(1, length + 2), min_size=windows, max_size=windows))
+    first_frames = np.cumsum([0, *steps])[:windows]
     rng = np.random.default_rng(draw(SEEDS))
-    first_frames = np.concatenate([[0], np.cumsum(np.array(steps, np.int64))])
-    truth = rng.integers(0, 2, (int(first_frames[-1]) + length, 3), np.uint8)
-    labels = np.stack([rng.permutation(3) for _ in range(windows)]).astype(np.int32)
-    spans = [truth[first : first + length] for first in first_frames]
-    masks = np.stack([span[:, order] for span, order in zip(spans, labels, strict=True)])
-    return Scene(truth, masks, first_frames, labels)
+    shape = windows, length, 3
+    activity = rng.random(shape) * (rng.random(shape) < 0.8) * (rng.random((windows, 1, 3)) < 0.8)
+    clusters = draw(st.integers(1, 4))
+    total = int(first_frames[-1]) + length if windows else 5
+    edges = np.cumsum(rng.integers(1, 7, 1 + total // 3)).tolist()
+    spans = [span for span in pairwise(edges) if rng.random() < 0.8]
+    rows = [(first - 3, last - 3, int(rng.integers(clusters))) for first, last in spans]
+    fade = draw(st.floats(0.1, 20))
+    return Scene(activity.astype(np.float16), first_frames, parts_of(rows), clusters, fade)
 
 
-def votes_of(scene: Scene) -> tuple[Votes, FrameCounts]:
-    masks, first_frames, labels = scene[1:]
-    return frame_votes(masks, first_frames, labels, NO_UNITS, NO_UNIT_LABELS, 3)
-
-
-def speakers_at(frame: int, masks: Masks, first_frames: NDArray[np.int64]) -> list[list[int]]:
-    """Slots that speak in a frame of the recording, for every window over it."""
-    return [
-        np.flatnonzero(mask[frame - first]).tolist()
-        for mask, first in zip(masks, first_frames.tolist(), strict=True)
-        if 0 <= frame - first < len(mask)
+def window_votes(scene: Scene, window: int) -> NDArray[np.float64]:
+    """One window's votes, frame by frame, slot by slot, part by part."""
+    slots = scene.activity[window].astype(np.float64)
+    first, votes = int(scene.first_frames[window]), np.zeros((len(slots), scene.clusters))
+    rows = [
+        (max(start - first, 0), min(end - first, len(slots)), cluster)
+        for start, end, cluster in zip(*(column.tolist() for column in scene.parts), strict=True)
     ]
+    for frame, slot in np.ndindex(slots.shape):
+        weight = np.zeros(scene.clusters)
+        for start, end, cluster in rows:
+            if start < end:
+                distance = max(start - frame, frame + 1 - end, 0)
+                belonging = slots[start:end, slot].sum() ** 2 / (end - start)
+                weight[cluster] += belonging * (np.exp(-distance / scene.fade) + 1e-4)
+        if weight.sum() > 0:
+            votes[frame] += slots[frame, slot] * weight / weight.sum()
+    return votes
+
+
+def over(scene: Scene, frame: int) -> list[tuple[int, int]]:
+    """The windows over a frame of the recording, and which frame of theirs it is."""
+    places = [(window, frame - first) for window, first in enumerate(scene.first_frames.tolist())]
+    return [(window, place) for window, place in places if 0 <= place < scene.activity.shape[1]]
 
 
 @given(scenes())
-def test_windows_that_agree_give_their_masks_back(scene: Scene) -> None:
-    votes, counts = votes_of(scene)
-    np.testing.assert_array_equal(votes, scene.truth)
-    np.testing.assert_array_equal(counts, scene.truth.sum(axis=1))
-    np.testing.assert_array_equal(activate(votes, counts), scene.truth.astype(bool))
+def test_votes_are_the_mean_of_what_windows_say_by_hand(scene: Scene) -> None:
+    votes = scene.votes()
+    by_window = [window_votes(scene, window) for window in range(len(scene.activity))]
     assert votes.dtype == np.float32
-    assert counts.dtype == np.int32
+    assert votes.shape[1] == scene.clusters
+    for frame, found in enumerate(votes):
+        said = [by_window[window][place] for window, place in over(scene, frame)]
+        expected = np.mean(said, axis=0) if said else np.zeros(scene.clusters)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@given(scenes())
+def test_no_more_is_voted_than_slots_speak(scene: Scene) -> None:
+    votes = scene.votes()
+    assert votes.min(initial=0) >= 0
+    for frame, found in enumerate(votes):
+        said = [
+            scene.activity[window, place].astype(np.float64).sum()
+            for window, place in over(scene, frame)
+        ]
+        assert found.sum() <= (np.mean(said) if said else 0) + 1e-4
 
 
 @given(scenes(), SEEDS)
-def test_a_vote_is_the_share_of_windows_in_which_a_cluster_speaks(scene: Scene, seed: int) -> None:
+def test_the_order_of_slots_and_parts_does_not_matter(scene: Scene, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    masks = rng.integers(0, 2, scene.masks.shape, np.uint8)
-    labels = rng.integers(-1, 3, scene.labels.shape, np.int32)  # slots may share a cluster
-    votes, counts = votes_of(scene._replace(masks=masks, labels=labels))
-    for frame in range(len(votes)):
-        speaking = speakers_at(frame, masks, scene.first_frames)
-        over = [
-            window
-            for window, first in enumerate(scene.first_frames.tolist())
-            if 0 <= frame - first < masks.shape[1]
-        ]
-        heard = [
-            set(labels[window, slots].tolist())
-            for window, slots in zip(over, speaking, strict=True)
-        ]
-        shares = [sum(cluster in one for one in heard) / len(over) for cluster in range(3)]
-        np.testing.assert_allclose(votes[frame], shares, rtol=1e-6)
-        mean = sum(map(len, speaking)) / len(over)
-        assert abs(counts[frame] - mean) <= 0.5 + 1e-6
+    mixed = [window[:, rng.permutation(3)] for window in scene.activity]
+    order = rng.permutation(len(scene.parts.cluster))
+    moved = scene._replace(
+        activity=np.array(mixed, np.float16).reshape(scene.activity.shape),
+        parts=Parts(*(column[order] for column in scene.parts)),
+    )
+    np.testing.assert_allclose(moved.votes(), scene.votes(), atol=1e-4)
 
 
-@given(scenes(), st.lists(st.integers(0, 2), min_size=18, max_size=18))
-def test_votes_lie_between_none_and_all_windows(scene: Scene, labels: list[int]) -> None:
-    """Units may move two slots of a window to one cluster, which is still heard once."""
-    same = np.array(labels, np.int32).reshape(6, 3)[: len(scene.masks)]
-    votes, _ = votes_of(scene._replace(labels=same))
-    assert votes.min(initial=0) >= 0
-    assert votes.max(initial=0) <= 1
+@given(scenes())
+def test_what_is_given_stays_as_it_was(scene: Scene) -> None:
+    given_arrays = [scene.activity, scene.first_frames, *scene.parts]
+    before = [array.copy() for array in given_arrays]
+    scene.votes()
+    for array, copy in zip(given_arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@given(arrays(np.float16, st.integers(2, 30), elements=st.integers(1, 16)), st.data())
+def test_one_slot_with_one_part_speaks_for_its_cluster(
+    sixteenths: NDArray[np.float16], data: st.DataObject
+) -> None:
+    first = data.draw(st.integers(0, len(sixteenths) - 1))
+    last = data.draw(st.integers(first + 1, len(sixteenths)))
+    activity = np.zeros((1, len(sixteenths), 3), np.float16)
+    activity[0, :, 1] = sixteenths / 16
+    scene = Scene(activity, np.zeros(1, np.int64), parts_of([(first, last, 2)]))
+    votes = scene.votes()
+    np.testing.assert_allclose(votes[:, 2], activity[0, :, 1], rtol=1e-6)
+    assert not votes[:, :2].any()
+
+
+def test_every_window_has_slots_of_its_own_order() -> None:
+    one = one_window([(0, 4, 0), (4, 8, 1)], "11110000", "00001111").activity[0]
+    activity, parts = np.stack([one, one[:, ::-1]]), parts_of([(0, 4, 0), (4, 8, 1)])
+    votes = Scene(activity, np.zeros(2, np.int64), parts, 2).votes()
+    np.testing.assert_allclose(votes, one, atol=1e-6)
+
+
+def test_overlap_is_spoken_by_those_who_speak_alone_around_it() -> None:
+    scene = one_window([(0, 4, 0), (8, 12, 1)], "111111110000", "000011111111")
+    np.testing.assert_allclose(scene.votes(), scene.activity[0], atol=1e-6)
+
+
+def test_a_slot_that_stands_for_two_people_speaks_for_each_in_turn() -> None:
+    votes = one_window([(0, 12, 0), (12, 24, 1)], "1" * 24).votes()
+    np.testing.assert_allclose(votes.sum(axis=1), 1, atol=1e-6)
+    assert votes.argmax(axis=1).tolist() == [0] * 12 + [1] * 12
+    assert votes[:6, 0].min() > 0.9
+    assert votes[18:, 1].min() > 0.9
+
+
+def test_a_slot_speaks_for_those_it_is_active_in_not_for_those_that_are_near() -> None:
+    scene = one_window([(0, 4, 0), (6, 12, 1)], "111111000000", "000000111111")
+    votes = scene.votes()
+    assert votes[4:6, 0].min() == 1
+    assert not votes[4:6, 1].any()
+
+
+def test_far_parts_speak_where_none_is_near() -> None:
+    frames = round(200 * FADE)  # where exp is nothing at all
+    votes = one_window([(0, 3, 1)], "1" * frames).votes()
+    np.testing.assert_allclose(votes[:, 1], 1, rtol=1e-6)
+
+
+def test_the_nearer_part_has_the_louder_voice() -> None:
+    votes = one_window([(0, 3, 0), (9, 12, 1)], "1" * 12).votes()
+    assert (np.diff(votes[3:9, 0]) < 0).all()
+    assert votes.argmax(axis=1).tolist() == [0] * 6 + [1] * 6
+
+
+def test_a_part_that_a_window_barely_reaches_counts_as_far_as_it_is_in_it() -> None:
+    scene = one_window([(-6, 2, 0), (6, 30, 1)], "11111111")
+    assert scene.votes().argmax(axis=1).tolist() == [0] * 4 + [1] * 4
 
 
 def test_half_the_windows_are_half_a_vote() -> None:
-    masks = np.array([[[1], [1], [0]], [[0], [1], [1]]], np.uint8)
-    labels = np.zeros((2, 1), np.int32)
-    votes, counts = frame_votes(masks, np.array([0, 1]), labels, NO_UNITS, NO_UNIT_LABELS, 1)
+    activity = np.array([[[1], [1], [0]], [[0], [1], [1]]], np.float16)
+    parts = parts_of([(0, 4, 0)])
+    votes = Scene(activity, np.array([0, 1]), parts, 1).votes()
     assert votes.tolist() == [[1.0], [0.5], [0.5], [1.0]]
-    assert counts[[0, 3]].tolist() == [1, 1]
 
 
-def test_people_are_counted_by_the_rounded_mean() -> None:
-    people = np.array([0, 1, 1, 2, 3], np.int64)  # in the middle of five windows
-    masks = (np.arange(3) < people[:, None]).astype(np.uint8)[:, None].repeat(5, axis=1)
-    labels = np.tile(np.arange(3, dtype=np.int32), (5, 1))
-    _, counts = frame_votes(masks, np.arange(5), labels, NO_UNITS, NO_UNIT_LABELS, 3)
-    # the means are 0, 2/3, 7/5, 7/4, 2 and 3
-    assert counts[[0, 2, 4, 5, 6, 8]].tolist() == [0, 1, 1, 2, 2, 3]
-
-
-def test_unlabelled_slots_count_as_people_but_have_no_vote() -> None:
-    masks = np.ones((1, 4, 2), np.uint8)
-    labels = np.array([[-1, 0]], np.int32)
-    votes, counts = frame_votes(masks, np.array([0]), labels, NO_UNITS, NO_UNIT_LABELS, 2)
-    assert votes.tolist() == [[1.0, 0.0]] * 4
-    assert counts.tolist() == [2] * 4
-
-
-def test_a_unit_overrules_its_slot_in_its_own_frames_and_window() -> None:
-    masks = np.zeros((2, 5, 2), np.uint8)
-    masks[:, :, 1] = 1
-    units = units_of([(0, 1, 1, 3), (1, 1, 0, 2), (1, 1, 3, 5)])
-    votes, _ = frame_votes(
-        masks, np.array([0, 5]), np.zeros((2, 2), np.int32), units, np.array([1, 2, -1]), 3
-    )
-    heard_of = [0, 1, 1, 0, 0, 2, 2, 0, None, None]
-    expected = [[float(cluster == one) for cluster in range(3)] for one in heard_of]
-    assert votes.tolist() == expected
+def test_windows_without_a_part_have_a_vote_for_nobody() -> None:
+    activity = np.ones((2, 4, 1), np.float16)
+    votes = Scene(activity, np.array([0, 2]), parts_of([(0, 2, 0)]), 1).votes()
+    np.testing.assert_allclose(votes[:, 0], [1, 1, 0.5, 0.5, 0, 0], rtol=1e-6)
 
 
 def test_frames_that_no_window_covers_are_silent() -> None:
-    masks = np.ones((2, 2, 1), np.uint8)
-    labels = np.zeros((2, 1), np.int32)
-    votes, counts = frame_votes(masks, np.array([0, 4]), labels, NO_UNITS, NO_UNIT_LABELS, 1)
-    assert counts.tolist() == [1, 1, 0, 0, 1, 1]
+    activity = np.ones((2, 2, 1), np.float16)
+    votes = Scene(activity, np.array([0, 4]), parts_of([(0, 6, 0)]), 1).votes()
     assert votes[:, 0].tolist() == [1, 1, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("clusters", [0, 4])
 def test_no_windows_give_empty_arrays(clusters: int) -> None:
-    masks, labels = np.zeros((0, 5, 3), np.uint8), np.zeros((0, 3), np.int32)
-    starts = np.zeros(0, np.int64)
-    votes, counts = frame_votes(masks, starts, labels, NO_UNITS, NO_UNIT_LABELS, clusters)
+    activity = np.zeros((0, 5, 3), np.float16)
+    votes = Scene(activity, np.zeros(0, np.int64), parts_of([]), clusters).votes()
     assert votes.shape == (0, clusters)
-    assert counts.shape == (0,)
-    activations = activate(votes, counts)
+    activations = activate(votes, np.zeros(0, np.int32))
     assert activations.shape == strongest(votes, activations).shape == (0, clusters)
 
 
-def test_without_clusters_nobody_speaks() -> None:
-    masks, labels = np.ones((1, 6, 3), np.uint8), np.full((1, 3), -1, np.int32)
-    votes, counts = frame_votes(masks, np.array([0]), labels, NO_UNITS, NO_UNIT_LABELS, 0)
-    assert counts.tolist() == [3] * 6
-    activations = activate(votes, counts)
-    assert activations.shape == strongest(votes, activations).shape == (6, 0)
+@pytest.mark.parametrize("clusters", [0, 2])
+def test_without_parts_nobody_speaks(clusters: int) -> None:
+    votes = one_window([], "111111", clusters=clusters).votes()
+    assert votes.shape == (6, clusters)
+    activations = activate(votes, np.full(6, 2, np.int32))
+    assert not activations.any()
+    assert activations.shape == strongest(votes, activations).shape == (6, clusters)
 
 
 @st.composite

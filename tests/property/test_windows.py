@@ -1,6 +1,5 @@
 """Windows cover the recording, lie on the frame grid and are views of the waveform."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -13,8 +12,6 @@ from hocket.arrays import Waveform, Windows
 from hocket.config import WindowConfig
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
-from hocket.graph import SPECS, Tensors
-from hocket.segmentation import segment
 from hocket.windows import SlicedWindows, slice_windows
 
 RATE = 100
@@ -181,36 +178,3 @@ def test_heard_frames_of_the_last_window_end_within_the_recording(cut: Cut) -> N
     first = int(windows.first_frames.max(initial=0))
     ends = [geometry.frame_start(first + frame + 1) for frame in range(geometry.window_frames)]
     assert windows.heard_frames == sum(end <= len(waveform) for end in ends)
-
-
-class EverybodyGraph:
-    """A segmentation graph in which all slots always speak; it keeps what it is given."""
-
-    spec = SPECS["segmentation_masks"]
-    metadata: Mapping[str, str] = {}
-
-    def __init__(self, geometry: Geometry) -> None:
-        self.geometry = geometry
-        self.calls: list[NDArray[np.float32]] = []
-
-    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        self.spec.check_inputs(inputs)
-        self.calls.append(inputs["waveform"][:, 0].copy())
-        shape = len(self.calls[-1]), self.geometry.window_frames, self.geometry.slots
-        return {"masks": np.ones(shape, np.float32)}
-
-
-@given(cuts(), st.integers(1, 9))
-def test_all_windows_are_segmented_and_padding_is_nobodys_voice(cut: Cut, size: int) -> None:
-    waveform, geometry, _ = cut
-    windows, graph, told = slice_cut(cut), EverybodyGraph(geometry), list[int]()
-    masks = segment(windows, graph, geometry, size, told.append)
-    assert masks.dtype == np.uint8
-    assert masks.shape == (len(windows), geometry.window_frames, 3)
-    for window, first in enumerate(windows.first_frames.tolist()):
-        for frame, slots in enumerate(masks[window]):
-            within = geometry.frame_start(first + frame + 1) <= len(waveform)
-            assert slots.tolist() == [within] * 3
-    assert told == [len(call) for call in graph.calls]
-    rows = [row.tolist() for call in graph.calls for row in call]
-    assert rows == everything(windows).tolist()

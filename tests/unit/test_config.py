@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from hocket.clustering import TwinLimit
 from hocket.config import (
     ClusterConfig,
     Config,
+    RunConfig,
     Runtime,
     SpeakerCount,
     TurnConfig,
@@ -19,18 +21,20 @@ from hocket.errors import ConfigError
 
 ABOVE_ZERO = [
     (WindowConfig, "step_s"),
-    (UnitConfig, "min_run_s"),
-    (UnitConfig, "max_piece_s"),
-    (UnitConfig, "min_voice_s"),
+    (RunConfig, "takeover_s"),
+    (UnitConfig, "length_s"),
+    (UnitConfig, "hop_s"),
+    (UnitConfig, "min_s"),
     (UnitConfig, "grid_s"),
+    (TurnConfig, "fade_s"),
     (Runtime, "threads"),
     (Runtime, "batch_windows"),
 ]
 REAL_NUMBERS = [
     (part, one.name)
-    for part in (WindowConfig, UnitConfig, ClusterConfig, TurnConfig)
+    for part in (WindowConfig, RunConfig, UnitConfig, ClusterConfig, TurnConfig)
     for one in fields(part)
-    if one.name != "method"
+    if one.name not in {"method", "plda"}
 ]
 Numbers = dict[str, int | None]
 
@@ -85,10 +89,24 @@ def test_other_settings_may_be_zero(part: type[Any], name: str) -> None:
     assert getattr(part(**{name: 0.0}), name) == 0
 
 
-def test_pieces_must_be_long_enough_to_have_a_voice() -> None:
-    with pytest.raises(ConfigError, match=r"^max_piece_s is 0\.5;.* min_voice_s, 0\.8"):
-        UnitConfig(max_piece_s=0.5, min_voice_s=0.4)
-    assert UnitConfig(max_piece_s=0.8, min_voice_s=0.4).max_piece_s == 0.8
+@pytest.mark.parametrize("longer", [{"hop_s": 0.6}, {"min_s": 0.7}, {"hop_s": 9.0, "min_s": 9.0}])
+def test_no_unit_is_shorter_than_its_hop_or_the_shortest_run(longer: dict[str, float]) -> None:
+    lengths = {"length_s": 0.5, "hop_s": 0.5, "min_s": 0.5}
+    assert UnitConfig(**lengths).length_s == 0.5
+    with pytest.raises(ConfigError, match=r"^found length_s 0\.5, hop_s .*; give a length_s"):
+        UnitConfig(**(lengths | longer))
+
+
+@pytest.mark.parametrize("name", [name for part, name in REAL_NUMBERS if part is ClusterConfig])
+def test_what_the_manifest_may_say_is_left_to_it(name: str) -> None:
+    of_the_model = {"threshold", *(f"twin_{part}" for part in TwinLimit._fields)}
+    assert (getattr(ClusterConfig(), name) is None) == (name in of_the_model)
+
+
+def test_the_clusterer_that_needs_a_plda_is_refused_without_one() -> None:
+    with pytest.raises(ConfigError, match=r"^method is 'vbx' but plda is not given; give "):
+        ClusterConfig(method="vbx")
+    assert ClusterConfig(method="vbx", plda="plda.npz").plda == "plda.npz"
 
 
 def test_threads_may_be_left_to_the_runtime() -> None:
@@ -97,7 +115,7 @@ def test_threads_may_be_left_to_the_runtime() -> None:
 
 
 def test_settings_are_equal_by_value_and_cannot_be_changed() -> None:
-    assert Config() == Config(windows=WindowConfig(2.5))
+    assert Config() == Config(windows=WindowConfig(WindowConfig().step_s))
     assert Config() != Config(turns=TurnConfig(min_pause_s=0.0))
     assert hash(Config()) == hash(Config(units=UnitConfig()))
     for part in (Config(), Config().clusters, Runtime(), SpeakerCount()):

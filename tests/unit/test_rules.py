@@ -32,7 +32,7 @@ def functions(path: Path) -> list[tuple[str, int]]:
 
 def test_the_runtime_stays_small() -> None:
     # part 2's limit: graphs, backends, checkpoint reader, export; the whole may come to 5,000
-    assert sum(map(lines, SOURCES)) <= 4_100
+    assert sum(map(lines, SOURCES)) <= 4_900
 
 
 @pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: str(path.relative_to(ROOT)))

@@ -32,7 +32,6 @@ def result_of(turns: list[Turn], duration_s: float, uri: str = "talk") -> Result
         exclusive_turns=tuple(turns[:1]),
         speakers=tuple(dict.fromkeys(turn.speaker for turn in turns)),
         embeddings=np.zeros((0, 4), np.float32),
-        labels=np.zeros((0, 3), np.int32),
         duration_s=duration_s,
         seconds={"decode": 0.1},
     )

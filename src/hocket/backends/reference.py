@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from hocket.arrays import stretches
 from hocket.graph import SPECS, Tensors
+from hocket.powerset import SLOTS_OF_CLASS
 
 MIN_ACTIVITY = 10.0  # frames; a slot must be active for more
 MIN_NORM = 0.1  # a shorter embedding carries no direction worth trusting
 MIN_RUN = 59  # frames, 1.0 s
-SLOTS_OF_CLASS = np.array(
-    [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1)], np.float32
-)
-"""Which of three slots speak in each of the power-set classes, in the network's order."""
 
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -83,12 +80,13 @@ def post_embedding(
     for slot, speaker in np.ndindex(distances.shape):
         distances[slot, speaker] = _cosine_distance(embeddings[slot], database[speaker])
     activity = segments[0].sum(axis=0, dtype=np.float64)
-    long_enough = [
-        # a length is a float32 in the graph, and so is what it is compared with
-        _has_direction(embedding)
-        and np.float32(np.linalg.norm(embedding.astype(np.float64))) > np.float32(MIN_NORM)
-        for embedding in embeddings
-    ]
+    with np.errstate(over="ignore"):  # beyond the largest float32 is long enough
+        long_enough = [
+            # a length is a float32 in the graph, and so is what it is compared with
+            _has_direction(embedding)
+            and np.float32(np.linalg.norm(embedding.astype(np.float64))) > np.float32(MIN_NORM)
+            for embedding in embeddings
+        ]
     valid = (activity > MIN_ACTIVITY) & np.array(long_enough)
     filtered = np.zeros_like(segments)
     for slot in range(segments.shape[2]):

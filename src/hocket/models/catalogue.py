@@ -136,13 +136,16 @@ def read_catalogue() -> Catalogue:
         return Catalogue(
             weights={name: _weights(name, entry) for name, entry in manifest["weights"].items()},
             artefacts={name: _artefact(name, entry) for name, entry in manifest["graphs"].items()},
-            calibrations={
-                name: {"threshold": float(entry["threshold"])} for name, entry in embeddings.items()
-            },
+            calibrations={name: _calibration(entry) for name, entry in embeddings.items()},
             reasons={name: str(entry["reason"]) for name, entry in embeddings.items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: no usable manifest ({error}); {RESTORE}") from error
+
+
+def _calibration(entry: dict[str, Any]) -> dict[str, float]:
+    names = ("threshold", "twin_at_1s", "twin_growth", "twin_most")
+    return {name: float(entry[name]) for name in names}
 
 
 def _weights(name: str, entry: dict[str, Any]) -> Weights:

@@ -1,0 +1,154 @@
+"""Recordings as they come: telephones, noise, music, one voice only, seconds and hours."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from bench.annotations import Region, Turn, read_rttm
+from bench.scoring import Score, score
+from hocket import Diarizer, Result
+from hocket.arrays import Units
+from hocket.pipeline import Artifacts
+from hocket.segmentation import Segmentation
+from tests.places import CLIPS, CONVERSATION
+
+RATE = 16_000
+TRUTH = read_rttm(CONVERSATION.with_suffix(".rttm"))
+COPIES = 240  # of half a minute: two hours
+
+
+@pytest.fixture(scope="module")
+def diarizer() -> Diarizer:
+    return Diarizer()
+
+
+@pytest.fixture(scope="module")
+def samples() -> NDArray[np.float32]:
+    return soundfile.read(CONVERSATION, dtype="float32")[0]
+
+
+def scored(result: Result, truth: list[Turn] = TRUTH) -> Score:
+    found = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+    return score(truth, found, [Region(0.0, result.duration_s)])
+
+
+def test_a_telephone_band_costs_little(diarizer: Diarizer, samples: NDArray[np.float32]) -> None:
+    narrow = soxr.resample(samples, RATE, 8_000)
+    found = scored(diarizer(narrow, sample_rate=8_000))
+    assert found.speakers_found == 2
+    assert found.as_row()["der_percent"] <= 14
+
+
+@pytest.mark.parametrize(("decibels", "budget"), [(20, 14), (10, 24)])
+def test_noise_costs_little(
+    diarizer: Diarizer, samples: NDArray[np.float32], decibels: float, budget: float
+) -> None:
+    noise = np.random.default_rng(3).standard_normal(len(samples)).astype(np.float32)
+    noise *= samples.std() * 10 ** (-decibels / 20)
+    found = scored(diarizer(samples + noise, sample_rate=RATE))
+    assert found.speakers_found == 2
+    assert found.as_row()["der_percent"] <= budget
+
+
+def chords(length: int) -> NDArray[np.float32]:
+    """Three voices of an organ that change every two seconds."""
+    time = np.arange(length) / RATE
+    roots = np.array([220.0, 261.6, 196.0, 246.9])[(time / 2).astype(int) % 4]
+    phases = [2 * np.pi * np.cumsum(roots * ratio) / RATE for ratio in (1, 1.25, 1.5)]
+    return sum(np.sin(k * phase) / k for phase in phases for k in (1, 2, 3)).astype(np.float32)
+
+
+def test_music_alone_is_hardly_anybody(diarizer: Diarizer) -> None:
+    music = chords(20 * RATE)
+    result = diarizer(0.1 * music / music.std(), sample_rate=RATE)
+    assert sum(turn.duration_s for turn in result.turns) < 1
+
+
+def test_music_under_speech_adds_no_speaker(
+    diarizer: Diarizer, samples: NDArray[np.float32]
+) -> None:
+    music = chords(len(samples))
+    music *= samples.std() * 10 ** (-15 / 20) / music.std()
+    found = scored(diarizer(samples + music, sample_rate=RATE))
+    assert found.speakers_found == 2
+    assert found.as_row()["der_percent"] <= 16
+
+
+def test_one_person_stays_one(diarizer: Diarizer, samples: NDArray[np.float32]) -> None:
+    for speaker in sorted({turn.speaker for turn in TRUTH}):
+        alone = np.zeros_like(samples)
+        for turn in TRUTH:
+            if turn.speaker == speaker:
+                span = slice(int(turn.start_s * RATE), int(turn.end_s * RATE))
+                alone[span] = samples[span]
+        assert len(diarizer(alone, sample_rate=RATE).speakers) == 1
+
+
+def test_a_dominant_voice_hides_nobody(diarizer: Diarizer) -> None:
+    """One person for a minute and a half, another for one turn after it."""
+    samples, _ = soundfile.read(CLIPS / "panel03.flac", dtype="float32")
+    by_speaker: dict[str, list[NDArray[np.float32]]] = {}
+    for turn in read_rttm(CLIPS / "panel03.rttm"):
+        piece = samples[int(turn.start_s * RATE) : int(turn.end_s * RATE)]
+        by_speaker.setdefault(turn.speaker, []).append(piece)
+    short, *_, long = sorted(by_speaker.values(), key=lambda pieces: sum(map(len, pieces)))
+    spoken = np.concatenate([*long * 8, *short])
+    result = diarizer(spoken, sample_rate=RATE)
+    assert len(result.speakers) == 2
+    assert result.turns[-1].speaker == "SPEAKER_01"
+
+
+@pytest.mark.parametrize("seconds", [16, 24])
+def test_some_seconds_are_enough(
+    diarizer: Diarizer, samples: NDArray[np.float32], seconds: int
+) -> None:
+    result = diarizer(samples[: seconds * RATE], sample_rate=RATE)
+    assert len(result.speakers) == 2
+
+
+def test_hours_keep_their_speakers(diarizer: Diarizer, samples: NDArray[np.float32]) -> None:
+    """Two hours of the same half minute, said in a slightly different voice each time."""
+    once = diarizer.infer(samples)
+    single = diarizer.finish(once)
+    units, step = once.units, once.geometry.frame_step / RATE
+    middles = (units.first + units.last) / 2 * step
+    ends = [turn.end_s for turn in single.exclusive_turns]
+    spoken = np.minimum(np.searchsorted(ends, middles), len(ends) - 1)
+    names = [single.exclusive_turns[index].speaker for index in spoken]
+    many = repeated(once, COPIES)
+    voices = single.embeddings[[single.speakers.index(name) for name in names]]
+    noise = np.random.default_rng(1).standard_normal((COPIES, *voices.shape)) / 15
+    embeddings = (voices + noise).reshape(-1, voices.shape[1]).astype(np.float32)
+    result = diarizer.finish(replace(many, embeddings=embeddings))
+    assert len(result.speakers) == 2
+    assert len(result.turns) == pytest.approx(COPIES * len(single.turns), rel=0.05)
+    assert all(a.end_s <= b.start_s for a, b in pairwise(result.exclusive_turns))
+
+
+def repeated(once: Artifacts, copies: int) -> Artifacts:
+    """What the graphs would say of a recording played again and again."""
+    starts, activity, occupancy = once.segmentation
+    frames = len(occupancy)
+    offset = np.arange(copies) * frames
+    units = once.units
+    return replace(
+        once,
+        samples=copies * frames * once.geometry.frame_step,
+        segmentation=Segmentation(
+            (offset[:, None] + starts).ravel(),
+            np.tile(activity, (copies, 1, 1)),
+            np.tile(occupancy, (copies, 1)),
+        ),
+        runs=(offset[:, None, None] + once.runs).reshape(-1, 2),
+        units=Units(
+            (np.arange(copies)[:, None] * len(once.runs) + units.run).ravel(),
+            (offset[:, None] + units.first).ravel(),
+            (offset[:, None] + units.last).ravel(),
+        ),
+        embeddings=np.tile(once.embeddings, (copies, 1)),
+    )

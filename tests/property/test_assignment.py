@@ -1,0 +1,168 @@
+"""Runs to parts: whose voice is heard around every frame."""
+
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units
+from hocket.clustering import divide_runs, unit_length
+from hocket.clustering.assignment import LOYALTY
+from hocket.config import UnitConfig
+from hocket.embedding import plan_units
+from hocket.geometry import Geometry
+
+GRID = Geometry(100, 200, 4, 10, 48, 3)
+CONFIG = UnitConfig(length_s=0.4, hop_s=0.16, min_s=0.12)  # 10, 4 and 3 frames
+SEEDS = st.integers(0, 2**32 - 1)
+AXES: Centroids = np.eye(3, dtype=np.float32)
+
+
+class Heard(NamedTuple):
+    """What is known of the runs' voices."""
+
+    runs: Runs
+    units: Units
+    vectors: NDArray[np.float32]
+    labels: UnitLabels
+    centroids: Centroids
+
+
+@st.composite
+def heard(draw: st.DrawFn) -> Heard:
+    """Runs, touching or not, with the units that would be embedded, and up to four speakers."""
+    pairs = draw(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 40)), max_size=6))
+    runs = np.cumsum(np.array(pairs, np.int64).reshape(-1)).reshape(-1, 2)
+    units = plan_units(runs, GRID, CONFIG)
+    rng = np.random.default_rng(draw(SEEDS))
+    vectors = unit_length(rng.normal(size=(len(units.run), 3)).astype(np.float32))
+    clusters = draw(st.integers(0, 4))
+    centroids = unit_length(rng.normal(size=(clusters, 3)).astype(np.float32))
+    labels = rng.integers(-1, clusters, len(units.run)).astype(np.int32)
+    return Heard(runs, units, vectors, labels, centroids)
+
+
+def one_run(
+    spans: list[tuple[int, int]], vectors: list[list[float]], labels: list[int] | None = None
+) -> Heard:
+    """A run from frame 100 on, its units from and to frames of it; speakers lie along the axes."""
+    firsts, lasts = np.array(spans, np.int64).reshape(-1, 2).T + 100
+    runs = np.array([[100, max(lasts.tolist(), default=120)]], np.int64)
+    units = Units(np.zeros(len(spans), np.int64), firsts, lasts)
+    known = np.array([-1] * len(spans) if labels is None else labels, np.int32)
+    return Heard(runs, units, np.array(vectors, np.float32).reshape(-1, 3), known, AXES)
+
+
+def rows(parts: Parts) -> list[tuple[int, int, int]]:
+    assert all(column.dtype == np.int64 and column.ndim == 1 for column in parts)
+    return list(zip(*(column.tolist() for column in parts), strict=True))
+
+
+def loudest(scene: Heard, run: int, frame: int) -> int:
+    """The cluster most similar to the units over a frame, each counting most at its middle."""
+    total = np.zeros(len(scene.centroids))
+    for unit in np.flatnonzero(scene.units.run == run).tolist():
+        first, last = int(scene.units.first[unit]), int(scene.units.last[unit])
+        if first <= frame < last:
+            similarity = scene.centroids.astype(np.float64) @ scene.vectors[unit]
+            if scene.labels[unit] >= 0:
+                similarity[scene.labels[unit]] += LOYALTY
+            half = (last - first) / 2
+            total += (1 - 0.9 * abs(frame + 0.5 - first - half) / half) * similarity
+    return int(total.argmax())
+
+
+@given(heard())
+def test_a_frame_goes_to_the_cluster_most_similar_to_the_units_over_it(scene: Heard) -> None:
+    expected = []
+    for run, (first, last) in enumerate(scene.runs.tolist()):
+        if len(scene.centroids) and (scene.units.run == run).any():
+            owners = [(frame, loudest(scene, run, frame)) for frame in range(first, last)]
+            for owner, group in groupby(owners, key=lambda pair: pair[1]):
+                frames = [frame for frame, _ in group]
+                expected.append((frames[0], frames[-1] + 1, owner))
+    assert rows(divide_runs(*scene)) == expected
+
+
+@given(heard())
+def test_parts_tile_the_runs_that_have_units_and_no_others(scene: Heard) -> None:
+    parts = rows(divide_runs(*scene))
+    covered = [frame for first, last, _ in parts for frame in range(first, last)]
+    with_units = [scene.runs[run].tolist() for run in sorted(set(scene.units.run.tolist()))]
+    expected = [frame for first, last in with_units for frame in range(first, last)]
+    assert covered == (expected if len(scene.centroids) else [])
+    assert all(first < last for first, last, _ in parts)
+
+
+@given(heard())
+def test_what_is_given_stays_as_it_was(scene: Heard) -> None:
+    arrays = [scene.runs, *scene.units, scene.vectors, scene.labels, scene.centroids]
+    before = [array.copy() for array in arrays]
+    divide_runs(*scene)
+    for array, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("cluster", [0, 1, 2])
+def test_a_run_of_one_unit_is_one_part(cluster: int) -> None:
+    scene = one_run([(0, 9)], [AXES[cluster].tolist()])
+    assert rows(divide_runs(*scene)) == [(100, 109, cluster)]
+
+
+@pytest.mark.parametrize(
+    ("spans", "middle"),
+    [([(0, 10), (10, 20)], 10), ([(0, 12), (8, 20)], 10), ([(0, 9), (1, 10)], 5)],
+)
+def test_two_far_voices_are_parted_in_the_middle(spans: list[tuple[int, int]], middle: int) -> None:
+    scene = one_run(spans, [[1, 0, 0], [0, 1, 0]])
+    assert rows(divide_runs(*scene)) == [
+        (100, 100 + middle, 0),
+        (100 + middle, 100 + spans[-1][1], 1),
+    ]
+
+
+def test_one_odd_unit_among_others_is_a_part_of_its_own() -> None:
+    spans = [(0, 10), (5, 15), (10, 20), (15, 25), (20, 30)]
+    scene = one_run(spans, [[1, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]])
+    (_, first, _), (_, last, owner), _ = parts = rows(divide_runs(*scene))
+    assert [part[2] for part in parts] == [0, 2, 0]
+    assert owner == 2
+    assert first + last == 2 * 115  # around the odd unit's middle
+    assert last - first <= 6
+
+
+def test_loyalty_decides_between_voices_as_good_as_equal() -> None:
+    between = [0.7, 0.7 + LOYALTY / 2, 0.0]
+    for label, owner in [(-1, 1), (0, 0), (1, 1)]:
+        scene = one_run([(0, 9)], [between], [label])
+        assert rows(divide_runs(*scene)) == [(100, 109, owner)]
+
+
+def test_loyalty_does_not_outweigh_another_voice() -> None:
+    scene = one_run([(0, 9)], [[0.7 - LOYALTY, 0.7 + LOYALTY, 0.0]], [0])
+    assert rows(divide_runs(*scene)) == [(100, 109, 1)]
+
+
+def test_identical_speakers_keep_the_units_they_were_made_of() -> None:
+    spans = [(0, 10), (10, 20), (20, 30)]
+    scene = one_run(spans, [[1, 0, 0]] * 3, [2, 0, 1])._replace(centroids=np.tile(AXES[:1], (3, 1)))
+    assert rows(divide_runs(*scene)) == [(100, 110, 2), (110, 120, 0), (120, 130, 1)]
+
+
+def test_a_voice_unlike_all_speakers_still_goes_to_the_least_unlike() -> None:
+    scene = one_run([(0, 9)], [[-0.8, -0.5, -0.6]])
+    assert rows(divide_runs(*scene)) == [(100, 109, 1)]
+
+
+def test_without_units_runs_or_speakers_there_are_no_parts() -> None:
+    alone = one_run([(0, 9)], [[1, 0, 0]])
+    for scene in (
+        one_run([], []),
+        one_run([], [])._replace(runs=np.zeros((0, 2), np.int64)),
+        alone._replace(centroids=AXES[:0]),
+    ):
+        assert rows(divide_runs(*scene)) == []

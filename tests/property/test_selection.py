@@ -1,0 +1,258 @@
+"""Clusters to speakers: who stays, who is somebody else's cough, and how many there may be."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hocket.arrays import UnitLabels
+from hocket.clustering import TwinLimit, Voices, centroids_of, select_speakers, unit_length
+from hocket.clustering.selection import DOUBT_WIDTH, LONG_S
+from hocket.config import SpeakerCount
+
+LIMIT = TwinLimit(at_1s=0.3, growth=0.1, most=0.6)
+LIMITS = st.builds(TwinLimit, st.floats(0, 0.6), st.floats(0, 0.2), st.floats(0.3, 1))
+MIN_SPEAKER_S = 0.9
+ANY_COUNT = SpeakerCount()
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+class Clusters(NamedTuple):
+    """What was clustered, and the cluster of each voice."""
+
+    voices: Voices
+    labels: UnitLabels
+
+    def select(self, count: SpeakerCount = ANY_COUNT, limit: TwinLimit = LIMIT) -> UnitLabels:
+        return select_speakers(*self, limit, MIN_SPEAKER_S, count)
+
+
+def clusters_of(
+    vectors: NDArray[np.floating], seconds: NDArray[np.float64], labels: NDArray[np.integer]
+) -> Clusters:
+    embeddings = vectors.astype(np.float32)
+    return Clusters(Voices(unit_length(embeddings), embeddings, seconds), labels.astype(np.int32))
+
+
+def spread(number: int, seed: int) -> Clusters:
+    """Clusters of one to three voices in random order, some alike, some of little speech."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(number), rng.integers(1, 4, number)))
+    directions = rng.normal(size=(number, 3))  # few dimensions: some are near each other
+    vectors = directions[labels] + 0.1 * rng.normal(size=(len(labels), 3))
+    seconds = 10 ** rng.uniform(-1, 2, len(labels))
+    return clusters_of(vectors, seconds, labels)
+
+
+def along(cosines: list[float], seconds: list[float]) -> Clusters:
+    """Clusters of one voice; each has its cosine to the first, and else nothing in common."""
+    vectors = np.zeros((len(cosines), len(cosines)))
+    vectors[:, 0] = cosines
+    vectors[np.arange(len(cosines)), np.arange(len(cosines))] += np.sqrt(1 - np.square(cosines))
+    return clusters_of(vectors, np.array(seconds), np.arange(len(cosines)))
+
+
+SPREAD = st.builds(spread, st.integers(1, 12), SEEDS)
+
+
+@st.composite
+def counts(draw: st.DrawFn) -> SpeakerCount:
+    minimum = draw(st.integers(1, 14))
+    return SpeakerCount(minimum, draw(st.none() | st.integers(minimum, 15)))
+
+
+def number_of(labels: UnitLabels) -> int:
+    """Number of speakers; they must be numbered from 0 without a gap."""
+    assert labels.dtype == np.int32
+    speakers = set(labels.tolist()) - {-1}
+    assert speakers == set(range(len(speakers)))
+    return len(speakers)
+
+
+def speech_of(voices: Voices, labels: NDArray[np.generic]) -> dict[int, float]:
+    total = dict[int, float]()
+    for seconds, label in zip(voices.seconds.tolist(), labels.tolist(), strict=True):
+        total[label] = total.get(label, 0.0) + seconds
+    return total
+
+
+def worths(clusters: Clusters, limit: TwinLimit) -> dict[int, float]:
+    """Seconds put right if a cluster is a person, less those put wrong if it is not."""
+    total = speech_of(*clusters)
+    allowed = dict(zip(total, limit.of(np.array(list(total.values()))).tolist(), strict=True))
+    centroids = centroids_of(*clusters).astype(np.float64)
+    found = dict[int, float]()
+    for cluster, seconds in sorted(total.items(), key=lambda pair: -pair[1]):
+        if not found:
+            probability = 1.0
+        elif seconds < MIN_SPEAKER_S:
+            probability = 0.0
+        else:
+            alike = max(float(centroids[cluster] @ centroids[larger]) for larger in found)
+            doubt = 2 * (alike - allowed[cluster]) / DOUBT_WIDTH
+            probability = 1 / (1 + float(np.exp(doubt)))
+        found[cluster] = seconds * probability - seconds * (1 - probability)
+    return found
+
+
+def same_groups(one: UnitLabels, other: UnitLabels) -> bool:
+    return {frozenset(np.flatnonzero(one == label)) for label in set(one.tolist())} == {
+        frozenset(np.flatnonzero(other == label)) for label in set(other.tolist())
+    }
+
+
+def limit_of(limit: TwinLimit, seconds: float, all_seconds: float = LONG_S) -> float:
+    """The limit of one cluster among others with the rest of the speech."""
+    return float(limit.of(np.array([all_seconds - seconds, seconds]))[1])
+
+
+@given(LIMITS, st.floats(0.01, LONG_S / 4))
+def test_the_limit_grows_with_each_doubling_up_to_the_most(
+    limit: TwinLimit, seconds: float
+) -> None:
+    assert limit_of(limit, 1.0) == pytest.approx(min(limit.at_1s, limit.most))
+    once, twice = limit_of(limit, seconds), limit_of(limit, 2 * seconds)
+    assert once <= twice <= limit.most
+    if twice < limit.most:
+        assert twice - once == pytest.approx(limit.growth)
+
+
+@given(LIMITS, st.floats(0.01, 50), st.floats(1, 100))
+def test_of_much_speech_the_share_counts_and_of_little_the_seconds(
+    limit: TwinLimit, seconds: float, factor: float
+) -> None:
+    of_long = limit_of(limit, seconds)
+    assert limit_of(limit, factor * seconds, factor * LONG_S) == pytest.approx(of_long)
+    assert limit_of(limit, seconds, max(2 * seconds, LONG_S / factor)) == pytest.approx(of_long)
+
+
+def test_of_no_speech_at_all_the_limit_is_a_number() -> None:
+    assert np.isfinite(LIMIT.of(np.zeros(2))).all()
+    assert LIMIT.of(np.zeros(0)).shape == (0,)
+
+
+@given(SPREAD, counts(), LIMITS)
+def test_those_worth_more_than_nothing_stay_as_far_as_the_count_lets_them(
+    clusters: Clusters, count: SpeakerCount, limit: TwinLimit
+) -> None:
+    worth = worths(clusters, limit)
+    wanted = max(sum(value > 0 for value in worth.values()), count.minimum)
+    wanted = min(wanted, count.maximum or wanted)
+    best = sorted(worth, key=lambda cluster: -worth[cluster])[:wanted]
+    labels = clusters.select(count, limit)
+    number_of(labels)
+    assert set(clusters.labels[labels >= 0].tolist()) == set(best)
+
+
+@given(SPREAD, counts())
+def test_counts_are_met_where_there_are_as_many_clusters(
+    clusters: Clusters, count: SpeakerCount
+) -> None:
+    found = number_of(clusters.select(count))
+    assert found >= min(count.minimum, clusters.labels.max() + 1)
+    assert found <= (count.maximum or found)
+
+
+@given(SPREAD, counts())
+def test_speakers_are_whole_clusters_numbered_by_most_speech(
+    clusters: Clusters, count: SpeakerCount
+) -> None:
+    labels = clusters.select(count)
+    for cluster in set(clusters.labels.tolist()):
+        assert len(set(labels[clusters.labels == cluster].tolist())) == 1
+    total = speech_of(clusters.voices, labels)
+    speech = [total[speaker] for speaker in range(number_of(labels))]
+    assert speech == sorted(speech, reverse=True)
+    all_speech = speech_of(clusters.voices, clusters.labels)
+    assert speech[0] == pytest.approx(max(all_speech.values()))  # somebody speaks
+
+
+@given(SPREAD, counts(), SEEDS)
+def test_order_and_numbering_do_not_matter(
+    clusters: Clusters, count: SpeakerCount, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(clusters.labels))
+    names = rng.permutation(clusters.labels.max() + 1).astype(np.int32)
+    voices = Voices(*(column[order] for column in clusters.voices))
+    mixed = Clusters(voices, names[clusters.labels[order]])
+    np.testing.assert_array_equal(mixed.select(count), clusters.select(count)[order])
+
+
+@given(SPREAD, counts())
+def test_what_was_clustered_stays_as_it_was(clusters: Clusters, count: SpeakerCount) -> None:
+    before = [array.copy() for array in (*clusters.voices, clusters.labels)]
+    clusters.select(count)
+    for array, copy in zip((*clusters.voices, clusters.labels), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 100.0])
+def test_a_lone_cluster_is_somebody(seconds: float) -> None:
+    assert along([1.0], [seconds]).select().tolist() == [0]
+    assert along([1.0], [seconds]).select(SpeakerCount(3, 3)).tolist() == [0]
+
+
+def test_of_those_with_next_to_no_speech_the_one_with_most_is_somebody() -> None:
+    assert along([1.0, 0.0, 0.0], [0.3, 0.5, 0.4]).select().tolist() == [-1, 0, -1]
+
+
+def test_a_small_twin_is_nobody() -> None:
+    assert along([1.0, 0.5], [60.0, 2.0]).select().tolist() == [0, -1]  # of 2 s, 0.4 is allowed
+
+
+def test_a_small_cluster_of_another_voice_stays() -> None:
+    assert along([1.0, 0.1], [60.0, 2.0]).select().tolist() == [0, 1]
+
+
+def test_a_large_cluster_may_be_more_alike_than_a_small_one() -> None:
+    assert along([1.0, 0.5], [60.0, 20.0]).select().tolist() == [0, 1]
+    assert along([1.0, 0.7], [60.0, 50.0]).select().tolist() == [0, -1]
+
+
+def test_a_cluster_with_next_to_no_speech_is_nobody_however_different() -> None:
+    assert along([1.0, 0.0], [60.0, 0.85]).select().tolist() == [0, -1]
+    assert along([1.0, 0.0], [60.0, 0.95]).select().tolist() == [0, 1]
+
+
+def test_a_cluster_is_compared_to_all_that_are_larger_and_none_that_is_smaller() -> None:
+    clusters = along([1.0, 0.5, 0.0], [3.0, 4.0, 60.0])
+    assert clusters.select().tolist() == [-1, 1, 0]
+
+
+def test_those_worth_most_are_taken_where_more_are_asked_for() -> None:
+    clusters = along([1.0, 0.8, 0.42, 0.0], [60.0, 2.0, 2.1, 0.5])
+    assert clusters.select().tolist() == [0, -1, -1, -1]
+    # half a second put wrong is less than two seconds of a surer twin
+    assert clusters.select(SpeakerCount(2)).tolist() == [0, -1, 1, -1]
+    assert clusters.select(SpeakerCount(3)).tolist() == [0, -1, 1, 2]
+    assert clusters.select(SpeakerCount(4)).tolist() == [0, 2, 1, 3]
+
+
+def test_those_worth_least_go_where_fewer_are_asked_for() -> None:
+    clusters = along([1.0, 0.0, 0.55], [60.0, 10.0, 12.0])
+    assert clusters.select().tolist() == [0, 2, 1]
+    assert clusters.select(SpeakerCount(1, 2)).tolist() == [0, 1, -1]
+    assert clusters.select(SpeakerCount(1, 1)).tolist() == [0, -1, -1]
+
+
+@pytest.mark.parametrize("count", [ANY_COUNT, SpeakerCount(1, 1), SpeakerCount(3, 3)])
+def test_without_voices_there_is_nobody(count: SpeakerCount) -> None:
+    labels = clusters_of(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)).select(count)
+    assert labels.shape == (0,)
+    assert labels.dtype == np.int32
+
+
+@given(st.integers(1, 6), counts())
+def test_clusters_without_a_direction_are_counted_too(number: int, count: SpeakerCount) -> None:
+    nowhere = clusters_of(np.zeros((number, 4)), np.arange(1.0, number + 1), np.arange(number))
+    assert number_of(nowhere.select(count)) >= min(count.minimum, number)
+
+
+def test_identical_clusters_are_one_speaker_unless_more_are_asked_for() -> None:
+    twins = along([1.0, 1.0, 1.0, 1.0], [5.0, 5.0, 5.0, 5.0])
+    assert number_of(twins.select()) == 1
+    assert number_of(twins.select(SpeakerCount(3, 3))) == 3
