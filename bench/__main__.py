@@ -3,20 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from bench.corpus import find_recordings
-from bench.environment import describe
+from bench.corpus import Layout, find_recordings
+from bench.environment import core_count, describe
 from bench.errors import BenchError
-from bench.report import RESULTS, number, table, write_results
-
-Folder = click.Path(exists=True, file_okay=False, path_type=Path)
-File = click.Path(dir_okay=False, path_type=Path)
-Count = click.IntRange(min=1)
-OUTPUT_HELP = "Results file; by default bench/results/COMMAND-LABEL.json."
-PARTS = {"der": "DER", "miss": "miss", "false_alarm": "false alarm", "confusion": "confusion"}
+from bench.options import Count, Folder, corpus_options, output_options
+from bench.report import RESULTS, write_results
+from bench.tables import compare_table, der_table, speed_table, tune_table
 
 
 class _Commands(click.Group):
@@ -35,14 +30,14 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("folder", metavar="DIR", type=Folder)
-@click.option("--output", type=File, help=OUTPUT_HELP)
-@click.option("--label", help="Name of this measurement; by default the name of DIR.")
+@corpus_options
+@output_options
 @click.option("--num-speakers", type=click.Choice(["oracle"]), help="Tell hocket the true number.")
 @click.option("--threads", type=Count, help="Processor threads; by default hocket's choice.")
 @click.option("--hypotheses", type=Folder, help="Score these RTTM files; hocket is not run.")
 def der(
     folder: Path,
+    layout: Layout,
     output: Path | None,
     label: str | None,
     num_speakers: str | None,
@@ -56,39 +51,118 @@ def der(
     if hypotheses is not None and (num_speakers or threads):
         raise click.UsageError("--hypotheses excludes --num-speakers and --threads")
     label = _label(label, folder)
-    recordings = find_recordings(folder)
+    recordings = find_recordings(folder, layout)
     system: System = (
         StoredHypotheses(hypotheses)
         if hypotheses is not None
         else Hocket(threads, oracle=num_speakers == "oracle")
     )
     results = measure_errors(recordings, system, _progress)
-    click.echo(_der_table(results))
+    click.echo(der_table(results))
     _finish("der", label, folder, output, results)
 
 
 @main.command()
-@click.argument("folder", metavar="DIR", type=Folder)
+@corpus_options
+@output_options
 @click.option("--repeats", type=Count, default=3, show_default=True, help="Medians of this many.")
 @click.option("--threads", type=Count, default=2, show_default=True, help="Processor threads.")
-@click.option("--output", type=File, help=OUTPUT_HELP)
-@click.option("--label", help="Name of this measurement; by default the name of DIR.")
-def speed(folder: Path, repeats: int, threads: int, output: Path | None, label: str | None) -> None:
+def speed(
+    folder: Path,
+    layout: Layout,
+    repeats: int,
+    threads: int,
+    output: Path | None,
+    label: str | None,
+) -> None:
     """Speed, cold start and peak memory over the recordings below DIR."""
     from bench.speed import measure_speed
 
     label = _label(label, folder)
-    results = measure_speed(find_recordings(folder), repeats, threads)
-    click.echo(_speed_table(results))
+    results = measure_speed(find_recordings(folder, layout), repeats, threads)
+    click.echo(speed_table(results))
     _finish("speed", label, folder, output, results)
 
 
 @main.command()
+@corpus_options
+@output_options
+@click.option(
+    "--systems",
+    default="hocket,senko,sherpa-onnx",
+    show_default=True,
+    help="Systems to run, with commas between; '' for stored turns alone.",
+)
+@click.option(
+    "--hypotheses",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="One more system: the RTTM files in DIR. May be repeated.",
+)
+@click.option("--threads", type=Count, help="Processor threads of each system; by default all.")
+def compare(
+    folder: Path,
+    layout: Layout,
+    output: Path | None,
+    label: str | None,
+    systems: str,
+    hypotheses: tuple[str, ...],
+    threads: int | None,
+) -> None:
+    """Several systems on the recordings below DIR, file by file, under one protocol."""
+    from bench.compare import measure_systems, stored_systems
+    from bench.installation import runner_command
+
+    label = _label(label, folder)
+    stored = stored_systems(hypotheses)
+    names = list(dict.fromkeys(name for name in systems.split(",") if name))
+    if clash := sorted(set(names) & set(stored)):
+        raise click.UsageError(f"{clash[0]}: named by --systems and by --hypotheses")
+    if not names and not stored:
+        raise click.UsageError("name a system with --systems or --hypotheses")
+    recordings = find_recordings(folder, layout)
+    threads = threads or core_count()
+    commands = {name: runner_command(name, threads, _progress) for name in names}
+    results = measure_systems(recordings, commands, stored, _progress)
+    click.echo(compare_table(results))
+    _finish("compare", label, folder, output, {**results, "threads": threads})
+
+
+@main.command()
+@click.argument("folders", metavar="DIR...", type=Folder, nargs=-1, required=True)
+@output_options
+@click.option(
+    "--setting",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE,...",
+    help="Try these values and change nothing else, instead of searching for the best. Repeatable.",
+)
+def tune(
+    folders: tuple[Path, ...], output: Path | None, label: str | None, settings: tuple[str, ...]
+) -> None:
+    """Settings against error rates over the recordings below every DIR."""
+    from bench.tune import SEARCH, parse_setting, search_best, sweep
+
+    label = _label(label, folders[0])
+    recordings = [recording for folder in folders for recording in find_recordings(folder)]
+    if settings:
+        results = sweep(recordings, dict(map(parse_setting, settings)), _progress)
+    else:
+        results = search_best(recordings, SEARCH, _progress)
+    click.echo(tune_table(results))
+    corpora = [folder.resolve().name for folder in folders]
+    _finish("tune", label, folders[0], output, {"corpora": corpora, **results})
+
+
+@main.command()
 def front_page() -> None:
-    """Write the README's table from bench/results/{der,speed}-development.json."""
+    """Write the tables of README.md and docs/accuracy.md from bench/results/*-development.json."""
+    from bench.accuracy_page import ACCURACY, with_comparison
     from bench.front_page import README, with_table
 
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, fresh in {README: with_table, ACCURACY: with_comparison}.items():
+        path.write_text(fresh(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _label(label: str | None, folder: Path) -> str:
@@ -99,8 +173,8 @@ def _label(label: str | None, folder: Path) -> str:
     return label
 
 
-def _progress(uri: str) -> None:
-    click.echo(uri, err=True)
+def _progress(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _finish(
@@ -115,39 +189,6 @@ def _finish(
     }
     write_results(path, {**header, **results})
     click.echo(f"written to {path}", err=True)
-
-
-def _der_table(results: Mapping[str, Any]) -> str:
-    header = ("recording", *(f"{part} %" for part in PARTS.values()), "speech s", "speakers")
-    rows = [
-        _der_row(uri, row, f"{row['speakers_found']} of {row['speakers_reference']}")
-        for uri, row in results["files"].items()
-    ]
-    groups = {kind or "(top)": row for kind, row in results["kinds"].items()}
-    for name, row in {**groups, "all": results["all"]}.items():
-        rows.append(_der_row(name, row, f"{row['files_right_count']} of {row['files']} right"))
-    return f"{table(header, rows)}\n{results['protocol']}; {results['audio_minutes']} min of audio"
-
-
-def _der_row(name: str, row: Mapping[str, Any], speakers: str) -> tuple[str, ...]:
-    rates = (number(row[f"{part}_percent"], 2) for part in PARTS)
-    return (name, *rates, number(row["speech_s"]), speakers)
-
-
-def _speed_table(results: Mapping[str, Any]) -> str:
-    timed = {**results["stages"], "end to end": results["end_to_end"]}
-    rows = [
-        (name, number(row["seconds"], 3), number(row["x_real_time"])) for name, row in timed.items()
-    ]
-    cold, memory = results["cold_start"], results["peak_rss_mb"]
-    return "\n".join(
-        [
-            table(("stage", "seconds", "x real time"), rows),
-            f"{results['audio_minutes']} min of audio, median of {results['repeats']}",
-            f"cold start: {cold['seconds']:.3f} s for a clip of {cold['clip_s']:g} s",
-            f"peak memory: {memory['corpus']:.0f} MB, {memory['clip']:.0f} MB for the clip alone",
-        ]
-    )
 
 
 if __name__ == "__main__":

@@ -1,39 +1,52 @@
-"""Recordings with their truth: audio, an RTTM of the same stem beside it, perhaps a UEM."""
+"""Recordings with their truth, found below a folder."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import soundfile
 
+from bench.annotations import Region, Turn, read_rttm, read_uem
 from bench.errors import BenchError
+from bench.matching import (
+    AUDIO_SUFFIXES,
+    Described,
+    audio_beside,
+    match_audio,
+    read_references,
+    read_regions,
+    regions_of,
+    require_all,
+    wanted,
+)
 
-AUDIO_SUFFIXES = (".flac", ".wav", ".mp3", ".ogg", ".m4a")
+__all__ = ["Layout", "Recording", "Region", "Turn", "find_recordings", "read_rttm", "read_uem"]
 
 
-class Turn(NamedTuple):
-    """Somebody speaking, seconds from the start of the recording."""
+@dataclass(frozen=True)
+class Layout:
+    """Where the parts of a corpus lie, as far as they do not lie side by side.
 
-    start_s: float
-    end_s: float
-    speaker: str
+    references: folder of RTTM files, or one such file; None: look in the folder of the audio.
+    regions: folder of UEM files, or one such file; None: look where the references are.
+    audio: pattern of audio file names, for corpora with several microphones.
+    select: names of the recordings wanted; empty: all.
+    """
 
-
-class Region(NamedTuple):
-    """A stretch of a recording that is scored, seconds from its start."""
-
-    start_s: float
-    end_s: float
+    references: Path | None = None
+    regions: Path | None = None
+    audio: str = "*"
+    select: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recording:
     """One audio file of a corpus.
 
-    uri: its path inside the corpus without suffix, `real/sample`.
-    kind: first folder of the uri, empty for a file at the top of the corpus.
+    uri: its name in the corpus, `real/sample`.
+    kind: what it is summed up with: the folder it stands in, empty at the top of the corpus.
+    reference, evaluated: RTTM and UEM file.
+    listed_turns, listed_regions: what those say of this recording, where they may hold several.
     """
 
     uri: str
@@ -41,9 +54,18 @@ class Recording:
     audio: Path
     reference: Path
     evaluated: Path | None
+    listed_turns: tuple[Turn, ...] | None = None
+    listed_regions: tuple[Region, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Last part of the uri."""
+        return self.uri.rpartition("/")[2]
 
     def turns(self) -> list[Turn]:
         """Reference turns."""
+        if self.listed_turns is not None:
+            return list(self.listed_turns)
         return read_rttm(self.reference)
 
     def duration_s(self) -> float:
@@ -51,90 +73,48 @@ class Recording:
         try:
             return float(soundfile.info(str(self.audio)).duration)
         except soundfile.LibsndfileError as error:
-            if self.evaluated is not None:
-                return max(region.end_s for region in read_uem(self.evaluated))
+            if regions := self._stated_regions():
+                return max(region.end_s for region in regions)
             raise BenchError(
                 f"{self.uri}: cannot read the duration of {self.audio.name}; add a .uem beside it"
             ) from error
 
     def regions(self) -> list[Region]:
         """What is scored: the UEM, or all of the audio."""
-        if self.evaluated is not None:
-            return read_uem(self.evaluated)
-        return [Region(0.0, self.duration_s())]
+        return self._stated_regions() or [Region(0.0, self.duration_s())]
+
+    def _stated_regions(self) -> list[Region]:
+        if self.listed_regions is not None:
+            return list(self.listed_regions)
+        return [] if self.evaluated is None else read_uem(self.evaluated)
 
 
-def find_recordings(folder: Path) -> list[Recording]:
+def find_recordings(folder: Path, layout: Layout | None = None) -> list[Recording]:
     """Every recording below `folder`, by uri.
 
-    Where a stem has audio in several formats the first of AUDIO_SUFFIXES is used, so that no
-    recording counts twice.
+    Where an .rttm lies beside audio of the same name, such pairs are the corpus. Where none does,
+    or the layout says where the references are, audio and references are matched by name.
 
     Raises:
-        BenchError: there is none.
+        BenchError: there is none, something has no partner, or several could be meant.
     """
-    pairs = ((rttm, _audio_beside(rttm)) for rttm in folder.rglob("*.rttm"))
-    found = [_recording(folder, rttm, audio) for rttm, audio in pairs if audio is not None]
-    if not found:
-        raise BenchError(
-            f"{folder}: found no audio with an .rttm of the same name beside it; "
-            f"audio is {', '.join(AUDIO_SUFFIXES)}"
-        )
+    layout = layout or Layout()
+    pairs = [] if layout.references else _side_by_side(folder, layout)
+    found = pairs or _matched(folder, layout)
     return sorted(found, key=lambda recording: recording.uri)
 
 
-def read_rttm(path: Path) -> list[Turn]:
-    """Turns of an RTTM file about one recording, in the order of its SPEAKER lines.
-
-    Turns of no duration are left out. No SPEAKER line at all is a recording without speech.
-
-    Raises:
-        BenchError: a line cannot be read, or the file speaks of several recordings.
-    """
-    turns = []
-    recordings = set()
-    for place, fields in _lines(path):
-        if fields[0] != "SPEAKER":
-            continue
-        if len(fields) < 8:
-            raise BenchError(f"{place}: found {len(fields)} fields; a SPEAKER line has 8 or more")
-        start_s, duration_s = _seconds(place, fields[3]), _seconds(place, fields[4])
-        recordings.add(fields[1])
-        if duration_s > 0:
-            turns.append(Turn(start_s, start_s + duration_s, fields[7]))
-    _check_single(path, recordings)
-    return turns
+def _side_by_side(folder: Path, layout: Layout) -> list[Recording]:
+    pairs = ((rttm, audio_beside(rttm, layout.audio)) for rttm in folder.rglob("*.rttm"))
+    found = [_pair(folder, rttm, audio) for rttm, audio in pairs if audio is not None]
+    if found and layout.select:
+        names = {recording.uri for recording in found} | {recording.name for recording in found}
+        require_all(layout.select, names, folder)
+        found = [each for each in found if {each.uri, each.name} & set(layout.select)]
+    return _with_regions(found, layout.regions) if layout.regions else found
 
 
-def read_uem(path: Path) -> list[Region]:
-    """Regions of a UEM file about one recording.
-
-    Raises:
-        BenchError: a line cannot be read, there is none, or the file speaks of several recordings.
-    """
-    regions = []
-    recordings = set()
-    for place, fields in _lines(path):
-        if len(fields) != 4:
-            raise BenchError(f"{place}: found {len(fields)} fields; a UEM line has 4")
-        region = Region(_seconds(place, fields[2]), _seconds(place, fields[3]))
-        if region.end_s <= region.start_s:
-            raise BenchError(f"{place}: the region ends before it starts")
-        recordings.add(fields[0])
-        regions.append(region)
-    _check_single(path, recordings)
-    if not regions:
-        raise BenchError(f"{path}: found no region; remove the file to score all of the audio")
-    return regions
-
-
-def _audio_beside(rttm: Path) -> Path | None:
-    names = (suffix for lower in AUDIO_SUFFIXES for suffix in (lower, lower.upper()))
-    candidates = (rttm.with_suffix(suffix) for suffix in names)
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _recording(folder: Path, rttm: Path, audio: Path) -> Recording:
+def _pair(folder: Path, rttm: Path, audio: Path) -> Recording:
     relative = rttm.relative_to(folder).with_suffix("")
     evaluated = rttm.with_suffix(".uem")
     return Recording(
@@ -146,31 +126,49 @@ def _recording(folder: Path, rttm: Path, audio: Path) -> Recording:
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """`file:line` and fields of every line that is neither empty nor a comment."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise BenchError(f"{path}: cannot be read ({reason})") from error
-    for number, line in enumerate(text.splitlines(), start=1):
-        fields = line.split()
-        if fields and not fields[0].startswith((";;", "#")):
-            yield f"{path}:{number}", fields
+def _with_regions(recordings: Sequence[Recording], place: Path) -> list[Recording]:
+    described = read_regions(place)
+    regions = [regions_of(frozenset({each.name}), described, place) for each in recordings]
+    return [
+        Recording(
+            each.uri,
+            each.kind,
+            each.audio,
+            each.reference,
+            uem.path,
+            listed_regions=tuple(uem.items),
+        )
+        for each, uem in zip(recordings, regions, strict=True)
+    ]
 
 
-def _seconds(place: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    # Negated so that NaN fails too.
-    if not 0 <= value < math.inf:
-        raise BenchError(f"{place}: found '{text}'; a time is a number of seconds, 0 or more")
-    return value
+def _matched(folder: Path, layout: Layout) -> list[Recording]:
+    place = layout.references or folder
+    references = wanted(read_references(place), layout.select, place)
+    if not references:
+        raise BenchError(
+            f"{place}: found no audio with an .rttm of the same name; put one beside each file "
+            f"({', '.join(AUDIO_SUFFIXES)}), or say where they are with --references"
+        )
+    audio = match_audio(folder, references, layout.audio, complete=not layout.select)
+    regions_place = layout.regions or (place if place.is_dir() else folder)
+    regions = read_regions(regions_place)
+    found = []
+    for reference, path in zip(references, audio, strict=True):
+        # No UEM at all scores everything; one that is missing among others is a mistake.
+        needed = bool(regions) or layout.regions is not None
+        uem = regions_of(reference.names, regions, regions_place) if needed else None
+        found.append(_match(reference, path, uem))
+    return found
 
 
-def _check_single(path: Path, recordings: set[str]) -> None:
-    # Mixing two recordings would score one against the other's truth.
-    if len(recordings) > 1:
-        raise BenchError(f"{path}: found turns of {len(recordings)} recordings; give one a file")
+def _match(reference: Described[Turn], audio: Path, uem: Described[Region] | None) -> Recording:
+    return Recording(
+        uri=reference.name,
+        kind=reference.kind,
+        audio=audio,
+        reference=reference.path,
+        evaluated=uem.path if uem else None,
+        listed_turns=tuple(reference.items),
+        listed_regions=tuple(uem.items) if uem else None,
+    )

@@ -1,14 +1,15 @@
 """Hypotheses of every recording of a corpus, from hocket or from files, and their scores."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bench.corpus import Recording, Turn, read_rttm
+from bench.annotations import Turn, read_rttm
+from bench.corpus import Recording
 from bench.errors import BenchError
-from bench.scoring import PROTOCOL, Score, count_speakers, score, summarize, summarize_kinds
+from bench.scoring import PROTOCOL, Score, count_speakers, score, summarize_named
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class StoredHypotheses:
 
     def __call__(self, recording: Recording) -> Hypothesis:
         """Turns from the file; a missing file is an error, since leaving it out would flatter."""
-        names = (f"{recording.uri}.rttm", recording.reference.name)
+        names = (f"{recording.uri}.rttm", f"{recording.name}.rttm")
         for name in names:
             path = self.folder / name
             if path.is_file():
@@ -111,13 +112,18 @@ def measure_errors(
         "audio_minutes": round(audio_s / 60, 3),
         "stage_seconds": {stage: round(value, 3) for stage, value in seconds.items()},
         "files": {uri: value.as_row() for uri, value in scores.items()},
-        "kinds": summarize_kinds(_by_kind(recordings, scores.values())),
-        "all": summarize(list(scores.values())),
+        "kinds": {
+            kind: summarize_named(group)
+            for kind, group in sorted(_by_kind(recordings, scores).items())
+        },
+        "all": summarize_named(scores),
     }
 
 
-def _by_kind(recordings: Sequence[Recording], scores: Iterable[Score]) -> dict[str, list[Score]]:
-    kinds: dict[str, list[Score]] = defaultdict(list)
-    for recording, value in zip(recordings, scores, strict=True):
-        kinds[recording.kind].append(value)
+def _by_kind(
+    recordings: Sequence[Recording], scores: Mapping[str, Score]
+) -> dict[str, dict[str, Score]]:
+    kinds: dict[str, dict[str, Score]] = defaultdict(dict)
+    for recording in recordings:
+        kinds[recording.kind][recording.uri] = scores[recording.uri]
     return kinds

@@ -17,7 +17,7 @@ def describe() -> dict[str, object]:
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "cpu": _cpu_model(),
-        "cores": _core_count(),
+        "cores": core_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -56,7 +56,7 @@ def _cpu_model() -> str:
     return next(models, platform.processor() or "unknown")
 
 
-def _core_count() -> int:
+def core_count() -> int:
     """Cores this process may use, which in a container can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -1,13 +1,12 @@
 """The README's table, made from the results in bench/results."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
-from bench.report import RESULTS, number
+from bench.report import RESULTS, number, read_results
 
 README = REPOSITORY / "README.md"
 MARKED = re.compile(r"(?s)(<!-- measured:[^\n]*-->\n).*?(<!-- /measured -->)")
@@ -19,17 +18,9 @@ def with_table(page: str, results: Path = RESULTS) -> str:
     """`page` with a fresh table between its markers; BenchError without markers or results."""
     if not MARKED.search(page):
         raise BenchError("README.md: found no '<!-- measured: … -->' and '<!-- /measured -->'")
-    der, speed = (_read(results / f"{name}-development.json") for name in ("der", "speed"))
+    der, speed = (read_results(results / f"{name}-development.json") for name in ("der", "speed"))
     table = _table(der, speed)
     return MARKED.sub(lambda match: match[1] + table + match[2], page)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchError(f"{path.name}: not usable ({error}); measure it again") from error
-    return content
 
 
 def _table(der: dict[str, Any], speed: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.errors import BenchError
 
@@ -17,6 +18,15 @@ def write_results(path: Path, results: Mapping[str, object]) -> None:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise BenchError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Results as they were written; BenchError if they cannot be read."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{path.name}: not usable ({error}); measure it again") from error
+    return content
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.diarization import DiarizationErrorRate
+from pyannote.metrics.diarization import DiarizationErrorRate, JaccardErrorRate
 
-from bench.corpus import Region, Turn
+from bench.annotations import Region, Turn
 
 PROTOCOL = "collar 0, overlap scored, UEM, time-weighted"
 
@@ -48,20 +48,46 @@ class Errors:
 
 
 @dataclass(frozen=True)
+class Jaccard:
+    """Reference speakers and the sum of their Jaccard errors, each 0 to 1."""
+
+    speakers: float = 0.0
+    errors: float = 0.0
+
+    def __add__(self, other: "Jaccard") -> "Jaccard":
+        """Both together: JER weighs every speaker alike, wherever they speak."""
+        return Jaccard(self.speakers + other.speakers, self.errors + other.errors)
+
+    def percent(self) -> float | None:
+        """Mean over the reference speakers, None without any."""
+        return round(100 * self.errors / self.speakers, 3) if self.speakers else None
+
+
+@dataclass(frozen=True)
 class Score:
-    """How one hypothesis compares to its reference inside the scored regions."""
+    """How one hypothesis compares to its reference inside the scored regions.
+
+    overlapped: errors where two people or more speak in the reference.
+    """
 
     errors: Errors
     speakers_reference: int
     speakers_found: int
+    overlapped: Errors = Errors()
+    jaccard: Jaccard = Jaccard()
+
+    @property
+    def count_error(self) -> int:
+        """Speakers found less those of the reference."""
+        return self.speakers_found - self.speakers_reference
 
     def as_row(self) -> dict[str, float | int | None]:
         """For the results file: rates in percent, speech in seconds, numbers of speakers."""
         return {
-            **self.errors.rates(),
-            "speech_s": round(self.errors.speech_s, 3),
+            **_rates(self.errors, self.overlapped, self.jaccard),
             "speakers_reference": self.speakers_reference,
             "speakers_found": self.speakers_found,
+            "count_error": self.count_error,
         }
 
 
@@ -75,11 +101,13 @@ def score(
     """
     evaluated = Timeline([Segment(*region) for region in regions])
     truth, found = _annotation(reference), _annotation(hypothesis)
-    parts = _metric().compute_components(truth, found, uem=evaluated)
-    errors = Errors(
-        parts["total"], parts["missed detection"], parts["false alarm"], parts["confusion"]
+    return Score(
+        errors=_errors(truth, found, evaluated),
+        speakers_reference=_count_speakers(truth, evaluated),
+        speakers_found=_count_speakers(found, evaluated),
+        overlapped=_errors(truth, found, _overlap(truth, evaluated)),
+        jaccard=_jaccard(truth, found, evaluated),
     )
-    return Score(errors, _count_speakers(truth, evaluated), _count_speakers(found, evaluated))
 
 
 def count_speakers(turns: Iterable[Turn], regions: Sequence[Region]) -> int:
@@ -90,20 +118,59 @@ def count_speakers(turns: Iterable[Turn], regions: Sequence[Region]) -> int:
 
 def summarize(scores: Sequence[Score]) -> dict[str, float | int | None]:
     """Several recordings as one: errors are added before they are divided, never averaged."""
-    errors = sum((score.errors for score in scores), Errors())
+    count_errors = [abs(score.count_error) for score in scores]
+    mean = round(sum(count_errors) / len(scores), 3) if scores else None
     return {
-        **errors.rates(),
-        "speech_s": round(errors.speech_s, 3),
-        "files": len(scores),
-        "files_right_count": sum(
-            score.speakers_found == score.speakers_reference for score in scores
+        **_rates(
+            sum((score.errors for score in scores), Errors()),
+            sum((score.overlapped for score in scores), Errors()),
+            sum((score.jaccard for score in scores), Jaccard()),
         ),
+        "files": len(scores),
+        "files_right_count": count_errors.count(0),
+        "count_error_mean_absolute": mean,
     }
 
 
-def summarize_kinds(scores: Mapping[str, Sequence[Score]]) -> dict[str, dict[str, Any]]:
-    """`summarize` for every kind of recording."""
-    return {kind: summarize(scores[kind]) for kind in sorted(scores)}
+def summarize_named(scores: Mapping[str, Score]) -> dict[str, Any]:
+    """`summarize`, and which recording is the worst; the first, if several are."""
+    rates = {uri: score.errors.rates()["der_percent"] for uri, score in scores.items()}
+    worst = max(rates, key=lambda uri: rates[uri] or 0.0, default=None)
+    return {
+        **summarize(list(scores.values())),
+        "worst": None if worst is None else {"uri": worst, "der_percent": rates[worst]},
+    }
+
+
+def _rates(errors: Errors, overlapped: Errors, jaccard: Jaccard) -> dict[str, float | None]:
+    # Outside overlap nothing is an error of overlap: no rate at all without overlapped speech.
+    rates = overlapped.rates() if overlapped.speech_s > 0 else dict.fromkeys(errors.rates())
+    return {
+        **errors.rates(),
+        "speech_s": round(errors.speech_s, 3),
+        "jer_percent": jaccard.percent(),
+        **{f"overlap_{name}": rate for name, rate in rates.items()},
+        "overlap_speech_s": round(overlapped.speech_s, 3),
+    }
+
+
+def _errors(truth: Annotation, found: Annotation, evaluated: Timeline) -> Errors:
+    # A mapping of its own: overlap alone may pair speakers otherwise than the whole does.
+    parts = _metric().compute_components(truth, found, uem=evaluated)
+    return Errors(
+        parts["total"], parts["missed detection"], parts["false alarm"], parts["confusion"]
+    )
+
+
+def _overlap(truth: Annotation, evaluated: Timeline) -> Timeline:
+    """The scored stretches in which two people or more speak."""
+    return evaluated.support().crop(truth.get_overlap(), mode="intersection")
+
+
+def _jaccard(truth: Annotation, found: Annotation, evaluated: Timeline) -> Jaccard:
+    metric = JaccardErrorRate(collar=0.0, skip_overlap=False)  # type: ignore[no-untyped-call]
+    parts = metric.compute_components(truth, found, uem=evaluated)
+    return Jaccard(parts["speaker count"], parts["speaker error"])
 
 
 def _metric() -> DiarizationErrorRate:

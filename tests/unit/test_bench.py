@@ -1,4 +1,4 @@
-"""The benchmark: known scores, what it finds, what it writes, and that it names no machine."""
+"""The commands of the benchmark: what they find, write and print, and that they name no machine."""
 
 import json
 import platform
@@ -12,21 +12,17 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
-from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.diarization import DiarizationErrorRate
 
 from bench import environment
 from bench.__main__ import main
-from bench.corpus import Recording, Region, Turn, find_recordings, read_rttm, read_uem
+from bench.annotations import Turn
+from bench.corpus import Recording, find_recordings
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
 from bench.report import number, table, write_results
-from bench.scoring import Errors, count_speakers, score, summarize
 from bench.speed import summarize_passes, write_clip
 from bench.worker import Pass
-
-TEN_SECONDS = [Region(0.0, 10.0)]
-ANNA_THEN_BEN = [Turn(0.0, 6.0, "anna"), Turn(6.0, 10.0, "ben")]
+from tests.unit.test_bench_corpus import write_recording, write_rttm
 
 FAKE_HOCKET = """
 from dataclasses import dataclass
@@ -55,27 +51,6 @@ class Diarizer:
 """
 
 
-def write_recording(
-    folder: Path, name: str, turns: list[Turn], duration_s: float = 2.0, suffix: str = ".wav"
-) -> Path:
-    """A quiet recording and its RTTM below `folder`; the path of the RTTM."""
-    audio = folder / f"{name}{suffix}"
-    audio.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(str(audio), np.zeros(round(duration_s * 8000), np.float32), 8000)
-    return write_rttm(audio.with_suffix(".rttm"), turns)
-
-
-def write_rttm(path: Path, turns: list[Turn]) -> Path:
-    """The turns as an RTTM file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"SPEAKER {path.stem} 1 {start_s:.3f} {end_s - start_s:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
-        for start_s, end_s, speaker in turns
-    ]
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
-
-
 def run(*arguments: object) -> Result:
     """A command of the benchmark."""
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -98,209 +73,6 @@ def fake_hocket(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(errors, "HocketError", ValueError, raising=False)
     exec(FAKE_HOCKET, module.__dict__)
     return module
-
-
-# Scoring
-
-
-def test_equal_turns_have_no_error() -> None:
-    found = score(ANNA_THEN_BEN, ANNA_THEN_BEN, TEN_SECONDS)
-    assert found.errors == Errors(speech_s=10.0)
-    assert (found.speakers_reference, found.speakers_found) == (2, 2)
-
-
-def test_names_of_speakers_do_not_matter() -> None:
-    swapped = [Turn(0.0, 6.0, "ben"), Turn(6.0, 10.0, "anna")]
-    assert score(ANNA_THEN_BEN, swapped, TEN_SECONDS).errors.rates()["der_percent"] == 0
-
-
-def test_half_of_the_speech_missed() -> None:
-    found = score([Turn(0.0, 10.0, "anna")], [Turn(0.0, 5.0, "x")], TEN_SECONDS)
-    assert found.errors.rates() == {
-        "der_percent": 50.0,
-        "miss_percent": 50.0,
-        "false_alarm_percent": 0.0,
-        "confusion_percent": 0.0,
-    }
-
-
-def test_speech_where_nobody_speaks_is_a_false_alarm() -> None:
-    found = score([Turn(0.0, 4.0, "anna")], [Turn(0.0, 6.0, "x")], TEN_SECONDS)
-    assert found.errors == Errors(speech_s=4.0, false_alarm_s=2.0)
-    assert found.errors.rates()["der_percent"] == 50.0
-
-
-def test_two_people_under_one_name_are_confused() -> None:
-    found = score(ANNA_THEN_BEN, [Turn(0.0, 10.0, "x")], TEN_SECONDS)
-    assert found.errors == Errors(speech_s=10.0, confusion_s=4.0)
-    assert (found.speakers_reference, found.speakers_found) == (2, 1)
-
-
-def test_overlap_is_scored() -> None:
-    both = [Turn(0.0, 10.0, "anna"), Turn(4.0, 6.0, "ben")]
-    found = score(both, [Turn(0.0, 10.0, "x")], TEN_SECONDS)
-    assert found.errors == Errors(speech_s=12.0, missed_s=2.0)
-
-
-def test_there_is_no_collar() -> None:
-    found = score([Turn(1.0, 5.0, "anna")], [Turn(1.1, 5.0, "x")], TEN_SECONDS)
-    assert found.errors.missed_s == pytest.approx(0.1)
-
-
-def test_only_the_regions_are_scored() -> None:
-    found = score(ANNA_THEN_BEN, [Turn(0.0, 3.0, "x")], [Region(0.0, 3.0), Region(5.0, 6.0)])
-    assert found.errors == Errors(speech_s=4.0, missed_s=1.0)
-    assert (found.speakers_reference, found.speakers_found) == (1, 1)
-
-
-def test_regions_that_overlap_are_scored_once() -> None:
-    found = score(ANNA_THEN_BEN, [], [Region(0.0, 6.0), Region(4.0, 10.0)])
-    assert found.errors == Errors(speech_s=10.0, missed_s=10.0)
-
-
-def test_turns_with_equal_bounds_do_not_replace_one_another() -> None:
-    pair = [Turn(0.0, 2.0, "anna"), Turn(0.0, 2.0, "ben"), Turn(0.0, 2.0, "anna")]
-    assert score(pair, pair, TEN_SECONDS).errors == Errors(speech_s=6.0)
-
-
-def test_nothing_found() -> None:
-    found = score(ANNA_THEN_BEN, [], TEN_SECONDS)
-    assert found.errors == Errors(speech_s=10.0, missed_s=10.0)
-    assert found.speakers_found == 0
-
-
-@pytest.mark.parametrize(("hypothesis", "percent"), [([], 0.0), (ANNA_THEN_BEN, 100.0)])
-def test_nobody_speaks(hypothesis: list[Turn], percent: float) -> None:
-    found = score([], hypothesis, TEN_SECONDS)
-    assert found.errors.rates()["der_percent"] == percent
-    assert found.errors.rates()["miss_percent"] is None
-    assert found.speakers_reference == 0
-
-
-def test_rates_are_weighted_by_speech_not_averaged_over_files() -> None:
-    long = score([Turn(0.0, 9.0, "anna")], [Turn(0.0, 9.0, "x")], TEN_SECONDS)
-    short = score([Turn(0.0, 1.0, "anna")], [], TEN_SECONDS)
-    summary = summarize([long, short])
-    assert summary["der_percent"] == 10.0  # the mean of 0 and 100 would be 50
-    assert (summary["files"], summary["files_right_count"]) == (2, 1)
-
-
-def test_summary_is_what_pyannote_accumulates() -> None:
-    generator = np.random.default_rng(7)
-    metric = DiarizationErrorRate(collar=0.0, skip_overlap=False)
-    scores = []
-    for _ in range(5):
-        reference, hypothesis = ([random_turn(generator) for _ in range(8)] for _ in range(2))
-        scores.append(score(reference, hypothesis, TEN_SECONDS))
-        metric(annotate(reference), annotate(hypothesis), uem=Timeline([Segment(0, 10)]))
-    assert summarize(scores)["der_percent"] == pytest.approx(100 * abs(metric), abs=1e-3)
-
-
-def random_turn(generator: np.random.Generator) -> Turn:
-    """One of three speakers for up to 4 s, perhaps past the tenth second."""
-    start_s = float(generator.uniform(0, 9))
-    return Turn(start_s, start_s + float(generator.uniform(0.1, 4)), str(generator.integers(3)))
-
-
-def annotate(turns: list[Turn]) -> Annotation:
-    """The turns as pyannote has them."""
-    records = ((Segment(turn.start_s, turn.end_s), i, turn.speaker) for i, turn in enumerate(turns))
-    return Annotation.from_records(records)
-
-
-def test_summary_of_nothing() -> None:
-    assert summarize([])["files"] == 0
-
-
-def test_speakers_are_counted_inside_the_regions() -> None:
-    assert count_speakers(ANNA_THEN_BEN, TEN_SECONDS) == 2
-    assert count_speakers(ANNA_THEN_BEN, [Region(7.0, 9.0)]) == 1
-
-
-# Corpus
-
-
-def test_recordings_are_audio_with_an_rttm_beside_it(tmp_path: Path) -> None:
-    write_recording(tmp_path, "real/two", ANNA_THEN_BEN)
-    write_recording(tmp_path, "meeting/day/one", ANNA_THEN_BEN, suffix=".flac")
-    write_recording(tmp_path, "top.with.dots", ANNA_THEN_BEN, suffix=".WAV")
-    write_rttm(tmp_path / "timelines/three.rttm", ANNA_THEN_BEN)
-    write_recording(tmp_path, "voices/four", []).unlink()
-    (tmp_path / "real/two.uem").write_text("two 1 0.5 1.5\n")
-    found = find_recordings(tmp_path)
-    assert [(recording.uri, recording.kind) for recording in found] == [
-        ("meeting/day/one", "meeting"),
-        ("real/two", "real"),
-        ("top.with.dots", ""),
-    ]
-    assert found[1].regions() == [Region(0.5, 1.5)]
-    assert found[0].regions() == [Region(0.0, 2.0)]
-    assert found[0].turns() == ANNA_THEN_BEN
-
-
-def test_a_recording_in_two_formats_counts_once(tmp_path: Path) -> None:
-    write_recording(tmp_path, "one", ANNA_THEN_BEN)
-    write_recording(tmp_path, "one", ANNA_THEN_BEN, suffix=".flac")
-    assert [recording.audio.name for recording in find_recordings(tmp_path)] == ["one.flac"]
-
-
-def test_a_folder_without_recordings_says_so(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"found no audio with an \.rttm"):
-        find_recordings(tmp_path)
-
-
-def test_audio_libsndfile_does_not_read_needs_a_uem(tmp_path: Path) -> None:
-    write_rttm(tmp_path / "phone.rttm", ANNA_THEN_BEN)
-    (tmp_path / "phone.m4a").write_bytes(b"not for libsndfile")
-    with pytest.raises(BenchError, match="phone: cannot read the duration"):
-        find_recordings(tmp_path)[0].duration_s()
-    (tmp_path / "phone.uem").write_text("phone 1 0 4\nphone 1 6 9.5\n")
-    assert find_recordings(tmp_path)[0].duration_s() == 9.5
-
-
-def test_rttm_lines_that_are_no_turns_are_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "one.rttm"
-    path.write_text(
-        ";; a comment\n"
-        "SPKR-INFO one 1 <NA> <NA> <NA> unknown NA <NA> <NA>\n"
-        "SPEAKER one 1 1.5 0 <NA> <NA> nobody <NA> <NA>\n\n"
-        "SPEAKER one 1 1.5 0.25 <NA> <NA> NA <NA> <NA>\n"
-    )
-    assert read_rttm(path) == [Turn(1.5, 1.75, "NA")]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("SPEAKER one 1 1.5\n", "one.rttm:1: found 4 fields"),
-        ("\nSPEAKER one 1 x 2 <NA> <NA> a <NA> <NA>\n", "one.rttm:2: found 'x'"),
-        ("SPEAKER one 1 nan 2 <NA> <NA> a <NA> <NA>\n", "found 'nan'"),
-        ("SPEAKER one 1 1 -2 <NA> <NA> a <NA> <NA>\n", "found '-2'"),
-        ("SPEAKER one 1 1 2 0 0 a\nSPEAKER two 1 1 2 0 0 a\n", "turns of 2 recordings"),
-        ("SPEAKER one 1 1 2 0 0 \udce9\n", "not UTF-8"),
-    ],
-)
-def test_unusable_rttm(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "one.rttm"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(BenchError, match=re.escape(message)):
-        read_rttm(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "found no region"),
-        ("one 1 0\n", "one.uem:1: found 3 fields"),
-        ("one 1 5 5\n", "ends before it starts"),
-        ("one 1 0 5\ntwo 1 0 5\n", "of 2 recordings"),
-    ],
-)
-def test_unusable_uem(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "one.uem"
-    path.write_text(text)
-    with pytest.raises(BenchError, match=message):
-        read_uem(path)
 
 
 # Environment and files
@@ -381,6 +153,12 @@ def test_der_of_stored_hypotheses(
     assert found["kinds"]["panel"]["miss_percent"] == 100
     assert found["files"]["panel/none"]["speakers_reference"] == 2
     assert found["files"]["panel/none"]["speakers_found"] == 0
+    assert found["files"]["panel/none"]["count_error"] == -2
+    assert found["all"]["count_error_mean_absolute"] == 1
+    assert found["all"]["jer_percent"] == pytest.approx(200 / 3, abs=1e-3)
+    assert found["all"]["overlap_der_percent"] is None
+    assert found["all"]["worst"] == {"uri": "panel/none", "der_percent": 100.0}
+    assert found["kinds"]["real"]["worst"] == {"uri": "real/full", "der_percent": 0.0}
     assert found["protocol"] == "collar 0, overlap scored, UEM, time-weighted"
     assert found["system"] == {"name": "stored", "folder": "stored"}
     assert found["audio_minutes"] == pytest.approx(4 / 60, abs=1e-3)
@@ -394,7 +172,10 @@ def test_der_prints_files_kinds_and_all(tmp_path: Path, corpus: Path) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     names = ["recording", "panel/none", "real/full", "panel", "real", "all"]
     assert [line[0] for line in lines[:6]] == names
-    assert lines[5] == ["all", "33.33", "33.33", "0.00", "0.00", "3.0", "1", "of", "2", "right"]
+    rates = ["33.33", "33.33", "0.00", "0.00", "66.67", "-"]
+    assert lines[5] == ["all", *rates, "3.0", "1", "of", "2", "right"]
+    assert lines[6] == ["worst:", "panel/none,", "100.00", "%"]
+    assert lines[7][:7] == ["number", "of", "speakers:", "off", "by", "1.00", "on"]
 
 
 def test_der_twice_gives_the_same_file(tmp_path: Path, corpus: Path) -> None:

@@ -1,0 +1,180 @@
+"""Settings against error rates: what the graphs said is kept, and finished again and again.
+
+Settings of `windows`, `runs` and `units` decide what the graphs hear, so each value of those costs
+a pass over the audio; all others are replayed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from bench.annotations import Turn
+from bench.corpus import Recording
+from bench.errors import BenchError
+from bench.scoring import PROTOCOL, Score, score, summarize
+from hocket import Config, Diarizer, Runtime
+from hocket.errors import HocketError
+from hocket.pipeline import Artifacts
+
+Settings = Mapping[str, Any]
+"""Values by dotted name: `clusters.threshold`."""
+
+Progress = Callable[[str], None]
+
+HEARD = ("graphs", "windows", "runs", "units")
+"""Parts of `Config` on which `Diarizer.infer` depends."""
+
+SEARCH: dict[str, tuple[float, ...]] = {
+    "clusters.threshold": (0.5, 0.55, 0.6, 0.65, 0.7),
+    "clusters.twin_at_1s": (0.23, 0.26, 0.29, 0.32, 0.35),
+    "clusters.twin_growth": (0.06, 0.08, 0.1, 0.12, 0.14),
+    "clusters.twin_most": (0.5, 0.55, 0.6, 0.65, 0.7),
+    "clusters.min_trusted_s": (0.5, 0.8, 1.0),
+    "clusters.min_trusted_probability": (0.0, 0.5, 0.6, 0.7, 0.8),
+    "clusters.min_speaker_s": (0.0, 0.6, 0.9, 1.2),
+}
+"""What decides the number of speakers, and the values tried."""
+
+WRONG_COUNT = 0.05
+"""Points of DER that one percent of recordings with a wrong number of speakers is worth."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings other than the defaults, and what came out."""
+
+    settings: Settings
+    summary: Mapping[str, Any]
+
+    @property
+    def cost(self) -> float:
+        """What is made small: DER in percent, and a price on wrong numbers of speakers."""
+        wrong = 1 - self.summary["files_right_count"] / self.summary["files"]
+        return float(self.summary["der_percent"] + WRONG_COUNT * 100 * wrong)
+
+    def as_row(self) -> dict[str, Any]:
+        """For the results file."""
+        return {"settings": dict(self.settings), "cost": round(self.cost, 3), **self.summary}
+
+
+class Bench:
+    """Recordings and what the graphs say of them, kept as long as nothing they hear changes."""
+
+    def __init__(self, recordings: Sequence[Recording], progress: Progress) -> None:
+        self._recordings, self._progress = recordings, progress
+        self._heard: Settings | None = None
+        self._artifacts: list[Artifacts] = []
+
+    def try_out(self, settings: Settings) -> Trial:
+        """Error rates with `settings` in place of the defaults."""
+        heard = {name: value for name, value in settings.items() if name.split(".")[0] in HEARD}
+        try:
+            diarizer = Diarizer(configured(settings), Runtime())
+            if heard != self._heard:
+                self._artifacts = [self._infer(diarizer, each) for each in self._recordings]
+                self._heard = heard
+            scores = [
+                self._score(diarizer, recording, artifacts)
+                for recording, artifacts in zip(self._recordings, self._artifacts, strict=True)
+            ]
+        except HocketError as error:
+            raise BenchError(str(error)) from error
+        trial = Trial(settings, summarize(scores))
+        self._progress(f"{trial.cost:.3f} {_shown(settings)}")
+        return trial
+
+    def _infer(self, diarizer: Diarizer, recording: Recording) -> Artifacts:
+        from hocket.audio import read_audio
+
+        self._progress(recording.uri)
+        rate = diarizer.load().geometry.sample_rate
+        return diarizer.infer(read_audio(str(recording.audio), target_rate=rate))
+
+    @staticmethod
+    def _score(diarizer: Diarizer, recording: Recording, artifacts: Artifacts) -> Score:
+        turns = [Turn(t.start_s, t.end_s, t.speaker) for t in diarizer.finish(artifacts).turns]
+        return score(recording.turns(), turns, recording.regions())
+
+
+def search_best(
+    recordings: Sequence[Recording], search: Mapping[str, Sequence[Any]], progress: Progress
+) -> dict[str, object]:
+    """Go through the settings one by one, keeping the best value of each, twice.
+
+    Args:
+        recordings: simulated ones; what they teach has to hold for others.
+        search: values to try by setting.
+        progress: told of every recording heard and every trial.
+    """
+    bench = Bench(recordings, progress)
+    best = bench.try_out({})
+    trials = [best]
+    for _ in range(2):
+        before = best
+        for name, values in search.items():
+            found = [bench.try_out({**best.settings, name: value}) for value in values]
+            trials += found
+            best = min([best, *found], key=lambda trial: trial.cost)
+        if best is before:
+            break
+    return {**_described(recordings, search, trials), "best": best.as_row()}
+
+
+def sweep(
+    recordings: Sequence[Recording], search: Mapping[str, Sequence[Any]], progress: Progress
+) -> dict[str, object]:
+    """Try every value of every setting by itself, all others at their defaults."""
+    bench = Bench(recordings, progress)
+    trials = [bench.try_out({})]
+    trials += [bench.try_out({name: value}) for name, values in search.items() for value in values]
+    return _described(recordings, search, trials)
+
+
+def _described(
+    recordings: Sequence[Recording], search: Mapping[str, Sequence[Any]], trials: Sequence[Trial]
+) -> dict[str, object]:
+    seconds = sum(recording.duration_s() for recording in recordings)
+    return {
+        "protocol": PROTOCOL,
+        "wrong_count": WRONG_COUNT,
+        "audio_minutes": round(seconds / 60, 3),
+        "defaults": asdict(Config()),
+        "search": {name: list(values) for name, values in search.items()},
+        "trials": [trial.as_row() for trial in trials],
+    }
+
+
+def configured(settings: Settings) -> Config:
+    """The default configuration with these settings.
+
+    Raises:
+        BenchError: there is no such setting.
+        ConfigError: a value is out of range.
+    """
+    config = Config()
+    for name, value in settings.items():
+        part, _, field = name.partition(".")
+        stage = getattr(config, part, None)
+        if stage is None or field not in {each.name for each in fields(stage)}:
+            raise BenchError(f"'{name}' is no setting; give one as clusters.threshold=0.5,0.6")
+        config = replace(config, **{part: replace(stage, **{field: value})})
+    return config
+
+
+def parse_setting(text: str) -> tuple[str, tuple[Any, ...]]:
+    """`name=value,value` as a setting and its values; BenchError if it is not that."""
+    name, _, values = text.partition("=")
+    if not values:
+        raise BenchError(f"found '{text}'; give a setting as clusters.threshold=0.5,0.6")
+    return name, tuple(_value(value) for value in values.split(","))
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _shown(settings: Settings) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items()) or "defaults"
