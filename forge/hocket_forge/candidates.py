@@ -26,10 +26,10 @@ from hocket_forge.rows import Row
 from hocket_forge.sources import ForgeError
 
 ONNX, CORE_ML, OPENVINO, NUMPY = "ONNX Runtime", "Core ML", "OpenVINO", "NumPy"
-DECIDING = ("segmentation_masks", "embedding-campplus")
+DECIDING = ("segmentation", "embedding-campplus")
 """The graphs a diarization is made of; variants of these have a DER."""
 CALIBRATION_PIECES = 160
-CALIBRATION_SAMPLES = 48_000  # the longest piece the pipeline embeds
+CALIBRATION_SAMPLES = 48_000  # every piece is repeated to three seconds: one shape for all
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _exact() -> tuple[ModelProto, ModelProto]:
 
 
 def calibration_pieces(folder: Path) -> list[dict[str, Array]]:
-    """Single voices of recordings, as the pipeline embeds them: inputs of `embedding`.
+    """Single voices of recordings: what the pipeline embeds, repeated to one length.
 
     Silence and overlapping speech, which are not embedded, would stretch the ranges that int8 has
     to cover.

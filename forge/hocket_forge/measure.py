@@ -35,7 +35,7 @@ def measure(data: Path, calibration: Path) -> None:
     results = read_results()
     for candidate in _all(calibration):
         known = results["rows"].get(candidate.row.key)
-        if known and known["bytes"] == candidate.row.bytes:
+        if known and _is_current(known, candidate.row):
             continue
         print(candidate.row.key, flush=True)
         results["rows"][candidate.row.key] = _measured(candidate, data).as_json()
@@ -51,7 +51,7 @@ def publish(calibration: Path) -> None:
         ForgeError: a variant has no row, or costs more than REJECTED_OVER.
     """
     measured = read_results()["rows"]
-    exact = measured[f"{DECIDING[0]} | {candidates.ONNX} | float32"]["der"]["all"]["der_percent"]
+    exact = float32_der(measured)["all"]["der_percent"]
     for candidate, model in candidates.int8(calibration):
         row = measured.get(candidate.row.key)
         if row is None or row["bytes"] != candidate.row.bytes:
@@ -72,6 +72,21 @@ def read_results() -> dict[str, Any]:
         return {"rows": {}, "pooling": {}}
     results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
     return results
+
+
+def float32_der(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Error rates in float32, from measured rows; ForgeError if they were not taken."""
+    key = f"{DECIDING[0]} | {candidates.ONNX} | float32"
+    der: dict[str, Any] | None = measured.get(key, {}).get("der")
+    if der is None:
+        raise ForgeError(f"{key}: has no DER; run 'python -m hocket_forge measure'")
+    return der
+
+
+def _is_current(known: Mapping[str, Any], row: Row) -> bool:
+    """Whether a measured row is of this file, and has every figure it is to have."""
+    complete = known["der"] is not None or row.name not in DECIDING
+    return known["bytes"] == row.bytes and complete
 
 
 def _all(calibration: Path) -> Iterator[Candidate]:
@@ -96,7 +111,7 @@ def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
 
     # as `Diarizer.infer` runs int8: windows of one call would share a scale
     diarizer = Diarizer(runtime=Runtime(batch_windows=1 if row.precision == "int8" else 16))
-    if row.name == "segmentation_masks":
+    if row.name == "segmentation":
         diarizer.segmentation_graph = graph
     else:
         diarizer.embedding_graph = graph

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hocket_forge import candidates
-from hocket_forge.candidates import DECIDING, Candidate
+from hocket_forge.candidates import Candidate
 from hocket_forge.graphs import RECIPES
 from hocket_forge.manifest import read_manifest
-from hocket_forge.measure import REJECTED_OVER, RESULTS, read_results
+from hocket_forge.measure import REJECTED_OVER, RESULTS, float32_der, read_results
 from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import PACKAGES, ROOT
 
@@ -44,11 +44,11 @@ def report() -> str:
     """The page, from the results and from a fresh count of the files.
 
     Raises:
-        ForgeError: a file is not the one that was measured.
+        ForgeError: a file is not the one that was measured, or float32 has no DER.
     """
     results = read_results()
     rows = _current(results["rows"])
-    baseline = rows[f"{DECIDING[0]} | ONNX Runtime | float32"]["der"]
+    baseline = float32_der(rows)
     sections = [
         INTRODUCTION.format(protocol=results["protocol"], minutes=baseline["audio_minutes"]),
         _variants(rows, baseline),

@@ -12,7 +12,7 @@ from hocket_forge.graphs import RECIPES
 from hocket_forge.parity.common import Array, cut, speech
 
 WINDOWS = tuple(range(0, 320_001, 40_000))  # starts, in samples, of ten-second windows
-PIECES = tuple(range(8_000, 440_001, 16_000))  # and of two-second pieces, as the pipeline embeds
+PIECES = tuple(range(8_000, 440_001, 16_000))  # and of two-second pieces
 PIECE = 32_000
 
 

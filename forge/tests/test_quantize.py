@@ -17,7 +17,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 Array = NDArray[np.float32]
 Variant = Callable[[ModelProto], ModelProto]
 
-NAMES = ("segmentation_masks", "embedding-campplus")
+NAMES = ("segmentation", "embedding-campplus")
 STORED = {"half": quantize.half_weights, "int8": quantize.int8_weights}
 every = pytest.mark.parametrize("name", NAMES)
 # strict: passing means that the mark is out of date
@@ -40,7 +40,7 @@ def opened(content: bytes) -> ModelProto:
 
 
 def pieces(speech: Array, starts: range) -> list[dict[str, Array]]:
-    """Two seconds at a time, as the embedding hears them."""
+    """Two seconds at a time."""
     everything = np.ones((1, 1, 1), np.float32)
     return [{"waveform": speech[a : a + 32_000][None, None], "masks": everything} for a in starts]
 
@@ -102,7 +102,7 @@ def test_a_variant_is_the_same_graph_to_its_caller(
 
 
 def test_half_weights_are_the_nearest_float16(exact: dict[str, bytes]) -> None:
-    model = opened(exact["segmentation_masks"])
+    model = opened(exact["segmentation"])
     before, after = restored(model), restored(quantize.half_weights(model))
     rounded = 0
     for name, values in before.items():
@@ -209,9 +209,9 @@ def test_the_filter_bank_of_an_int8_embedding_is_not_touched(
 def test_int8_segmentation_decides_nearly_every_frame_alike(
     exact: dict[str, bytes], speech: Array
 ) -> None:
-    model = opened(exact["segmentation_masks"])
+    model = opened(exact["segmentation"])
     variant = quantize.int8_segmentation(model)
-    assert model.SerializeToString() == exact["segmentation_masks"]
+    assert model.SerializeToString() == exact["segmentation"]
     assert interface(variant) == interface(model)
     assert quantize.int8_segmentation(model).SerializeToString() == variant.SerializeToString()
     assert stored_types(variant)[TensorProto.INT8] > 1_000_000
@@ -219,9 +219,10 @@ def test_int8_segmentation_decides_nearly_every_frame_alike(
     windows = np.stack([speech[a : a + 160_000] for a in range(0, 320_001, 80_000)])[:, None]
     [expected], [found] = run(model, windows), run(variant, windows)
     assert found.shape == expected.shape
-    assert expected.any()
-    differing = (found != expected).any(axis=-1).mean()
-    assert 0 < differing < 0.02
+    best, rounded = expected.argmax(-1), found.argmax(-1)
+    assert best.any()
+    assert 0 < (best != rounded).mean() < 0.02
+    assert 0 < np.abs(found - expected).mean() < 0.1
 
 
 def cosines(model: ModelProto, variant: ModelProto, speech: Array) -> Array:

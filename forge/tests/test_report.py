@@ -14,7 +14,7 @@ from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import PACKAGES
 
 ONNX, CORE_ML, NUMPY = candidates.ONNX, candidates.CORE_ML, candidates.NUMPY
-BASELINE = "segmentation_masks | ONNX Runtime | float32"
+BASELINE = "segmentation | ONNX Runtime | float32"
 CHEAP = {"operations": {"Zero": 3}, "macs": 4_440_000_000}
 
 
@@ -32,7 +32,7 @@ def rates(percent: float) -> dict[str, Any]:
 
 MEASURED = [
     row(
-        "segmentation_masks",
+        "segmentation",
         ONNX,
         "float32",
         "ships",
@@ -41,11 +41,11 @@ MEASURED = [
         differing=0.0,
         der=rates(10.0),
     ),
-    row("segmentation_masks", ONNX, "int8", "measured", differing=0.0123, der=rates(10.52)),
-    row("segmentation_masks", ONNX, "int8 weights", "measured", der=rates(10.1)),
-    row("segmentation_masks", "OpenVINO", "bfloat16", "measured", der=rates(10.31)),
-    row("segmentation_masks", "OpenVINO", "float32", "measured", der=rates(9.8)),
-    row("segmentation_masks", CORE_ML, "float16", "built by make coreml", der=rates(10.0)),
+    row("segmentation", ONNX, "int8", "measured", differing=0.0123, der=rates(10.52)),
+    row("segmentation", ONNX, "int8 weights", "measured", der=rates(10.1)),
+    row("segmentation", "OpenVINO", "bfloat16", "measured", der=rates(10.31)),
+    row("segmentation", "OpenVINO", "float32", "measured", der=rates(9.8)),
+    row("segmentation", CORE_ML, "float16", "built by make coreml", der=rates(10.0)),
     row(
         "embedding-campplus",
         ONNX,
@@ -98,7 +98,7 @@ def page(
     stored = tmp_path / "models.json"
     monkeypatch.setattr(measure, "RESULTS", stored)
     monkeypatch.setattr(report, "PAGE", tmp_path / "models.md")
-    published = {"graphs": {"segmentation_masks-int8 weights": {}}}
+    published = {"graphs": {"segmentation-int8 weights": {}}}
     monkeypatch.setattr(report, "read_manifest", lambda: published)
     at_hand = [r for r in MEASURED if r.status in AT_HAND]
     hand = {
@@ -147,14 +147,14 @@ def test_every_row_appears_once_graph_by_graph() -> None:
     assert sorted(found) == sorted(r.key for r in MEASURED)
     # graphs in the order of the recipes, runtimes from ours to those only tried
     assert found == [
+        "segmentation | ONNX Runtime | float32",
+        "segmentation | ONNX Runtime | int8",
+        "segmentation | ONNX Runtime | int8 weights",
+        "segmentation | Core ML | float16",
+        "segmentation | OpenVINO | bfloat16",
+        "segmentation | OpenVINO | float32",
         "powerset_decode | ONNX Runtime | float32",
         "powerset_decode | NumPy | float64",
-        "segmentation_masks | ONNX Runtime | float32",
-        "segmentation_masks | ONNX Runtime | int8",
-        "segmentation_masks | ONNX Runtime | int8 weights",
-        "segmentation_masks | Core ML | float16",
-        "segmentation_masks | OpenVINO | bfloat16",
-        "segmentation_masks | OpenVINO | float32",
         "embedding-campplus | ONNX Runtime | float16 weights",
         "embedding-campplus | Core ML | float16",
     ]
@@ -164,10 +164,10 @@ def test_every_row_appears_once_graph_by_graph() -> None:
 def test_a_cost_over_the_limit_is_rejected_whatever_ships() -> None:
     assert measure.REJECTED_OVER == 0.3
     found = {key: cells["status"] for key, cells in variants(report.report()).items()}
-    assert found["segmentation_masks | ONNX Runtime | int8"] == "measured; rejected: +0.52 DER"
-    assert found["segmentation_masks | OpenVINO | bfloat16"] == "measured; rejected: +0.31 DER"
-    assert found["segmentation_masks | ONNX Runtime | int8 weights"] == "ships; passes: +0.10 DER"
-    assert found["segmentation_masks | OpenVINO | float32"] == "measured; passes: -0.20 DER"
+    assert found["segmentation | ONNX Runtime | int8"] == "measured; rejected: +0.52 DER"
+    assert found["segmentation | OpenVINO | bfloat16"] == "measured; rejected: +0.31 DER"
+    assert found["segmentation | ONNX Runtime | int8 weights"] == "ships; passes: +0.10 DER"
+    assert found["segmentation | OpenVINO | float32"] == "measured; passes: -0.20 DER"
     built = found["embedding-campplus | Core ML | float16"]
     assert built == "built by make coreml; rejected: +0.70 DER"
     kept = found["embedding-campplus | ONNX Runtime | float16 weights"]
@@ -178,7 +178,7 @@ def test_a_cost_over_the_limit_is_rejected_whatever_ships() -> None:
 @pytest.mark.usefixtures("page")
 def test_figures_are_written_with_the_digits_that_matter() -> None:
     found = variants(report.report())
-    whole = found["segmentation_masks | ONNX Runtime | int8"]
+    whole = found["segmentation | ONNX Runtime | int8"]
     assert whole["DER %"] == "10.52 (1.00 / 2.00 / 7.52)"
     assert whole["right"] == "31 of 40"
     assert whole["frames %"] == "1.230"
@@ -236,6 +236,13 @@ def test_pooling_protocol_and_machine_are_told() -> None:
     assert "commit 0123456789ab on 2 cores (a processor), Python 3.11.7, numpy 2.4.6;" in text
     assert "absent" not in text
     assert not re.search(r"\{\w+\}", text)
+
+
+@pytest.mark.usefixtures("page")
+def test_without_a_der_in_float32_there_is_no_page(results: dict[str, Any]) -> None:
+    results["rows"][BASELINE]["der"] = None
+    with pytest.raises(ForgeError, match=re.escape(f"{BASELINE}: has no DER; run 'python -m")):
+        report.report()
 
 
 @pytest.mark.parametrize("place", ["shipped", "packages"])

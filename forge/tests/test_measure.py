@@ -1,0 +1,109 @@
+"""How rows are measured: on which graph, by which engine, and when again."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hocket_forge import candidates, measure, rows
+from hocket_forge.candidates import DECIDING, Candidate
+from hocket_forge.rows import Row
+from hocket_forge.sources import ForgeError
+from hocket_forge.workspace import ROOT
+
+from hocket import models
+from hocket.config import GraphConfig, Runtime
+from hocket.graph import Graph, Tensors
+
+Outputs = dict[str, Any]
+RATES = {"all": {"der_percent": 10.0}, "kinds": {}, "audio_minutes": 1}
+
+
+class Turned:
+    """`segmentation` with every class in another's place in every tenth frame."""
+
+    def __init__(self) -> None:
+        self._graph = models.load("segmentation", GraphConfig(), Runtime(threads=1))
+        self.spec, self.metadata = self._graph.spec, self._graph.metadata
+
+    def run(self, inputs: Tensors) -> Outputs:
+        log_probs = self._graph.run(inputs)["log_probs"]
+        log_probs[:, ::10] = np.roll(log_probs[:, ::10], 1, axis=-1)
+        return {"log_probs": log_probs}
+
+
+def row(name: str, precision: str = "float32", **figures: Any) -> Row:
+    return Row(name, candidates.ONNX, precision, "measured", 1, {}, 0, **figures)
+
+
+def test_frames_of_log_probabilities_differ_by_their_best_class() -> None:
+    exact = models.load("segmentation", GraphConfig(), Runtime(threads=1))
+    found = rows.differences("segmentation", exact)
+    assert found["differing"] == 0
+    assert found["max_difference"] < 1e-3
+    turned = rows.differences("segmentation", Turned())
+    assert turned["differing"] == pytest.approx(59 / 589)
+    assert turned["mean_difference"] > 0.01
+
+
+@pytest.mark.parametrize("name", DECIDING)
+@pytest.mark.parametrize(("precision", "batch"), [("float32", 16), ("int8", 1)])
+def test_a_der_is_taken_with_the_graph_in_its_own_place(
+    name: str, precision: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench import corpus, der
+
+    engines: list[SimpleNamespace] = []
+
+    def engine(runtime: Runtime) -> SimpleNamespace:
+        engines.append(SimpleNamespace(batch=runtime.batch_windows))
+        return engines[-1]
+
+    monkeypatch.setattr(measure, "Diarizer", engine)
+    monkeypatch.setattr(corpus, "find_recordings", lambda _: [])
+    monkeypatch.setattr(der, "measure_errors", lambda *_: RATES)
+    graph: Graph = Turned()
+    assert measure._der(row(name, precision), graph, Path("data")) == RATES
+    place = "segmentation_graph" if name == "segmentation" else "embedding_graph"
+    assert [vars(engine) for engine in engines] == [{"batch": batch, place: graph}]
+
+
+@pytest.fixture
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of the rows that were measured."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "models.json")
+    monkeypatch.setattr(measure, "pooling", dict)
+    keys: list[str] = []
+
+    def measured(candidate: Candidate, _data: Path) -> Row:
+        keys.append(candidate.row.key)
+        figures = {"der": RATES} if candidate.row.name in DECIDING else {}
+        return row(candidate.row.name, candidate.row.precision, **figures)
+
+    monkeypatch.setattr(measure, "_measured", measured)
+    return keys
+
+
+def test_a_row_is_measured_again_where_its_der_is_missing(
+    taken: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    known = [row("segmentation"), row("powerset_decode"), row(DECIDING[1], der=RATES)]
+    every = [Candidate(each, Turned) for each in (*known, row("segmentation", "int8"))]
+    monkeypatch.setattr(measure, "_all", lambda _: iter(every))
+    results = {"rows": {each.key: each.as_json() for each in known}, "pooling": {}}
+    monkeypatch.setattr(measure, "read_results", lambda: results)
+    measure.measure(tmp_path, tmp_path)
+    assert taken == [row("segmentation").key, row("segmentation", "int8").key]
+    assert all(row["der"] == RATES for key, row in results["rows"].items() if "decode" not in key)
+
+
+def test_nothing_is_published_before_float32_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = {"rows": {row("segmentation").key: row("segmentation").as_json()}}
+    monkeypatch.setattr(candidates, "int8", lambda _: pytest.fail("made a variant"))
+    for results in ({"rows": {}}, without):
+        monkeypatch.setattr(measure, "read_results", lambda results=results: results)
+        with pytest.raises(ForgeError, match="has no DER; run 'python -m hocket_forge measure'"):
+            measure.publish(Path("recordings"))
