@@ -85,7 +85,7 @@ class UnitConfig:
 class ClusterConfig:
     """How voices become speakers; where None, the manifest says, by embedding model.
 
-    method: name of the clusterer: agglomerative, spectral, mixture or vbx.
+    method: name of the clusterer: agglomerative, centroid, spectral, mixture or vbx.
     plda: path of the trained PLDA that vbx needs, for embeddings of the same network.
     threshold: cosine distance from which two clusters are two people.
     twin_at_1s, twin_growth, twin_most: how similar a cluster may be to a larger one and be somebody

@@ -19,6 +19,7 @@ from hocket.clustering import (
     TwinLimit,
     Voices,
     centroids_of,
+    claims,
     divide_runs,
     read_plda,
     select_speakers,
@@ -243,12 +244,14 @@ class Diarizer:
         request = Request(self._threshold("threshold"), count.minimum, self.plda)
         labels = CLUSTERERS[config.method](voices, request)
         limit = TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
+        chosen = select_speakers(voices, labels, limit, config.min_speaker_s, count)
         speakers = np.full(len(vectors), -1, np.int32)
-        speakers[trusted] = select_speakers(voices, labels, limit, config.min_speaker_s, count)
-        centroids = centroids_of(Voices(vectors, found, seconds), speakers)
+        speakers[trusted] = chosen.labels
+        centroids, doubts = centroids_of(Voices(vectors, found, seconds), speakers), chosen.doubts
         if not usable.any():
-            centroids = np.zeros_like(vectors[:1])
-        return divide_runs(runs, units, vectors, speakers, centroids), centroids
+            centroids, doubts = np.zeros_like(vectors[:1]), np.zeros(len(vectors[:1]))
+        strength = claims(vectors, speakers, centroids, doubts)
+        return divide_runs(runs, units, strength), centroids
 
     def _trusted(self, artifacts: Artifacts) -> NDArray[np.bool_]:
         """Units long enough, and surely enough of one person, to make a speaker, (units,)."""

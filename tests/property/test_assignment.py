@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units
-from hocket.clustering import divide_runs, unit_length
-from hocket.clustering.assignment import LOYALTY
+from hocket.clustering import claims, divide_runs, unit_length
+from hocket.clustering.assignment import KEEP, LOYALTY, PRICE_OF_DOUBT
 from hocket.config import UnitConfig
 from hocket.embedding import plan_units
 from hocket.geometry import Geometry
@@ -30,6 +30,10 @@ class Heard(NamedTuple):
     vectors: NDArray[np.float32]
     labels: UnitLabels
     centroids: Centroids
+    doubts: NDArray[np.float64]
+
+    def parts(self) -> list[tuple[int, int, int]]:
+        return rows(divide_runs(self.runs, self.units, claims(*self[2:])))
 
 
 @st.composite
@@ -43,7 +47,7 @@ def heard(draw: st.DrawFn) -> Heard:
     clusters = draw(st.integers(0, 4))
     centroids = unit_length(rng.normal(size=(clusters, 3)).astype(np.float32))
     labels = rng.integers(-1, clusters, len(units.run)).astype(np.int32)
-    return Heard(runs, units, vectors, labels, centroids)
+    return Heard(runs, units, vectors, labels, centroids, rng.uniform(size=clusters))
 
 
 def one_run(
@@ -54,7 +58,9 @@ def one_run(
     runs = np.array([[100, max(lasts.tolist(), default=120)]], np.int64)
     units = Units(np.zeros(len(spans), np.int64), firsts, lasts)
     known = np.array([-1] * len(spans) if labels is None else labels, np.int32)
-    return Heard(runs, units, np.array(vectors, np.float32).reshape(-1, 3), known, AXES)
+    return Heard(
+        runs, units, np.array(vectors, np.float32).reshape(-1, 3), known, AXES, np.zeros(3)
+    )
 
 
 def rows(parts: Parts) -> list[tuple[int, int, int]]:
@@ -62,35 +68,44 @@ def rows(parts: Parts) -> list[tuple[int, int, int]]:
     return list(zip(*(column.tolist() for column in parts), strict=True))
 
 
-def loudest(scene: Heard, run: int, frame: int) -> int:
-    """The cluster most similar to the units over a frame, each counting most at its middle."""
+def claimed(scene: Heard) -> NDArray[np.float64]:
+    """Cosines, less the price of doubt, more for the units a speaker was made of."""
+    found = scene.vectors @ scene.centroids.T
+    for speaker, doubt in enumerate(scene.doubts.tolist()):
+        found[:, speaker] -= np.float32(PRICE_OF_DOUBT) * np.float32(doubt)
+        own = [unit for unit, label in enumerate(scene.labels.tolist()) if label == speaker]
+        found[own, speaker] += LOYALTY
+        if own:
+            found[max(own, key=lambda unit: (found[unit, speaker], -unit)), speaker] += KEEP
+    return found.astype(np.float64)
+
+
+def loudest(scene: Heard, strength: NDArray[np.float64], run: int, frame: int) -> int:
+    """The speaker with most claim to the units over a frame, each counting most at its middle."""
     total = np.zeros(len(scene.centroids))
     for unit in np.flatnonzero(scene.units.run == run).tolist():
         first, last = int(scene.units.first[unit]), int(scene.units.last[unit])
         if first <= frame < last:
-            similarity = scene.centroids.astype(np.float64) @ scene.vectors[unit]
-            if scene.labels[unit] >= 0:
-                similarity[scene.labels[unit]] += LOYALTY
             half = (last - first) / 2
-            total += (1 - 0.9 * abs(frame + 0.5 - first - half) / half) * similarity
+            total += (1 - 0.9 * abs(frame + 0.5 - first - half) / half) * strength[unit]
     return int(total.argmax())
 
 
 @given(heard())
-def test_a_frame_goes_to_the_cluster_most_similar_to_the_units_over_it(scene: Heard) -> None:
-    expected = []
+def test_a_frame_goes_to_the_speaker_with_most_claim_to_the_units_over_it(scene: Heard) -> None:
+    expected, strength = [], claimed(scene)
     for run, (first, last) in enumerate(scene.runs.tolist()):
         if len(scene.centroids) and (scene.units.run == run).any():
-            owners = [(frame, loudest(scene, run, frame)) for frame in range(first, last)]
+            owners = [(frame, loudest(scene, strength, run, frame)) for frame in range(first, last)]
             for owner, group in groupby(owners, key=lambda pair: pair[1]):
                 frames = [frame for frame, _ in group]
                 expected.append((frames[0], frames[-1] + 1, owner))
-    assert rows(divide_runs(*scene)) == expected
+    assert scene.parts() == expected
 
 
 @given(heard())
 def test_parts_tile_the_runs_that_have_units_and_no_others(scene: Heard) -> None:
-    parts = rows(divide_runs(*scene))
+    parts = scene.parts()
     covered = [frame for first, last, _ in parts for frame in range(first, last)]
     with_units = [scene.runs[run].tolist() for run in sorted(set(scene.units.run.tolist()))]
     expected = [frame for first, last in with_units for frame in range(first, last)]
@@ -100,9 +115,9 @@ def test_parts_tile_the_runs_that_have_units_and_no_others(scene: Heard) -> None
 
 @given(heard())
 def test_what_is_given_stays_as_it_was(scene: Heard) -> None:
-    arrays = [scene.runs, *scene.units, scene.vectors, scene.labels, scene.centroids]
+    arrays = [scene.runs, *scene.units, scene.vectors, scene.labels, scene.centroids, scene.doubts]
     before = [array.copy() for array in arrays]
-    divide_runs(*scene)
+    scene.parts()
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
@@ -110,7 +125,7 @@ def test_what_is_given_stays_as_it_was(scene: Heard) -> None:
 @pytest.mark.parametrize("cluster", [0, 1, 2])
 def test_a_run_of_one_unit_is_one_part(cluster: int) -> None:
     scene = one_run([(0, 9)], [AXES[cluster].tolist()])
-    assert rows(divide_runs(*scene)) == [(100, 109, cluster)]
+    assert scene.parts() == [(100, 109, cluster)]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +134,7 @@ def test_a_run_of_one_unit_is_one_part(cluster: int) -> None:
 )
 def test_two_far_voices_are_parted_in_the_middle(spans: list[tuple[int, int]], middle: int) -> None:
     scene = one_run(spans, [[1, 0, 0], [0, 1, 0]])
-    assert rows(divide_runs(*scene)) == [
+    assert scene.parts() == [
         (100, 100 + middle, 0),
         (100 + middle, 100 + spans[-1][1], 1),
     ]
@@ -128,7 +143,7 @@ def test_two_far_voices_are_parted_in_the_middle(spans: list[tuple[int, int]], m
 def test_one_odd_unit_among_others_is_a_part_of_its_own() -> None:
     spans = [(0, 10), (5, 15), (10, 20), (15, 25), (20, 30)]
     scene = one_run(spans, [[1, 0, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0]])
-    (_, first, _), (_, last, owner), _ = parts = rows(divide_runs(*scene))
+    (_, first, _), (_, last, owner), _ = parts = scene.parts()
     assert [part[2] for part in parts] == [0, 2, 0]
     assert owner == 2
     assert first + last == 2 * 115  # around the odd unit's middle
@@ -137,25 +152,48 @@ def test_one_odd_unit_among_others_is_a_part_of_its_own() -> None:
 
 def test_loyalty_decides_between_voices_as_good_as_equal() -> None:
     between = [0.7, 0.7 + LOYALTY / 2, 0.0]
-    for label, owner in [(-1, 1), (0, 0), (1, 1)]:
-        scene = one_run([(0, 9)], [between], [label])
-        assert rows(divide_runs(*scene)) == [(100, 109, owner)]
+    for label, expected in [
+        (-1, [(100, 109, 1), (109, 118, 0)]),
+        (0, [(100, 118, 0)]),
+        (1, [(100, 109, 1), (109, 118, 0)]),
+    ]:
+        scene = one_run([(0, 9), (9, 18)], [between, [1, 0, 0]], [label, 0])
+        assert scene.parts() == expected
 
 
 def test_loyalty_does_not_outweigh_another_voice() -> None:
-    scene = one_run([(0, 9)], [[0.7 - LOYALTY, 0.7 + LOYALTY, 0.0]], [0])
-    assert rows(divide_runs(*scene)) == [(100, 109, 1)]
+    between = [0.7 - LOYALTY, 0.7 + LOYALTY, 0.0]
+    scene = one_run([(0, 9), (9, 18)], [between, [1, 0, 0]], [0, 0])
+    assert scene.parts() == [(100, 109, 1), (109, 118, 0)]
+
+
+def test_who_is_hardly_a_speaker_must_be_nearer_than_the_others() -> None:
+    for nearer, owner in [(PRICE_OF_DOUBT - 0.01, 1), (PRICE_OF_DOUBT + 0.01, 0)]:
+        scene = one_run([(0, 9)], [[0.4 + nearer, 0.4, 0.0]])
+        assert scene.parts() == [(100, 109, 0)]
+        assert scene._replace(doubts=np.array([1.0, 0, 0])).parts() == [(100, 109, owner)]
+
+
+@given(heard())
+def test_every_speaker_keeps_most_of_the_unit_that_is_most_its_own(scene: Heard) -> None:
+    strength = claims(*scene[2:])
+    for speaker in set(scene.labels.tolist()) - {-1}:
+        own = np.flatnonzero(scene.labels == speaker)
+        without = scene._replace(labels=np.where(scene.labels == speaker, -1, scene.labels))
+        gained = strength[own, speaker] - claims(*without[2:])[own, speaker]
+        assert np.isclose(gained, LOYALTY + KEEP, atol=1e-5).sum() == 1
+        assert np.isclose(gained, LOYALTY, atol=1e-5).sum() == len(own) - 1
 
 
 def test_identical_speakers_keep_the_units_they_were_made_of() -> None:
     spans = [(0, 10), (10, 20), (20, 30)]
     scene = one_run(spans, [[1, 0, 0]] * 3, [2, 0, 1])._replace(centroids=np.tile(AXES[:1], (3, 1)))
-    assert rows(divide_runs(*scene)) == [(100, 110, 2), (110, 120, 0), (120, 130, 1)]
+    assert scene.parts() == [(100, 110, 2), (110, 120, 0), (120, 130, 1)]
 
 
 def test_a_voice_unlike_all_speakers_still_goes_to_the_least_unlike() -> None:
     scene = one_run([(0, 9)], [[-0.8, -0.5, -0.6]])
-    assert rows(divide_runs(*scene)) == [(100, 109, 1)]
+    assert scene.parts() == [(100, 109, 1)]
 
 
 def test_without_units_runs_or_speakers_there_are_no_parts() -> None:
@@ -163,6 +201,6 @@ def test_without_units_runs_or_speakers_there_are_no_parts() -> None:
     for scene in (
         one_run([], []),
         one_run([], [])._replace(runs=np.zeros((0, 2), np.int64)),
-        alone._replace(centroids=AXES[:0]),
+        alone._replace(centroids=AXES[:0], doubts=np.zeros(0)),
     ):
-        assert rows(divide_runs(*scene)) == []
+        assert scene.parts() == []

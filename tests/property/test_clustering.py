@@ -17,7 +17,7 @@ from hocket.clustering import (
     centroids_of,
     unit_length,
 )
-from hocket.clustering.agglomerative import agglomerate
+from hocket.clustering.agglomerative import Linkage, agglomerate
 from hocket.errors import ConfigError
 
 DIMENSION = 24
@@ -66,12 +66,17 @@ def number_of(labels: UnitLabels) -> int:
     return len(clusters)
 
 
-def merged_by_hand(voices: Voices, threshold: float, at_least: int) -> set[frozenset[int]]:
-    """Merge the two groups that are nearest on average, until they are `threshold` apart."""
+def merged_by_hand(
+    voices: Voices, threshold: float, at_least: int, method: Linkage
+) -> set[frozenset[int]]:
+    """Merge the two groups that are nearest, until they are `threshold` apart."""
     found = [frozenset([index]) for index in range(len(voices.vectors))]
     vectors = voices.vectors.astype(np.float64)
 
     def distance(one: frozenset[int], other: frozenset[int]) -> float:
+        if method == "centroid":
+            between = vectors[list(one)].mean(axis=0) - vectors[list(other)].mean(axis=0)
+            return float(between @ between / 2)
         return float(np.mean([1 - vectors[a] @ vectors[b] for a in one for b in other]))
 
     while len(found) > max(at_least, 1):
@@ -83,13 +88,14 @@ def merged_by_hand(voices: Voices, threshold: float, at_least: int) -> set[froze
     return set(found)
 
 
+@pytest.mark.parametrize("method", ["average", "centroid"])
 @given(st.integers(1, 9), SEEDS, THRESHOLDS, st.integers(1, 12))
 def test_the_nearest_groups_are_merged_until_they_are_apart_or_few(
-    number: int, seed: int, threshold: float, at_least: int
+    method: Linkage, number: int, seed: int, threshold: float, at_least: int
 ) -> None:
     voices = scattered(number, seed)
-    labels = agglomerate(voices, threshold, at_least)
-    assert groups(labels) == merged_by_hand(voices, threshold, at_least)
+    labels = agglomerate(voices, threshold, at_least, method)
+    assert groups(labels) == merged_by_hand(voices, threshold, at_least, method)
 
 
 @given(st.integers(2, 60), SEEDS, THRESHOLDS)

@@ -27,7 +27,10 @@ class Clusters(NamedTuple):
     labels: UnitLabels
 
     def select(self, count: SpeakerCount = ANY_COUNT, limit: TwinLimit = LIMIT) -> UnitLabels:
-        return select_speakers(*self, limit, MIN_SPEAKER_S, count)
+        return select_speakers(*self, limit, MIN_SPEAKER_S, count).labels
+
+    def doubts(self, count: SpeakerCount = ANY_COUNT) -> list[float]:
+        return select_speakers(*self, LIMIT, MIN_SPEAKER_S, count).doubts.tolist()
 
 
 def clusters_of(
@@ -230,6 +233,17 @@ def test_those_worth_most_are_taken_where_more_are_asked_for() -> None:
     assert clusters.select(SpeakerCount(2)).tolist() == [0, -1, 1, -1]
     assert clusters.select(SpeakerCount(3)).tolist() == [0, -1, 1, 2]
     assert clusters.select(SpeakerCount(4)).tolist() == [0, 2, 1, 3]
+
+
+def test_doubt_is_none_of_the_largest_and_all_of_a_certain_twin() -> None:
+    clusters = along([1.0, 0.8, 0.42, 0.0], [60.0, 2.0, 2.1, 10.0])
+    largest, certain = clusters.doubts()
+    assert largest == 0
+    assert certain < 0.01
+    _, other, likely_twin, certain_twin = clusters.doubts(SpeakerCount(4))
+    assert other == certain
+    assert 0.5 < likely_twin < 0.9
+    assert certain_twin > 0.99
 
 
 def test_those_worth_least_go_where_fewer_are_asked_for() -> None:

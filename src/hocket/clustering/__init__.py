@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 from hocket.arrays import UnitLabels
 from hocket.clustering.agglomerative import agglomerate
-from hocket.clustering.assignment import divide_runs
+from hocket.clustering.assignment import claims, divide_runs
 from hocket.clustering.plda import Plda, read_plda
 from hocket.clustering.selection import TwinLimit, select_speakers
 from hocket.clustering.spectral import cluster as cluster_spectral
@@ -20,6 +20,7 @@ __all__ = [
     "TwinLimit",
     "Voices",
     "centroids_of",
+    "claims",
     "divide_runs",
     "read_plda",
     "select_speakers",
@@ -53,6 +54,10 @@ class Clusterer(Protocol):
 
 def _agglomerative(voices: Voices, request: Request) -> UnitLabels:
     return agglomerate(voices, request.threshold, request.at_least)
+
+
+def _centroid(voices: Voices, request: Request) -> UnitLabels:
+    return agglomerate(voices, request.threshold, request.at_least, "centroid")
 
 
 def _spectral(voices: Voices, request: Request) -> UnitLabels:
@@ -89,6 +94,7 @@ def _enough(found: UnitLabels, voices: Voices, request: Request) -> UnitLabels:
 
 CLUSTERERS: dict[str, Clusterer] = {
     "agglomerative": _agglomerative,
+    "centroid": _centroid,
     "spectral": _spectral,
     "mixture": _mixture,
     "vbx": _vbx,

@@ -10,37 +10,58 @@ from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units
 # keeps a unit with the speaker it helped to find where voices are as good as equal; up to 0.2
 # this moves DER by less than 0.05
 LOYALTY = 0.05
+# cosine by which a cluster that is nobody for certain must be nearer than the others; what it and
+# KEEP gain where a wrong number of speakers is told: docs/decisions/007-small-clusters.md
+PRICE_OF_DOUBT = 0.25
+# keeps one unit with every speaker, so that those asked for come back
+KEEP = 0.5
 
 
-def divide_runs(
-    runs: Runs,
-    units: Units,
+def claims(
     vectors: NDArray[np.float32],
     labels: UnitLabels,
     centroids: Centroids,
-) -> Parts:
-    """Give every frame of a run the cluster most similar to the units over it.
+    doubts: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """How strongly every speaker claims every unit, (units, speakers), in cosine.
 
-    A unit counts most at its middle. A price on changing the cluster within a run was tried and
+    Who is a speaker only because so many were asked for takes less from the others.
+
+    Args:
+        vectors: (units, dimension), unit length.
+        labels: (units,) speaker each unit helped to find, -1 for none.
+        centroids: (speakers, dimension).
+        doubts: (speakers,) probability that a speaker is nobody.
+    """
+    strength = vectors @ centroids.T
+    strength -= np.float32(PRICE_OF_DOUBT) * doubts.astype(np.float32)
+    loyal = np.flatnonzero(labels >= 0)
+    strength[loyal, labels[loyal]] += LOYALTY
+    for speaker in range(len(centroids)):
+        own = np.flatnonzero(labels == speaker)
+        if len(own):
+            strength[own[strength[own, speaker].argmax()], speaker] += KEEP
+    return strength
+
+
+def divide_runs(runs: Runs, units: Units, strength: NDArray[np.float32]) -> Parts:
+    """Give every frame of a run the speaker with most claim to the units over it.
+
+    A unit counts most at its middle. A price on changing the speaker within a run was tried and
     only cost (docs/decisions/008-one-second-units.md).
 
     Args:
         runs: (runs, 2).
-        units: where the vectors come from; runs without a unit have no part.
-        vectors: (units, dimension), unit length.
-        labels: (units,) cluster each unit helped to find, -1 for none.
-        centroids: (clusters, dimension).
+        units: what was embedded; runs without a unit have no part.
+        strength: (units, speakers), from `claims`.
     """
     rows: list[tuple[int, int, int]] = []
-    similarity = vectors @ centroids.T
-    loyal = np.flatnonzero(labels >= 0)
-    similarity[loyal, labels[loyal]] += LOYALTY
     edges = np.searchsorted(units.run, np.arange(len(runs) + 1))
     for run, (first, last) in enumerate(runs.tolist()):
         mine = slice(edges[run], edges[run + 1])
-        if len(centroids) and edges[run] < edges[run + 1]:
+        if strength.shape[1] and edges[run] < edges[run + 1]:
             starts, ends = units.first[mine] - first, units.last[mine] - first
-            found = _frame_labels(last - first, starts, ends, similarity[mine])
+            found = _frame_labels(last - first, starts, ends, strength[mine])
             cuts = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), last - first]
             rows += [(first + a, first + b, int(found[a])) for a, b in pairwise(cuts)]
     return Parts(*np.array(rows, np.int64).reshape(-1, 3).T)
@@ -50,11 +71,11 @@ def _frame_labels(
     frames: int,
     starts: NDArray[np.int64],
     ends: NDArray[np.int64],
-    similarity: NDArray[np.float32],
+    strength: NDArray[np.float32],
 ) -> NDArray[np.int64]:
-    """Most similar cluster of each frame of a run, (frames,)."""
-    total = np.zeros((frames, similarity.shape[1]))
-    for start, end, row in zip(starts.tolist(), ends.tolist(), similarity, strict=True):
+    """Speaker with most claim to each frame of a run, (frames,)."""
+    total = np.zeros((frames, strength.shape[1]))
+    for start, end, row in zip(starts.tolist(), ends.tolist(), strength, strict=True):
         length = end - start
         middle = np.abs((np.arange(length) + 0.5) / length * 2 - 1)
         total[start:end] += (1 - 0.9 * middle)[:, None] * row

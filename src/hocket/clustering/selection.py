@@ -36,13 +36,20 @@ class TwinLimit(NamedTuple):
         return np.minimum(limit, self.most)
 
 
+class Selection(NamedTuple):
+    """The clusters that are speakers, numbered from 0 by most speech."""
+
+    labels: UnitLabels  # (voices,) -1 for voices of no speaker
+    doubts: NDArray[np.float64]  # (speakers,) probability that it is nobody
+
+
 def select_speakers(
     voices: Voices,
     labels: UnitLabels,
     limit: TwinLimit,
     min_speaker_s: float,
     count: SpeakerCount,
-) -> UnitLabels:
+) -> Selection:
     """Keep the clusters that are speakers.
 
     Every cluster has a worth: the seconds it would put right if it were a person, less those it
@@ -56,12 +63,9 @@ def select_speakers(
         min_speaker_s: a cluster with less speech is nobody, unless it is the largest or more are
             asked for.
         count: how many speakers there may be.
-
-    Returns:
-        (voices,) speakers numbered from 0 by most speech; -1 for voices of no speaker.
     """
     if not len(labels):
-        return labels
+        return Selection(labels, np.zeros(0))
     totals = np.bincount(labels, voices.seconds).astype(np.float64)
     order = np.argsort(-totals, kind="stable")
     seconds = totals[order]
@@ -75,7 +79,7 @@ def select_speakers(
     kept = np.sort(np.argsort(-worth, kind="stable")[:wanted])
     number = np.full(len(order), -1, np.int32)
     number[order[kept]] = np.arange(len(kept))
-    return number[labels]
+    return Selection(number[labels], (1 - belief[kept]) / 2)
 
 
 def _similarity_to_larger(centroids: Centroids) -> NDArray[np.float64]:
