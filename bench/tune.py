@@ -26,9 +26,9 @@ HEARD = ("graphs", "windows", "runs", "units")
 
 SEARCH: dict[str, tuple[float, ...]] = {
     "clusters.threshold": (0.5, 0.55, 0.6, 0.65, 0.7),
-    "clusters.twin_at_1s": (0.23, 0.26, 0.29, 0.32, 0.35),
-    "clusters.twin_growth": (0.06, 0.08, 0.1, 0.12, 0.14),
-    "clusters.twin_most": (0.5, 0.55, 0.6, 0.65, 0.7),
+    "clusters.twin_at_1s": (0.17, 0.21, 0.25, 0.29, 0.33),
+    "clusters.twin_growth": (0.08, 0.1, 0.12, 0.14, 0.16, 0.18),
+    "clusters.twin_most": (0.55, 0.6, 0.65, 0.7),
     "clusters.min_trusted_s": (0.5, 0.8, 1.0),
     "clusters.min_trusted_probability": (0.0, 0.5, 0.6, 0.7, 0.8),
     "clusters.min_speaker_s": (0.0, 0.6, 0.9, 1.2),
