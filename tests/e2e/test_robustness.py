@@ -1,5 +1,6 @@
 """Recordings as they come: telephones, noise, music, one voice only, seconds and hours."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000
 TRUTH = read_rttm(CONVERSATION.with_suffix(".rttm"))
+Piece = NDArray[np.float32]
 COPIES = 240  # of half a minute: two hours
 
 
@@ -53,6 +55,29 @@ def test_noise_costs_little(
     found = scored(diarizer(samples + noise, sample_rate=RATE))
     assert found.speakers_found == 2
     assert found.as_row()["der_percent"] <= budget
+
+
+def shouted(piece: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Strained: the high partials louder, the whole four times as loud."""
+    strained = np.diff(piece, prepend=piece[:1]) + 0.3 * piece
+    return 4 * strained * (piece.std() / max(strained.std(), 1e-6))
+
+
+@pytest.mark.parametrize("change", [lambda piece: 8 * piece, shouted], ids=["near", "shouted"])
+def test_who_is_loud_at_times_stays_the_same_speaker(
+    diarizer: Diarizer, samples: NDArray[np.float32], change: Callable[[Piece], Piece]
+) -> None:
+    """Every other turn of each person is loud."""
+    changed, turns = samples / 8, dict.fromkeys({turn.speaker for turn in TRUTH}, 0)
+    for turn in TRUTH:
+        turns[turn.speaker] += 1
+        if turns[turn.speaker] % 2 == 0:
+            span = slice(int(turn.start_s * RATE), int(turn.end_s * RATE))
+            changed[span] = change(changed[span])
+    found = scored(diarizer(changed, sample_rate=RATE))
+    assert found.speakers_found == 2
+    assert found.as_row()["confusion_percent"] <= 10
+    assert found.as_row()["der_percent"] <= 22
 
 
 def chords(length: int) -> NDArray[np.float32]:
