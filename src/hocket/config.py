@@ -102,9 +102,9 @@ class ClusterConfig:
     twin_at_1s: float | None = None
     twin_growth: float | None = None
     twin_most: float | None = None
-    min_trusted_s: float = 0.8
+    min_trusted_s: float = 0.5
     min_trusted_probability: float = 0.6
-    min_speaker_s: float = 0.6
+    min_speaker_s: float = 0.9
 
     def __post_init__(self) -> None:
         _check_numbers(self, infinite=("threshold", "twin_at_1s", "twin_most"))

@@ -19,7 +19,7 @@ from hocket.result import Turn
 from hocket.writers import WRITERS, document
 from tests.places import CLIPS, CONVERSATION, EXAMPLES
 
-BUDGETS = {"conversation": 8.0, "panel03": 6.0, "trn00": 45.5, "trn05": 12.0}  # DER in percent
+BUDGETS = {"conversation": 9.0, "panel03": 6.0, "trn00": 45.5, "trn05": 12.0}  # DER in percent
 MEAN_BUDGET = 17.0
 
 

@@ -169,7 +169,7 @@ def test_loyalty_does_not_outweigh_another_voice() -> None:
 
 def test_who_is_hardly_a_speaker_must_be_nearer_than_the_others() -> None:
     for nearer, owner in [(PRICE_OF_DOUBT - 0.01, 1), (PRICE_OF_DOUBT + 0.01, 0)]:
-        scene = one_run([(0, 9)], [[0.4 + nearer, 0.4, 0.0]])
+        scene = one_run([(0, 9)], [[0.3 + nearer, 0.3, 0.0]])
         assert scene.parts() == [(100, 109, 0)]
         assert scene._replace(doubts=np.array([1.0, 0, 0])).parts() == [(100, 109, owner)]
 

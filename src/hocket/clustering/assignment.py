@@ -12,9 +12,9 @@ from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units
 LOYALTY = 0.05
 # cosine by which a cluster that is nobody for certain must be nearer than the others; what it and
 # KEEP gain where a wrong number of speakers is told: docs/decisions/007-small-clusters.md
-PRICE_OF_DOUBT = 0.25
+PRICE_OF_DOUBT = 0.5
 # keeps one unit with every speaker, so that those asked for come back
-KEEP = 0.5
+KEEP = 1.0
 
 
 def claims(
