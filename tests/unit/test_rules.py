@@ -31,8 +31,8 @@ def functions(path: Path) -> list[tuple[str, int]]:
 
 
 def test_the_runtime_stays_small() -> None:
-    # part 2's limit: graphs, backends, checkpoint reader, export; the whole may come to 5,000
-    assert sum(map(lines, SOURCES)) <= 4_900
+    # all of the offline engine, four clusterers among it; more is a decision to be written down
+    assert sum(map(lines, SOURCES)) <= 5_000
 
 
 @pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: str(path.relative_to(ROOT)))
