@@ -9,7 +9,9 @@ from hocket.config import Runtime
 from hocket_forge.graphs import RECIPES
 from hocket_forge.parity.common import Check
 
-FRAMES = 0.01  # share of frames whose best class may differ; seen: 0.002
+# share of frames whose best class may differ; seen: 0.002, and 0.011 on a processor without VNNI,
+# where pairs of 8-bit products saturate
+FRAMES = 0.02
 COSINE_MEAN, COSINE_WORST = 0.01, 0.04  # from 1; seen: 0.005 and 0.02
 
 
