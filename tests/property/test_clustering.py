@@ -150,6 +150,24 @@ def test_the_distance_of_clusters_is_the_mean_over_their_pairs() -> None:
     assert number_of(agglomerate(voices, 0.68, 1)) == 1
 
 
+@pytest.mark.parametrize(("threshold", "expected"), [(0.9, 3), (1.1, 1)])
+def test_means_that_come_nearer_by_merging_do_not_reopen_a_cut(
+    threshold: float, expected: int
+) -> None:
+    """Two of three equally far voices lie at 1; their mean and the third at 0.75."""
+    assert number_of(agglomerate(voices_of(np.eye(3)), threshold, 1, "centroid")) == expected
+
+
+def test_a_threshold_for_pairs_is_scaled_for_means() -> None:
+    """Cosines of 0.8 within two speakers and 0.4 between: the means lie at 0.4."""
+    noise = np.eye(42)[2:] * np.sqrt(0.2)
+    means = np.zeros((40, 42))
+    means[:, 0], means[20:, :2] = 1, (0.5, np.sqrt(0.75))
+    voices = voices_of(means * np.sqrt(0.8) + noise)
+    labels = CLUSTERERS["centroid"](voices, Request(0.65))
+    assert groups(labels) == groups(np.repeat([0, 1], 20))
+
+
 @pytest.mark.parametrize("at_least", [1, 3])
 def test_few_voices_are_few_clusters(at_least: int) -> None:
     assert agglomerate(scattered(0, 1), THRESHOLD, at_least).shape == (0,)
