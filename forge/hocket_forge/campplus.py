@@ -10,6 +10,7 @@ and other speakers' speech stay out; and the gate is computed once per context s
 once per frame, since the context it depends on is constant there.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -17,13 +18,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hocket_forge.fbank import MELS, Fbank
-from hocket_forge.pooling import MeanNormalisation, StatisticsPooling, resample_masks
+from hocket_forge.pooling import (
+    MeanNormalisation,
+    StatisticsPooling,
+    UnitPooling,
+    resample_masks,
+)
 
 DIMENSION = 192
 HEAD_CHANNELS = 32
 GROWTH = 32
 BOTTLENECK = 128
 CONTEXT_SEGMENT = 100  # trunk frames, 2 s
+LOCAL_SEGMENT = 20  # trunk frames, 0.4 s, that share a gate where gates hear what is near
+LOCAL_CONTEXT = 60  # trunk frames, 1.2 s, that such a gate hears: as much as one unit
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each dense block
 TRUNK_STRIDE = 2  # fbank frames per trunk frame
 
@@ -94,24 +102,55 @@ class TimeDelay(nn.Module):
 class Segments(NamedTuple):
     """Which trunk frames make up each context segment, for B utterances of N frames."""
 
-    spread: Tensor  # (segments, N), one where the frame lies in the segment
-    weights: Tensor  # (B, N, segments), the same, and under the mask
-    counts: Tensor  # (B, 1, segments), frames under the mask
+    spread: Tensor  # (segments, N), one where the frame's gate is the segment's
+    weights: Tensor  # (B, N, segments), one where the segment hears the frame, under the mask
+    counts: Tensor  # (B, 1, segments), frames it hears
+    whole: bool  # whether gates hear the whole utterance besides
+
+    def contexts(self, features: Tensor) -> Tensor:
+        """What the gates hear of features (B, C, N): two means added, (B, C, segments)."""
+        sums = features @ self.weights
+        near = sums / self.counts.clamp_min(1.0)
+        if not self.whole:
+            return near + near
+        total = self.counts.sum(-1, keepdim=True).clamp_min(1.0)
+        return near + sums.sum(-1, keepdim=True) / total
 
 
-def context_segments(mask: Tensor) -> Segments:
+Contexts = Callable[[Tensor], Segments]
+
+
+def utterance_contexts(mask: Tensor) -> Segments:
     """Cut the frames of mask (B, 1, N) into segments of CONTEXT_SEGMENT, the last one shorter."""
+    return _segments(mask, CONTEXT_SEGMENT, CONTEXT_SEGMENT, whole=True)
+
+
+def local_contexts(mask: Tensor) -> Segments:
+    """Gates that hear LOCAL_CONTEXT frames around them and nothing of the utterance.
+
+    What a stretch of a long utterance becomes is then about what it becomes alone: one pass of the
+    trunk serves all stretches of it, however they overlap.
+    """
+    return _segments(mask, LOCAL_SEGMENT, LOCAL_CONTEXT, whole=False)
+
+
+def _segments(mask: Tensor, step: int, heard: int, *, whole: bool) -> Segments:
+    """A segment every `step` frames, which hears `heard` frames around its middle."""
     frame = torch.arange(mask.shape[-1], device=mask.device)
-    segment = torch.arange(0, mask.shape[-1], CONTEXT_SEGMENT, device=mask.device)
-    after_start = frame[None] >= segment[:, None]
-    before_end = frame[None] < segment[:, None] + CONTEXT_SEGMENT
-    spread = (after_start & before_end).to(mask.dtype)
-    weights = mask.transpose(1, 2) * spread.transpose(0, 1)
-    return Segments(spread, weights, weights.sum(1, keepdim=True))
+    start = torch.arange(0, mask.shape[-1], step, device=mask.device)
+    reach = (heard - step) // 2
+    spread = _between(frame[None], start[:, None], start[:, None] + step)
+    near = _between(frame[:, None], start[None] - reach, start[None] + step + reach)
+    weights = mask.transpose(1, 2) * near.to(mask.dtype)
+    return Segments(spread.to(mask.dtype), weights, weights.sum(1, keepdim=True), whole)
+
+
+def _between(frame: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    return (frame >= first) & (frame < last)
 
 
 class Context(nn.Module):
-    """Context-aware gate: a convolution scaled by the means of the utterance and of the segment."""
+    """Context-aware gate: a convolution scaled by what two means of its context say."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -122,9 +161,7 @@ class Context(nn.Module):
         self.linear2 = nn.Conv1d(BOTTLENECK // 2, GROWTH, 1)
 
     def forward(self, features: Tensor, segments: Segments) -> Tensor:
-        sums = features @ segments.weights
-        total = segments.counts.sum(-1, keepdim=True).clamp_min(1.0)
-        context = sums / segments.counts.clamp_min(1.0) + sums.sum(-1, keepdim=True) / total
+        context = segments.contexts(features)
         gate = torch.sigmoid(self.linear2(functional.relu(self.linear1(context))))
         local: Tensor = self.linear_local(features)
         return local * (gate @ segments.spread)
@@ -174,8 +211,9 @@ class Dense(nn.Module):
 class Xvector(nn.Module):
     """(B, 320, N) head features -> (B, 512, N / 2) trunk features."""
 
-    def __init__(self) -> None:
+    def __init__(self, contexts: Contexts) -> None:
         super().__init__()
+        self.contexts = contexts
         self.tdnn = TimeDelay()
         channels = BOTTLENECK
         for block, (layers, dilation) in enumerate(BLOCKS, start=1):
@@ -192,7 +230,7 @@ class Xvector(nn.Module):
     def forward(self, features: Tensor, masks: Tensor) -> Tensor:
         features = self.tdnn(features)
         heard = resample_masks(masks, features.shape[-1]).amax(1, keepdim=True)
-        segments = context_segments(heard)
+        segments = self.contexts(heard)
         for block in range(1, len(BLOCKS) + 1):
             for layer in self.get_submodule(f"block{block}").children():
                 features = layer(features, segments)
@@ -206,15 +244,19 @@ class CamPlusPlus(nn.Module):
 
     The trunk runs once; every mask pools it. A mask that is empty at the trunk's frame rate gives a
     zero embedding.
+
+    Args:
+        local: gates hear what is near, so that masks may be parts of a long utterance; otherwise
+            they hear all of it, as the reference's do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, local: bool = False) -> None:
         super().__init__()
         self.fbank = Fbank(window="povey", scale=1.0)
         self.normalisation = MeanNormalisation()
         self.head = Head()
-        self.xvector = Xvector()
-        self.pooling = StatisticsPooling()
+        self.xvector = Xvector(local_contexts if local else utterance_contexts)
+        self.pooling = UnitPooling() if local else StatisticsPooling()
 
     def forward(self, waveform: Tensor, masks: Tensor) -> Tensor:
         fbank = self.fbank(waveform)
@@ -228,9 +270,9 @@ class CamPlusPlus(nn.Module):
         return embeddings * spoken
 
 
-def load_campplus(state: dict[str, Tensor]) -> CamPlusPlus:
+def load_campplus(state: dict[str, Tensor], *, local: bool = False) -> CamPlusPlus:
     """Build the network from the published tensors."""
-    network = CamPlusPlus()
+    network = CamPlusPlus(local=local)
     network.load_state_dict(state, strict=True)
     return network.eval()
 

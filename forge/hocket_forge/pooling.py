@@ -40,6 +40,24 @@ def masked_statistics(features: Tensor, masks: Tensor) -> Tensor:
     return torch.cat([mean, deviation], dim=-1)
 
 
+def unit_statistics(features: Tensor, masks: Tensor) -> Tensor:
+    """As `masked_statistics`, for many masks that are parts of one utterance.
+
+    Two matrix products for all masks, instead of a pass over the features for each. Differences of
+    squares are taken around the utterance's mean, from which its parts' means are not far.
+    """
+    count = masks.sum(-1, keepdim=True)  # (B, S, 1)
+    centre = masked_mean(features, masks.amax(1, keepdim=True))  # (B, C, 1)
+    centred = features - centre
+    weights = masks / count.clamp_min(1.0)
+    offset = weights @ centred.transpose(1, 2)  # (B, S, C)
+    square = weights @ centred.square().transpose(1, 2)
+    unbiased = count / (count - 1).clamp_min(1.0)
+    deviation = ((square - offset.square()).clamp_min(0.0) * unbiased).sqrt()
+    mean = (offset + centre.transpose(1, 2)) * (count > 0).to(features.dtype)
+    return torch.cat([mean, deviation], dim=-1)
+
+
 class MeanNormalisation(nn.Module):
     """Features (B, C, N) less their mean over all frames, or over those under mask (B, 1, N).
 
@@ -61,3 +79,10 @@ class StatisticsPooling(nn.Module):
 
     def forward(self, features: Tensor, masks: Tensor) -> Tensor:
         return masked_statistics(features, masks)
+
+
+class UnitPooling(nn.Module):
+    """`unit_statistics` as a module, for the same reason."""
+
+    def forward(self, features: Tensor, masks: Tensor) -> Tensor:
+        return unit_statistics(features, masks)

@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from hocket import audio
+from hocket import audio, decoding
 from hocket.audio import Recording, read_audio
 from hocket.errors import AudioContentError, AudioFormatError, AudioNotFoundError, ConfigError
 
@@ -91,7 +91,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(audio, "open", refuse, raising=False)
+    monkeypatch.setattr(decoding, "open", refuse, raising=False)
     with pytest.raises(AudioNotFoundError, match=r"Permission denied.*permissions"):
         read(tmp_path / "a.wav")
 
@@ -362,6 +362,7 @@ def test_block_size_makes_no_difference(
     source = source[: len(source) // 2] if "cut" in kind else source
     results = []
     for frames in (997, 4096, 1 << 20):
+        monkeypatch.setattr(decoding, "BLOCK_FRAMES", frames)
         monkeypatch.setattr(audio, "BLOCK_FRAMES", frames)
         results.append(read(source, **options).samples)
     np.testing.assert_array_equal(results[0], results[2])
@@ -393,7 +394,7 @@ def test_mp3_after_junk_is_found_by_its_name(
 
 def test_mp3_has_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(noise(3 * RATE), kind="MP3")
-    monkeypatch.setattr(audio, "BLOCK_FRAMES", 1000)
+    monkeypatch.setattr(decoding, "BLOCK_FRAMES", 1000)
     whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     np.testing.assert_allclose(read(data).samples, whole, atol=1e-6)
 
@@ -550,13 +551,13 @@ def test_pyav_reads_aac(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixt
 def test_pyav_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode_aac("ipod", noise(44100))
     whole = read(data).samples
-    monkeypatch.setattr(audio, "BLOCK_FRAMES", 2000)
+    monkeypatch.setattr(decoding, "BLOCK_FRAMES", 2000)
     np.testing.assert_array_equal(read(data).samples, whole)
 
 
 def test_joined_blocks_have_one_channel_count() -> None:
     blocks = [np.ones((3, channels), "f4") for channels in (1, 2, 2)]
-    assert [block.shape for block in audio._joined(blocks)] == [(3, 1), (6, 2)]
+    assert [block.shape for block in decoding._joined(blocks)] == [(3, 1), (6, 2)]
 
 
 def test_pyav_keeps_what_it_can_decode(caplog: pytest.LogCaptureFixture) -> None:
