@@ -10,6 +10,7 @@ Block by block: the engine takes mono blocks as they come; `read_audio` joins th
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO, TypeAlias
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
-from hocket.decoding import BLOCK_FRAMES, Block, decode, to_float
+from hocket.decoding import BLOCK_FRAMES, Block, Decoded, decode, to_float
 from hocket.errors import AudioContentError, ConfigError
 from hocket.errors import one_line as shown
 
@@ -57,7 +58,7 @@ class AudioStream:
     """A recording on its way in.
 
     name: what errors and outputs call it.
-    samples: how many there will be; None if that is not known before the end.
+    samples: how many are announced, which is no promise; None if none are.
     blocks: float32 mono, finite samples at the rate asked for, in order.
     """
 
@@ -102,30 +103,44 @@ def read_audio(
     if isinstance(source, np.ndarray):
         samples = _read_array(source, name, sample_rate, target_rate)
     else:
-        stream = _open_encoded(source, name, sample_rate, target_rate)
-        samples = _level(_join(stream.blocks), name)
+        with open_audio(source, sample_rate=sample_rate, target_rate=target_rate, name=name) as it:
+            samples = _level(_join(it.blocks), name)
     if not len(samples):
         logger.warning("%s: holds no samples", shown(name))
     return Recording(samples, target_rate, name)
 
 
+@contextmanager
 def open_audio(
     source: AudioSource,
     *,
     sample_rate: int | None = None,
     target_rate: int,
     name: str | None = None,
-) -> AudioStream:
+) -> Iterator[AudioStream]:
     """As `read_audio`, but block by block: memory does not grow with the recording.
 
-    Nothing is read before the first block is asked for, and all errors come from there on. Floats
-    of a wrong scale are found by decoding twice, since every sample must be scaled alike.
+    What is wrong with the audio itself is raised where it is found, by the block before. Floats of
+    a wrong scale are found by decoding them twice, since every sample must be scaled alike.
     """
     name = _name_of(source) if name is None else name
     if isinstance(source, np.ndarray):
         samples = _read_array(source, name, sample_rate, target_rate)
-        return stream_of(Recording(samples, target_rate, name))
-    return _open_encoded(source, name, sample_rate, target_rate)
+        yield stream_of(Recording(samples, target_rate, name))
+        return
+    if sample_rate is not None:
+        raise ConfigError(f"{shown(name)}: sample_rate={sample_rate} is for arrays; leave it out")
+    with decode(source, name) as decoded:
+        announced = None
+        if decoded.frames is not None:
+            announced = decoded.frames * target_rate // decoded.rate
+        yield AudioStream(name, announced, _scaled(decoded, name, target_rate))
+
+
+def _scaled(decoded: Decoded, name: str, target_rate: int) -> Iterator[Waveform]:
+    gain = np.float32(1 / decoded.peak if decoded.peak > LOUDEST else 1)
+    for block in mono_blocks(decoded.blocks, name, decoded.rate, target_rate):
+        yield block if gain == 1 else block * gain
 
 
 def stream_of(recording: Recording) -> AudioStream:
@@ -141,19 +156,6 @@ def _name_of(source: Any) -> str:
     if not isinstance(path, str | bytes | os.PathLike):
         return "audio"
     return "stdin" if path == "<stdin>" else os.fsdecode(path)
-
-
-def _open_encoded(source: Any, name: str, sample_rate: int | None, target_rate: int) -> AudioStream:
-    if sample_rate is not None:
-        raise ConfigError(f"{shown(name)}: sample_rate={sample_rate} is for arrays; leave it out")
-    return AudioStream(name, None, _encoded_blocks(source, name, target_rate))
-
-
-def _encoded_blocks(source: Any, name: str, target_rate: int) -> Iterator[Waveform]:
-    with decode(source, name) as decoded:
-        gain = np.float32(1 / decoded.peak if decoded.peak > LOUDEST else 1)
-        for block in mono_blocks(decoded.blocks, name, decoded.rate, target_rate):
-            yield block if gain == 1 else block * gain
 
 
 def _read_array(array: NDArray[Any], name: str, rate: int | None, target_rate: int) -> Waveform:
@@ -228,7 +230,8 @@ def _mean_of_channels(block: Block) -> Waveform:
     if block.shape[1] == 1:
         return block[:, 0].copy()
     # float64, as the sum of float32 extremes overflows
-    return block.mean(axis=1, dtype=np.float64).astype(np.float32)
+    mean: Waveform = block.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _join(blocks: Iterable[Waveform]) -> Waveform:

@@ -5,6 +5,7 @@ the model manifest. A value of None below means "what the manifest says".
 """
 
 import math
+import os
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 
@@ -30,12 +31,16 @@ class GraphConfig:
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """How a recording is cut for the segmentation graph."""
+    """How a recording is cut for the segmentation graph.
+
+    batch: windows per call; here because a runtime may add in another order for another number.
+    """
 
     step_s: float = 2.5
+    batch: int = 4
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("step_s",))
+        _check_numbers(self, above_zero=("step_s", "batch"))
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,17 @@ class RunConfig:
     min_overlap: probability above which more than one person speaks.
     min_takeover: probability of another person's taking over above which a run is cut in two.
     takeover_s: speech on either side of a possible cut that is compared.
+    longest_s: a longer run is cut in two, so that what waits for its end never grows.
     """
 
     min_speech: float = 0.4
     min_overlap: float = 0.55
     min_takeover: float = 0.5
     takeover_s: float = 0.25
+    longest_s: float = 30.0
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("takeover_s",))
+        _check_numbers(self, above_zero=("takeover_s", "longest_s"))
 
 
 @dataclass(frozen=True)
@@ -64,16 +71,18 @@ class UnitConfig:
     length_s: length of a unit.
     hop_s: longest distance from one unit to the next.
     min_s: a shorter run has no unit.
-    grid_s: lengths are rounded up to multiples of this, so that equal lengths share a call.
+    grid_s: what is heard at once is rounded up to a multiple of this, so that lengths recur.
+    span_s: longest stretch of a run that is heard at once; None: as the manifest says of the model.
     """
 
     length_s: float = 1.2
     hop_s: float = 0.6
     min_s: float = 0.2
     grid_s: float = 0.25
+    span_s: float | None = None
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("length_s", "hop_s", "min_s", "grid_s"))
+        _check_numbers(self, above_zero=("length_s", "hop_s", "min_s", "grid_s", "span_s"))
         if self.min_s > self.length_s or self.hop_s > self.length_s:
             raise ConfigError(
                 f"found length_s {self.length_s}, hop_s {self.hop_s} and min_s {self.min_s}; "
@@ -180,15 +189,27 @@ class SpeakerCount:
 class Runtime:
     """How the graphs are run. Nothing here changes a turn.
 
-    threads: processor threads for the graphs; None leaves it to the runtime (all cores).
-    batch_windows: windows per call of the segmentation graph.
+    threads: workers, each on one processor thread; None: as many as this process may use.
+    slab_s: audio in memory at a time, at least what graphs at work and open runs need.
     """
 
     threads: int | None = None
-    batch_windows: int = 16
+    slab_s: float = 240.0
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("threads", "batch_windows"))
+        _check_numbers(self, above_zero=("threads", "slab_s"))
+
+    @property
+    def workers(self) -> int:
+        """Number of workers."""
+        return self.threads or usable_cores()
+
+
+def usable_cores() -> int:
+    """Processor threads that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_numbers(

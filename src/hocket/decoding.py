@@ -47,11 +47,13 @@ class Decoded:
     """Audio on its way out of a decoder.
 
     rate: Hz.
+    frames: as many as are announced; None if none are.
     blocks: (frames, channels) each, valid until the next is asked for.
     peak: largest magnitude of what is coded as floats, which may be of a wrong scale; else 0.
     """
 
     rate: int
+    frames: int | None
     blocks: Iterator[Block]
     peak: float = 0.0
 
@@ -82,7 +84,9 @@ def decode(source: Any, name: str) -> Iterator[Decoded]:
             return
         with sound:
             peak = _peak(sound) if sound.subtype in FLOATS else 0.0
-            yield Decoded(sound.samplerate, _sndfile_blocks(sound, name, file), peak)
+            frames = None if sound.frames == UNCOUNTED else int(sound.frames)
+            blocks = _sndfile_blocks(sound, name, file)
+            yield Decoded(sound.samplerate, frames, blocks, peak)
 
 
 def _open(source: Any, name: str) -> BinaryIO:
@@ -234,7 +238,7 @@ def _decode_av(file: BinaryIO, name: str) -> Iterator[Decoded]:
                 raise _undecodable(name, beginning, has_av=True)
             rate = first.sample_rate  # HE-AAC's header may tell half of it
             blocks = _joined(_av_blocks(chain([first], frames), rate, name))
-            yield Decoded(rate, blocks)
+            yield Decoded(rate, None, blocks)
     except av.FFmpegError as error:
         raise _undecodable(name, beginning, has_av=True) from error
 

@@ -1,27 +1,33 @@
 """Runs to units, each with its embedding.
 
 What the segmentation takes for one run may hold two voices, so units are short and overlap: a
-person's embedding comes from a second of speech and may change every half. Nothing is heard twice
-because windows overlap. Units of equal length share a call of the graph; lengths are rounded up to
-a grid by repeating the unit from its start, which adds no foreign sound.
+person's embedding comes from a second of speech and may change every half. The network hears a
+stretch of a run once, as a span, and pools every unit of it from what it made of that; nothing is
+heard twice because units or windows overlap (docs/decisions/011-spans.md).
 """
 
-from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Runs, UnitEmbeddings, Units, Waveform
+from hocket.arrays import Runs, Units, Waveform
 from hocket.config import UnitConfig
 from hocket.geometry import Geometry
-from hocket.graph import Graph, least_lengths
+from hocket.graph import Tensors
 
-# fills the tiles of every matrix product; twice as much is no faster and takes 500 MB more
-BATCH_S = 20.0
+
+class Span(NamedTuple):
+    """A stretch of a run, frames `first` to `last`, and the (first, last) of its units."""
+
+    first: int
+    last: int
+    units: NDArray[np.int64]  # (units, 2)
 
 
 def plan_units(runs: Runs, geometry: Geometry, config: UnitConfig) -> Units:
-    """Choose what to embed.
+    """Choose what has an embedding.
 
     A run of up to `length_s` is one unit. A longer one is covered by units of exactly that length,
     spread evenly, at most `hop_s` apart. Runs under `min_s` have none.
@@ -39,6 +45,25 @@ def plan_units(runs: Runs, geometry: Geometry, config: UnitConfig) -> Units:
     return Units(*np.array(rows, np.int64).reshape(-1, 3).T)
 
 
+def plan_spans(units: Units, geometry: Geometry, span_s: float, config: UnitConfig) -> list[Span]:
+    """Gather the units of each run into as few equal spans of at most `span_s` as hold them."""
+    longest = max(1, geometry.frames_of(max(span_s, config.length_s)))
+    bounds = np.stack([units.first, units.last], axis=1)
+    edges = np.flatnonzero(np.diff(units.run, prepend=-1, append=-1))
+    spans: list[Span] = []
+    for start, end in pairwise(edges.tolist()):
+        spans += _spans_of_run(bounds[start:end], longest)
+    return spans
+
+
+def _spans_of_run(bounds: NDArray[np.int64], longest: int) -> list[Span]:
+    for count in range(1, len(bounds) + 1):
+        groups = np.array_split(bounds, count)
+        if all(group[-1, 1] - group[0, 0] <= longest for group in groups):
+            break
+    return [Span(int(group[0, 0]), int(group[-1, 1]), group) for group in groups]
+
+
 def unit_seconds(runs: Runs, units: Units, geometry: Geometry) -> NDArray[np.float64]:
     """Speech each unit stands for, (units,): its share of its run, however units overlap."""
     lengths = (runs[:, 1] - runs[:, 0]) * geometry.frame_step / geometry.sample_rate
@@ -46,50 +71,25 @@ def unit_seconds(runs: Runs, units: Units, geometry: Geometry) -> NDArray[np.flo
     return lengths[units.run] / shares[units.run]
 
 
-def embed(
-    waveform: Waveform,
-    units: Units,
-    graph: Graph,
-    geometry: Geometry,
-    config: UnitConfig,
-    advance: Callable[[int], None],
-) -> UnitEmbeddings:
-    """Embed units.
+def span_inputs(sound: Waveform, span: Span, geometry: Geometry, least: int, grid: int) -> Tensors:
+    """What the `embedding` graph is given for a span.
+
+    Its length is rounded up to a grid by repeating it from its start, which adds no foreign sound
+    and which no unit but the only one of a short span sees.
 
     Args:
-        waveform: the whole recording.
-        units: what to embed.
-        graph: `embedding`.
-        geometry: frame grid of the units.
-        config: lengths.
-        advance: called after each call of the graph with the number of units done in it.
+        sound: samples of the span.
+        span: its frames and units.
+        geometry: frame grid.
+        least: samples that the graph needs.
+        grid: samples; runtimes keep what they prepare for each length.
     """
-    embeddings = np.zeros((len(units.run), int(graph.metadata["dimension"])), np.float32)
-    grid = max(1, round(config.grid_s * geometry.sample_rate))
-    lengths = -(-(units.last - units.first) * geometry.frame_step // grid) * grid
-    lengths = np.maximum(lengths, least_lengths(graph.metadata).get("samples", 1))
-    for batch in _batches(lengths, geometry):
-        sounds = np.stack([_sound(waveform, units, unit, geometry, lengths) for unit in batch])
-        everything = np.ones((len(batch), 1, 1), np.float32)
-        out = graph.run({"waveform": sounds[:, None], "masks": everything})["embeddings"]
-        embeddings[batch] = out[:, 0]
-        advance(len(batch))
-    return embeddings
-
-
-def _batches(lengths: NDArray[np.int64], geometry: Geometry) -> Iterator[list[int]]:
-    """Indices of units of one length, about BATCH_S seconds at a time."""
-    for length in np.unique(lengths).tolist():
-        same = np.flatnonzero(lengths == length).tolist()
-        size = max(1, round(BATCH_S * geometry.sample_rate / length))
-        for first in range(0, len(same), size):
-            yield same[first : first + size]
-
-
-def _sound(
-    waveform: Waveform, units: Units, unit: int, geometry: Geometry, lengths: NDArray[np.int64]
-) -> Waveform:
-    """A unit's samples, repeated to its length on the grid."""
-    start = geometry.frame_start(int(units.first[unit]))
-    end = geometry.frame_start(int(units.last[unit]))
-    return np.resize(waveform[start:end], lengths[unit])
+    length = max(-(-len(sound) // grid) * grid, least)
+    frames = -(-length // geometry.frame_step)
+    masks = np.zeros((1, len(span.units), frames), np.float32)
+    for mask, (first, last) in zip(masks[0], span.units - span.first, strict=True):
+        mask[first:last] = 1
+    if len(span.units) == 1:
+        masks[:] = 1
+    whole = sound if len(sound) == length else np.resize(sound, length)
+    return {"waveform": whole[None, None], "masks": masks}

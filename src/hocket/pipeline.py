@@ -1,7 +1,8 @@
 """The offline engine: a whole recording in, turns out."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from hocket import models
 from hocket.arrays import Centroids, Parts, Runs, UnitEmbeddings, Units, Waveform, check_array
-from hocket.audio import AudioSource, Recording, read_audio
+from hocket.audio import AudioSource, AudioStream, Recording, open_audio, stem_of, stream_of
 from hocket.clustering import (
     CLUSTERERS,
     Plda,
@@ -26,20 +27,19 @@ from hocket.clustering import (
     unit_length,
 )
 from hocket.config import Config, Runtime, SpeakerCount
-from hocket.embedding import embed, plan_units, unit_seconds
-from hocket.errors import ConfigError, GraphInputError
+from hocket.embedding import unit_seconds
+from hocket.errors import ConfigError, GraphInputError, one_line
 from hocket.geometry import Geometry
 from hocket.graph import Graph
+from hocket.inference import Ears, Listener, hear
 from hocket.reconstruct import activate, cluster_votes, strongest
 from hocket.result import Result
-from hocket.runs import count_people, find_runs
-from hocket.segmentation import Segmentation, segment
+from hocket.runs import count_people
+from hocket.segmentation import Segmentation
 from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
 from hocket.timing import Stopwatch, totals
-from hocket.windows import slice_windows
 
-Listener = Callable[[str, int, int], None]
-"""Told of a stage's name, what is done of it, and how much there is in all."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,8 @@ class Artifacts:
     runs: where one person speaks alone.
     units: the parts of runs that were embedded.
     embeddings: (units, dimension).
-    seconds: time spent per stage.
+    seconds: busy time per stage, added up over workers.
+    copied: bytes of samples moved per stage.
     """
 
     uri: str
@@ -63,6 +64,7 @@ class Artifacts:
     units: Units
     embeddings: UnitEmbeddings
     seconds: dict[str, float] = field(repr=False)
+    copied: dict[str, int] = field(repr=False, default_factory=dict)
 
 
 class Options(TypedDict, total=False):
@@ -113,15 +115,12 @@ class Diarizer:
         watch = Stopwatch()
         with watch.stage("load"):
             rate = self.load().geometry.sample_rate
-        with watch.stage("decode"):
-            recording = read_audio(
-                source,
-                sample_rate=options.get("sample_rate"),
-                target_rate=rate,
-                name=options.get("name"),
-            )
-        result = self.finish(self.infer(recording, options.get("listener")), count)
-        return replace(result, seconds=totals(watch.seconds, result.seconds))
+        rate_of_array = options.get("sample_rate")
+        with open_audio(
+            source, sample_rate=rate_of_array, target_rate=rate, name=options.get("name")
+        ) as stream:
+            artifacts = self._hear(stream, watch, options.get("listener"))
+        return self.finish(artifacts, count)
 
     def load(self) -> Self:
         """Open the graphs now rather than when first needed; ModelError, BackendError if not."""
@@ -166,31 +165,32 @@ class Diarizer:
         """
         watch = Stopwatch()
         with watch.stage("load"):
-            geometry, embedding_graph = self.geometry, self.embedding_graph
-        recording = _checked(recording, geometry)
-        config, waveform = self.config, recording.samples
-        windows = slice_windows(waveform, geometry, config.windows.step_s)
-        with watch.stage("segmentation"):
-            advance = _counter("segmentation", len(windows), listener)
+            recording = _checked(recording, self.load().geometry)
+        return self._hear(stream_of(recording), watch, listener)
+
+    def _hear(self, stream: AudioStream, watch: Stopwatch, listener: Listener | None) -> Artifacts:
+        ears = Ears(
+            self.segmentation_graph,
+            self.embedding_graph,
             # int8 scales activations by all of a call, and windows must not change each other
-            batch = self.runtime.batch_windows if config.graphs.precision == "float32" else 1
-            segmentation = segment(windows, self.segmentation_graph, geometry, batch, advance)
-            activity, starts = segmentation.activity, segmentation.first_frames
-            counts = count_people(segmentation.occupancy, config.runs)
-            runs = find_runs(activity, starts, counts, geometry, config.runs)
-        with watch.stage("embedding"):
-            units = plan_units(runs, geometry, config.units)
-            advance = _counter("embedding", len(units.run), listener)
-            embeddings = embed(waveform, units, embedding_graph, geometry, config.units, advance)
+            1 if self.config.graphs.precision == "int8" else self.config.windows.batch,
+            self._calibrated("span_s", self.config.units.span_s),
+            self.config,
+            self.runtime,
+        )
+        heard = hear(stream, ears, watch, listener)
+        if not heard.samples:
+            _log.warning("%s: holds no samples", one_line(stream.name))
         return Artifacts(
-            uri=recording.stem,
-            samples=len(waveform),
-            geometry=geometry,
-            segmentation=segmentation,
-            runs=runs,
-            units=units,
-            embeddings=embeddings,
+            uri=stem_of(stream.name),
+            samples=heard.samples,
+            geometry=self.geometry,
+            segmentation=heard.segmentation,
+            runs=heard.runs,
+            units=heard.units,
+            embeddings=heard.embeddings,
             seconds=watch.seconds,
+            copied=watch.copied,
         )
 
     def finish(self, artifacts: Artifacts, count: SpeakerCount | None = None) -> Result:
@@ -222,6 +222,7 @@ class Diarizer:
             embeddings=centroids[order],
             duration_s=geometry.seconds_of(artifacts.samples),
             seconds=totals(artifacts.seconds, watch.seconds),
+            copied=artifacts.copied,
         )
 
     def _cluster(self, artifacts: Artifacts, count: SpeakerCount) -> tuple[Parts, Centroids]:
@@ -265,7 +266,9 @@ class Diarizer:
 
     def _threshold(self, name: str) -> float:
         """A setting of `ClusterConfig`, or what the manifest says for the embedding model."""
-        value: float | None = getattr(self.config.clusters, name)
+        return self._calibrated(name, getattr(self.config.clusters, name))
+
+    def _calibrated(self, name: str, value: float | None) -> float:
         return self.calibration[name] if value is None else value
 
 
@@ -287,16 +290,3 @@ def _checked(recording: Recording | Waveform, geometry: Geometry) -> Recording:
             f"read it with target_rate={geometry.sample_rate}"
         )
     return recording
-
-
-def _counter(stage: str, total: int, listener: Listener | None) -> Callable[[int], None]:
-    """A function that adds to what is done of a stage and tells the listener, if any."""
-    done = 0
-
-    def advance(number: int) -> None:
-        nonlocal done
-        done += number
-        if listener:
-            listener(stage, done, total)
-
-    return advance

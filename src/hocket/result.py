@@ -30,7 +30,8 @@ class Result:
     embeddings: (speakers, dimension) unit vectors, in the order of `speakers`; zero for the only
         speaker of a recording without a usable embedding.
     duration_s: length of the recording.
-    seconds: time spent per stage.
+    seconds: busy time per stage, added up over workers: stages are at work at the same time.
+    copied: bytes of samples moved from one array to another, per stage.
     """
 
     uri: str
@@ -40,3 +41,4 @@ class Result:
     embeddings: Centroids
     duration_s: float
     seconds: dict[str, float] = field(repr=False)
+    copied: dict[str, int] = field(repr=False, default_factory=dict)

@@ -1,13 +1,16 @@
 """Probabilities to runs: the stretches of a recording in which one person speaks alone."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import FrameCounts, Occupancy, Runs, SlotActivity, stretches
+from hocket.arrays import FrameCounts, Occupancy, Runs, stretches
 from hocket.config import RunConfig
-from hocket.geometry import Geometry
+
+Takeover = NDArray[np.float64]
+"""Probability that another person takes over at an edge; edge i lies before frame i, (frames,)."""
 
 
 def count_people(occupancy: Occupancy, config: RunConfig) -> FrameCounts:
@@ -17,64 +20,124 @@ def count_people(occupancy: Occupancy, config: RunConfig) -> FrameCounts:
     return anybody.astype(np.int32) + (anybody & several)
 
 
-def find_runs(
-    activity: SlotActivity,
-    first_frames: NDArray[np.int64],
-    counts: FrameCounts,
-    geometry: Geometry,
-    config: RunConfig,
-) -> Runs:
-    """Stretches in which one person speaks, cut where windows hear another person take over.
+def takeovers(activity: NDArray[np.floating], reach: int) -> NDArray[np.float64]:
+    """What one window says of takeovers at its edges, (frames + 1, 2), to be added up over windows.
 
-    A recording in which everybody always speaks at once has none; there, all speech is taken for
-    one, since some voice is better than none.
+    Column 0 is how much other slots speak in the `reach` frames after an edge than before it,
+    column 1 how much any do; their quotient is the probability of a takeover. So windows count by
+    how much speech they hear there.
 
     Args:
-        activity: (windows, frames, slots).
-        first_frames: (windows,) first frame of every window.
-        counts: (frames,) of the recording.
-        geometry: frame grid.
-        config: thresholds.
+        activity: (frames, slots).
+        reach: frames on either side.
     """
-    alone = stretches(counts == 1)
-    if not len(alone):
-        return stretches(counts > 0)
-    reach = geometry.frames_of(config.takeover_s)
-    takeover = _takeover(activity, first_frames, len(counts), reach)
-    rows: list[tuple[int, int]] = []
-    for first, last in alone.tolist():
-        edges = [first, *_cuts(takeover[first : last + 1], first, config.min_takeover), last]
-        rows += pairwise(edges)
-    return np.array(rows, np.int64).reshape(-1, 2)
-
-
-def _takeover(
-    activity: SlotActivity, first_frames: NDArray[np.int64], frames: int, reach: int
-) -> NDArray[np.float64]:
-    """Probability that other slots speak in the `reach` frames after an edge than before it.
-
-    Edge i lies before frame i, (frames + 1,); windows count by how much speech they hear there.
-    """
-    length = activity.shape[1]
+    length = len(activity)
     edge = np.arange(length + 1)
     before, after = np.maximum(edge - reach, 0), np.minimum(edge + reach, length)
-    changed, heard = np.zeros(frames + 1), np.zeros(frames + 1)
-    for window, first in zip(activity, first_frames, strict=True):
-        summed = np.zeros((length + 1, window.shape[1]))
-        np.cumsum(window, axis=0, dtype=np.float64, out=summed[1:])
-        left, right = summed - summed[before], summed[after] - summed
-        pairs = left.sum(axis=1) * right.sum(axis=1)
-        changed[first : first + length + 1] += pairs - (left * right).sum(axis=1)
-        heard[first : first + length + 1] += pairs
-    return changed / np.maximum(heard, 1e-9)
+    summed = np.zeros((length + 1, activity.shape[1]))
+    np.cumsum(activity, axis=0, dtype=np.float64, out=summed[1:])
+    left, right = summed - summed[before], summed[after] - summed
+    pairs = left.sum(axis=1) * right.sum(axis=1)
+    return np.stack([pairs - (left * right).sum(axis=1), pairs], axis=1)
 
 
-def _cuts(takeover: NDArray[np.float64], first: int, least: float) -> list[int]:
-    """The middle of the most probable edges of every stretch with a takeover, none at an end."""
+class RunFinder:
+    """Finds runs as frames come in, the same however frames are divided.
+
+    A run is a stretch in which one person speaks alone, cut where windows hear another person take
+    over, and after `longest_s`, so that what is still open never grows. Until somebody has spoken
+    alone, all speech is taken for one: in a recording in which everybody always speaks at once,
+    some voice is better than none.
+
+    Args:
+        config: thresholds.
+        longest: frames of the longest run.
+    """
+
+    def __init__(self, config: RunConfig, longest: int) -> None:
+        self._least_takeover = config.min_takeover
+        self._alone, self._anybody = _Stretches(longest), _Stretches(longest)
+        self.heard_alone = False
+
+    @property
+    def needed(self) -> int:
+        """First frame that a run still to come may hold."""
+        return self._alone.needed if self.heard_alone else self._anybody.needed
+
+    def feed(self, counts: FrameCounts, takeover: Takeover) -> Runs:
+        """Runs that end within the next frames.
+
+        When `heard_alone` turns true, all runs given out before are void.
+        """
+        self.heard_alone |= bool((counts == 1).any())
+        alone = self._alone.feed(counts == 1, takeover)
+        anybody = self._anybody.feed(counts > 0, takeover)
+        return self._runs(alone if self.heard_alone else anybody)
+
+    def close(self) -> Runs:
+        """Runs that end with the recording."""
+        return self._runs((self._alone if self.heard_alone else self._anybody).close())
+
+    def _runs(self, found: "list[_Stretch]") -> Runs:
+        rows: list[tuple[int, int]] = []
+        for stretch in found:
+            inner = _cuts(stretch, self._least_takeover) if self.heard_alone else []
+            rows += pairwise([stretch.first, *inner, stretch.last])
+        return np.array(rows, np.int64).reshape(-1, 2)
+
+
+class _Stretch(NamedTuple):
+    first: int
+    last: int
+    takeover: Takeover
+
+
+class _Stretches:
+    """Stretches of true frames, as they end, none longer than `longest`."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._open = np.zeros(0)  # takeovers of the frames of the stretch that has not ended
+        self._frames = 0
+
+    @property
+    def needed(self) -> int:
+        return self._frames - len(self._open)
+
+    def feed(self, active: NDArray[np.bool_], takeover: Takeover) -> list[_Stretch]:
+        base = self.needed
+        active = np.concatenate([np.ones(len(self._open), np.bool_), active])
+        takeover = np.concatenate([self._open, takeover])
+        self._frames, self._open = base + len(active), np.zeros(0)
+        found = []
+        for start, last in stretches(active).tolist():
+            first = start
+            while last - first > self._longest:
+                found.append(self._stretch(base, first, first + self._longest, takeover))
+                first += self._longest
+            if last == len(active):
+                self._open = takeover[first:]
+            else:
+                found.append(self._stretch(base, first, last, takeover))
+        return found
+
+    def close(self) -> list[_Stretch]:
+        """The stretch that had not ended, if there is one."""
+        found = [_Stretch(self.needed, self._frames, self._open)] if len(self._open) else []
+        self._open = np.zeros(0)
+        return found
+
+    @staticmethod
+    def _stretch(base: int, first: int, last: int, takeover: Takeover) -> _Stretch:
+        return _Stretch(base + first, base + last, takeover[first:last])
+
+
+def _cuts(stretch: _Stretch, least: float) -> list[int]:
+    """The middle of the most probable edges of every takeover within a stretch."""
     cuts = []
-    for start, end in stretches(takeover > least).tolist():
-        peak = takeover[start:end]
+    for start, end in stretches(stretch.takeover > least).tolist():
+        peak = stretch.takeover[start:end]
         cut = start + int(np.flatnonzero(peak >= peak.max() - 1e-3).mean())
-        if 0 < cut < len(takeover) - 1:
-            cuts.append(first + cut)
+        if cut > 0:
+            cuts.append(stretch.first + cut)
     return cuts

@@ -1,16 +1,15 @@
 """Windows to probabilities: who of up to three local speakers speaks, and how many people do."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Occupancy, SlotActivity
+from hocket.arrays import LogProbs, Occupancy, SlotActivity
 from hocket.geometry import Geometry
-from hocket.graph import Graph
 from hocket.powerset import occupancy, slot_activity
-from hocket.windows import SlicedWindows
+from hocket.runs import Takeover, takeovers
+from hocket.windows import FrameSums
 
 
 class Segmentation(NamedTuple):
@@ -26,41 +25,61 @@ class Segmentation(NamedTuple):
     occupancy: Occupancy
 
 
-def segment(
-    windows: SlicedWindows,
-    graph: Graph,
-    geometry: Geometry,
-    batch_windows: int,
-    advance: Callable[[int], None],
-) -> Segmentation:
-    """Run the segmentation graph over all windows.
+class SegmentationSums:
+    """What windows say, added up as they come, and handed out once no later window changes it.
 
     Probabilities are kept, not each window's decision: where windows disagree, the mean of what
     they believe is right more often than the majority (docs/decisions/006-probabilities.md).
 
     Args:
-        windows: windows of the recording.
-        graph: `segmentation`.
         geometry: the graph's frame grid.
-        batch_windows: windows per call.
-        advance: called after each call with the number of windows done in it.
+        reach: frames on either side of an edge that tell a takeover.
     """
-    starts, length = windows.first_frames, geometry.window_frames
-    total = int(starts[-1]) + length if len(starts) else 0
-    activity = np.empty((len(windows), length, geometry.slots), np.float16)
-    people = np.zeros((total, 3), np.float32)
-    heard = np.zeros((total, 1), np.float32)
-    done = 0
-    for batch in windows.batches(batch_windows):
-        log_probs = graph.run({"waveform": batch[:, None]})["log_probs"]
-        last = done + len(batch)
-        activity[done:last] = slot_activity(log_probs)
-        for first, share in zip(starts[done:last], occupancy(log_probs), strict=True):
-            people[first : first + length] += share
-            heard[first : first + length] += 1
-        done = last
-        advance(len(batch))
-    activity[-1:, windows.heard_frames :] = 0  # padding is nobody's voice
-    people[total - length + windows.heard_frames :] = (1, 0, 0)
-    people /= np.maximum(heard, 1)
-    return Segmentation(starts, activity, people)
+
+    def __init__(self, geometry: Geometry, reach: int) -> None:
+        self._geometry, self._reach = geometry, reach
+        self._first_frames: list[int] = []
+        self._activity: list[SlotActivity] = []
+        self._people = FrameSums(4, np.float32)  # occupancy, and the number of windows
+        self._edges = FrameSums(2, np.float64)
+        self._settled: list[Occupancy] = []
+
+    def add(self, first_frame: int, log_probs: LogProbs, heard: int) -> None:
+        """Add a window.
+
+        Args:
+            first_frame: on the recording's grid, later than any before.
+            log_probs: (1, frames, 7).
+            heard: frames that lie within the recording; padding is nobody's voice.
+        """
+        activity = slot_activity(log_probs)[0].astype(np.float16)
+        people = np.ones((len(activity), 4), np.float32)
+        people[:, :3] = occupancy(log_probs)[0]
+        activity[heard:], people[heard:] = 0, (1, 0, 0, 1)
+        self._first_frames.append(first_frame)
+        self._activity.append(activity)
+        self._people.add(first_frame, people)
+        self._edges.add(first_frame, takeovers(activity, self._reach))
+
+    def settle(self, end: int) -> tuple[Occupancy, Takeover]:
+        """Means over the windows for the frames up to `end` that were not handed out before.
+
+        Args:
+            end: no window to come starts before this frame.
+
+        Returns:
+            occupancy (frames, 3) and takeover (frames,).
+        """
+        people, edges = self._people.settle(end), self._edges.settle(end)
+        occupied = people[:, :3] / np.maximum(people[:, 3:], 1)
+        self._settled.append(occupied)
+        return occupied, edges[:, 0] / np.maximum(edges[:, 1], 1e-9)
+
+    def result(self) -> Segmentation:
+        """All windows, once everything is settled."""
+        shape = (0, self._geometry.window_frames, self._geometry.slots)
+        return Segmentation(
+            np.array(self._first_frames, np.int64),
+            np.stack(self._activity) if self._activity else np.zeros(shape, np.float16),
+            np.concatenate(self._settled or [np.zeros((0, 3), np.float32)]),
+        )

@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from time import perf_counter
 
 
 @dataclass
 class Stopwatch:
-    """Seconds spent per stage, in order of first use."""
+    """What each stage took, in order of first use; may be shared by threads, whose shares add up.
+
+    seconds: busy time; stages at work at the same time take more than passes meanwhile.
+    copied: bytes of samples moved from one array to another.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    copied: dict[str, int] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -19,7 +26,14 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - started
+            with self._lock:
+                spent = self.seconds.get(name, 0.0) + perf_counter() - started
+                self.seconds[name] = spent
+
+    def copy(self, name: str, size: int) -> None:
+        """Add `size` bytes to what stage `name` copied."""
+        with self._lock:
+            self.copied[name] = self.copied.get(name, 0) + size
 
 
 def totals(*parts: dict[str, float]) -> dict[str, float]:

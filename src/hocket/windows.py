@@ -1,72 +1,83 @@
-"""Waveform to overlapping windows: a strided view of the samples, only the last window a copy."""
+"""Where windows lie in a recording, and sums over them on its frame grid."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from hocket.arrays import Waveform, Windows
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 
 
 @dataclass(frozen=True)
-class SlicedWindows:
-    """Windows of one recording, in order of time.
+class WindowGrid:
+    """Windows start every `step` samples, a whole number of frames: frames of all lie on one grid.
 
-    regular: (windows, samples) view of the waveform, one window every step.
-    tail: (0 or 1, samples) the window that reaches the end of the recording, zero padded.
-    first_frames: (windows,) index of every window's first frame on the recording's frame grid.
-    heard_frames: frames of the last window that end within the recording.
+    Frame i of a window starting at frame s is frame s + i of the recording. The last window, the
+    tail, starts on the first frame from which a window reaches the last sample, so it holds less
+    than a frame of padding unless the recording is shorter than a window.
     """
 
-    regular: Windows
-    tail: Windows
-    first_frames: NDArray[np.int64]
-    heard_frames: int
+    length: int
+    step: int
+    frame_step: int
 
-    def __len__(self) -> int:
-        return len(self.regular) + len(self.tail)
+    @classmethod
+    def of(cls, geometry: Geometry, step_s: float) -> Self:
+        """A window about every `step_s`; ConfigError if samples between them would be unheard."""
+        length = geometry.window_samples
+        step = max(1, geometry.frames_of(step_s)) * geometry.frame_step
+        if step > length:
+            longest = geometry.seconds_of(length // geometry.frame_step * geometry.frame_step)
+            raise ConfigError(f"step_s is {step_s}; give at most {longest:.2f}, one window")
+        return cls(length, step, geometry.frame_step)
 
-    def batches(self, size: int) -> Iterator[Windows]:
-        """The windows in order, at most `size` at a time."""
-        for part in (self.regular, self.tail):
-            for first in range(0, len(part), size):
-                yield part[first : first + size]
+    def whole(self, samples: int) -> int:
+        """Number of windows that lie within the first `samples` samples."""
+        return max(0, (samples - self.length) // self.step + 1)
+
+    def starts(self, samples: int) -> NDArray[np.int64]:
+        """First sample of every window of a recording of `samples` samples, (windows,)."""
+        starts = [index * self.step for index in range(self.whole(samples))]
+        reached = starts[-1] + self.length if starts else 0
+        if reached < samples:
+            missing = max(0, samples - self.length)
+            starts.append(-(-missing // self.frame_step) * self.frame_step)
+        return np.array(starts, np.int64)
 
 
-def slice_windows(waveform: Waveform, geometry: Geometry, step_s: float) -> SlicedWindows:
-    """Cut a waveform into windows whose frames fall on one grid.
+def heard_frames(samples: int, start: int, geometry: Geometry) -> int:
+    """Frames of a window starting at sample `start` that end within a recording of `samples`."""
+    first = geometry.frame_start(start // geometry.frame_step)
+    return min(max((samples - first) // geometry.frame_step, 0), geometry.window_frames)
 
-    The step is rounded to whole frames, so that frame i of a window starting at frame s is frame
-    s + i of the recording. The tail starts on the first frame from which a window reaches the last
-    sample, so it holds less than a frame of padding unless the recording is shorter than a window.
 
-    Raises:
-        ConfigError: the step is longer than a window, which would leave samples unheard.
+class FrameSums:
+    """Sums over overlapping windows, handed out frame by frame once no later window adds to them.
+
+    Args:
+        columns: numbers per frame.
+        dtype: of the sums.
     """
-    length = geometry.window_samples
-    step = max(1, geometry.frames_of(step_s)) * geometry.frame_step
-    if step > length:
-        longest = geometry.seconds_of(length // geometry.frame_step * geometry.frame_step)
-        raise ConfigError(f"step_s is {step_s}; give at most {longest:.2f}, one window")
-    if len(waveform) < length:
-        regular = np.empty((0, length), np.float32)
-    else:
-        regular = sliding_window_view(waveform, length)[::step]
-    starts = [index * step for index in range(len(regular))]
-    tail = np.empty((0, length), np.float32)
-    reached = starts[-1] + length if starts else 0
-    if reached < len(waveform):
-        missing = max(0, len(waveform) - length)
-        tail_start = -(-missing // geometry.frame_step) * geometry.frame_step
-        rest = waveform[tail_start:]
-        tail = np.pad(rest, (0, length - len(rest)))[None]
-        starts.append(tail_start)
-    first_frames = np.asarray(starts, np.int64) // geometry.frame_step
-    last = int(first_frames[-1]) if len(first_frames) else 0
-    heard = (len(waveform) - geometry.frame_start(last)) // geometry.frame_step
-    heard = min(max(heard, 0), geometry.window_frames)
-    return SlicedWindows(regular, tail, first_frames, heard)
+
+    def __init__(self, columns: int, dtype: type[np.floating]) -> None:
+        self._sums: NDArray[np.floating] = np.zeros((0, columns), dtype)
+        self.settled = 0
+
+    def add(self, first: int, values: NDArray[np.floating]) -> None:
+        """Add (frames, columns) from frame `first` on, none of which is settled yet."""
+        start = first - self.settled
+        missing = start + len(values) - len(self._sums)
+        if missing > 0:
+            fresh = np.zeros((missing, self._sums.shape[1]), self._sums.dtype)
+            self._sums = np.concatenate([self._sums, fresh])
+        self._sums[start : start + len(values)] += values
+
+    def settle(self, end: int) -> NDArray[np.floating]:
+        """Sums of the frames up to `end` that were not handed out before, (frames, columns)."""
+        count = end - self.settled
+        missing = max(0, count - len(self._sums))
+        done = np.pad(self._sums[:count], ((0, missing), (0, 0)))
+        self._sums, self.settled = self._sums[count:].copy(), end
+        return done

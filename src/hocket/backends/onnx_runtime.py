@@ -54,8 +54,7 @@ def open_onnx(
     onnxruntime = _import_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: they come back as exceptions
-    if runtime.threads is not None:
-        options.intra_op_num_threads = runtime.threads
+    options.intra_op_num_threads = 1  # workers call side by side, each on its own thread
     if weights:
         options.add_external_initializers_from_files_in_memory(
             list(weights), list(weights.values()), [len(raw) for raw in weights.values()]

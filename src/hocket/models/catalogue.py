@@ -144,7 +144,7 @@ def read_catalogue() -> Catalogue:
 
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
-    names = ("threshold", "twin_at_1s", "twin_growth", "twin_most")
+    names = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
     return {name: float(entry[name]) for name in names}
 
 

@@ -1,0 +1,281 @@
+"""The graphs over a recording: decoding, segmentation and embedding at the same time.
+
+    decode thread --blocks--> SampleBuffer --windows--> workers --SegmentationSums--> RunFinder
+                                   |                                                      |
+                                   +---- spans of the runs that have ended <--------------+
+                                   +---------> workers --> embeddings
+
+One thread, the caller's, decides what is asked next and takes answers in the order of asking. Each
+question is answered by one worker on one processor thread, so neither the number of workers nor
+who is ready when changes an answer. Memory holds the samples that open questions and open runs
+need, and what was answered; never the recording.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from threading import local
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.arrays import LogProbs, Runs, UnitEmbeddings, Units, Waveform
+from hocket.audio import AudioStream
+from hocket.buffers import SampleBuffer
+from hocket.config import Config, Runtime
+from hocket.embedding import Span, plan_spans, plan_units, span_inputs
+from hocket.geometry import Geometry
+from hocket.graph import Graph, least_lengths
+from hocket.prefetch import prefetched
+from hocket.questions import Questions
+from hocket.runs import RunFinder, count_people
+from hocket.segmentation import Segmentation, SegmentationSums
+from hocket.timing import Stopwatch
+from hocket.windows import WindowGrid, heard_frames
+
+BLOCKS_AHEAD = 8  # decoded and not yet asked about, about half a minute
+
+Listener = Callable[[str, int, int], None]
+"""Told of a stage's name, what is done of it, and how much there is in all, as far as is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What the graphs said of a recording of so many samples."""
+
+    samples: int
+    segmentation: Segmentation
+    runs: Runs
+    units: Units
+    embeddings: UnitEmbeddings
+
+
+@dataclass(frozen=True)
+class Ears:
+    """What a recording is heard with.
+
+    segmentation, embedding: graphs that several threads may call at once.
+    batch: windows per call.
+    span_s: longest stretch of a run that the embedding graph is given at once.
+    """
+
+    segmentation: Graph
+    embedding: Graph
+    batch: int
+    span_s: float
+    config: Config
+    runtime: Runtime
+
+
+def hear(
+    stream: AudioStream, ears: Ears, watch: Stopwatch, listener: Listener | None = None
+) -> Heard:
+    """Run the graphs over a recording as it comes in.
+
+    Args:
+        stream: mono blocks at the graphs' rate.
+        ears: graphs and settings.
+        watch: the seconds of all workers and the bytes copied are added to it.
+        listener: told how far each stage has come.
+
+    Raises:
+        AudioError: the recording turned out to be unusable.
+        BackendError: a runtime failed.
+    """
+    with (
+        Questions.to(ears.runtime.workers) as questions,
+        prefetched(_timed(stream.blocks, watch), BLOCKS_AHEAD) as blocks,
+    ):
+        hearing = _Hearing(ears, questions, watch, _Progress(stream.samples, listener))
+        for block in blocks:
+            hearing.take(block)
+        return hearing.finish()
+
+
+def _timed(blocks: Iterator[Waveform], watch: Stopwatch) -> Iterator[Waveform]:
+    while True:
+        with watch.stage("decode"):
+            block = next(blocks, None)
+        if block is None:
+            return
+        yield block
+
+
+class _Progress:
+    """Counts what is done of each stage for a listener."""
+
+    def __init__(self, samples: int | None, listener: Listener | None) -> None:
+        self.samples, self._listener = samples, listener
+        self._done = {"segmentation": 0, "embedding": 0}
+
+    def advance(self, stage: str, number: int, total: int) -> None:
+        self._done[stage] += number
+        if self._listener:
+            self._listener(stage, self._done[stage], max(total, self._done[stage]))
+
+
+class _Hearing:
+    """One recording on its way through the graphs."""
+
+    def __init__(
+        self, ears: Ears, questions: Questions, watch: Stopwatch, progress: _Progress
+    ) -> None:
+        geometry = Geometry.from_metadata(ears.segmentation.metadata)
+        self._ears, self._geometry = ears, geometry
+        self._questions, self._watch, self._progress = questions, watch, progress
+        self._grid = WindowGrid.of(geometry, ears.config.windows.step_s)
+        self._sums = SegmentationSums(geometry, geometry.frames_of(ears.config.runs.takeover_s))
+        self._finder = RunFinder(
+            ears.config.runs, max(1, geometry.frames_of(ears.config.runs.longest_s))
+        )
+        capacity = round(ears.runtime.slab_s * geometry.sample_rate)
+        self._buffer = SampleBuffer(capacity, self._settle_views)
+        self._voices = _Voices(ears, geometry, questions, watch, progress)
+        self._alone = False
+        self._windows = 0  # asked about
+        self._asked_at_move = 0
+        self._arenas = local()
+
+    def take(self, block: Waveform) -> None:
+        """Hear the next samples."""
+        self._buffer.append(block)
+        batch = self._ears.batch
+        while self._grid.whole(self._buffer.end) >= self._windows + batch:
+            self._ask_windows((self._windows + np.arange(batch)) * self._grid.step)
+        self._questions.take()
+        self._release()
+
+    def finish(self) -> Heard:
+        """Hear the rest, once the recording has ended."""
+        samples = self._buffer.end
+        starts = self._grid.starts(samples)
+        rest, batch = starts[self._windows :], self._ears.batch
+        for first in range(0, len(rest), batch):
+            self._ask_windows(rest[first : first + batch])
+        self._questions.take_all()
+        last = int(starts[-1]) // self._geometry.frame_step if len(starts) else 0
+        self._settle(last + self._geometry.window_frames if len(starts) else 0)
+        self._embed(self._finder.close())
+        self._questions.take_all()
+        self._watch.copy("decode", self._buffer.copied)
+        return Heard(samples, self._sums.result(), *self._voices.result())
+
+    def _ask_windows(self, starts: NDArray[np.int64]) -> None:
+        length, end = self._grid.length, self._buffer.end
+        sounds = [self._buffer.view(start, min(start + length, end)) for start in starts.tolist()]
+        self._questions.ask(partial(self._segment, sounds), partial(self._add, starts, end))
+        self._windows += len(starts)
+
+    def _segment(self, sounds: list[Waveform]) -> LogProbs:
+        """On a worker: gather windows in its arena and call the graph."""
+        with self._watch.stage("segmentation"):
+            batch = self._arena()[: len(sounds)]
+            for row, sound in zip(batch[:, 0], sounds, strict=True):
+                row[: len(sound)] = sound
+                row[len(sound) :] = 0
+            self._watch.copy("segmentation", batch.nbytes)
+            return self._ears.segmentation.run({"waveform": batch})["log_probs"]
+
+    def _arena(self) -> NDArray[np.float32]:
+        """This worker's own memory for a batch of windows, (windows, 1, samples)."""
+        if not hasattr(self._arenas, "windows"):
+            shape = (self._ears.batch, 1, self._grid.length)
+            self._arenas.windows = np.empty(shape, np.float32)
+        arena: NDArray[np.float32] = self._arenas.windows
+        return arena
+
+    def _add(self, starts: NDArray[np.int64], end: int, log_probs: LogProbs) -> None:
+        with self._watch.stage("segmentation"):
+            firsts = starts // self._geometry.frame_step
+            for index, first in enumerate(firsts.tolist()):
+                heard = heard_frames(end, int(starts[index]), self._geometry)
+                self._sums.add(first, log_probs[index : index + 1], heard)
+        # the tail may start on any frame after the last window, so nothing beyond is settled
+        self._settle(int(firsts[-1]))
+        expected = self._grid.starts(self._progress.samples or end)
+        self._progress.advance("segmentation", len(starts), len(expected))
+
+    def _settle(self, frame: int) -> None:
+        with self._watch.stage("segmentation"):
+            occupancy, takeover = self._sums.settle(frame)
+            runs = self._finder.feed(count_people(occupancy, self._ears.config.runs), takeover)
+        self._embed(runs)
+
+    def _embed(self, runs: Runs) -> None:
+        if self._finder.heard_alone and not self._alone:
+            self._alone = True
+            self._voices.forget()
+        self._voices.ask(runs, self._buffer)
+
+    def _release(self) -> None:
+        """Let go of samples that no window and no run to come needs."""
+        open_run = self._geometry.frame_start(self._finder.needed)
+        self._buffer.release(min(open_run, self._windows * self._grid.step))
+
+    def _settle_views(self) -> None:
+        """The buffer writes over what it left at its last move: no question may look there."""
+        self._questions.take_until(self._asked_at_move)
+        self._asked_at_move = self._questions.asked
+
+
+class _Voices:
+    """Runs, their units, and what the embedding graph makes of them."""
+
+    def __init__(
+        self,
+        ears: Ears,
+        geometry: Geometry,
+        questions: Questions,
+        watch: Stopwatch,
+        progress: _Progress,
+    ) -> None:
+        self._ears, self._geometry = ears, geometry
+        self._questions, self._watch, self._progress = questions, watch, progress
+        metadata = ears.embedding.metadata
+        self._dimension = int(metadata["dimension"])
+        self._least = least_lengths(metadata).get("samples", 1)
+        self._grid = max(1, round(ears.config.units.grid_s * geometry.sample_rate))
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: what was taken for runs is none; answers still to come are dropped."""
+        self._runs = [np.zeros((0, 2), np.int64)]
+        self._units = [Units(*np.zeros((3, 0), np.int64))]
+        self._embeddings = [np.zeros((0, self._dimension), np.float32)]
+
+    def ask(self, runs: Runs, buffer: SampleBuffer) -> None:
+        """Have the units of new runs embedded, from samples that are in the buffer now."""
+        if not len(runs):
+            return
+        units = plan_units(runs, self._geometry, self._ears.config.units)
+        spans = plan_spans(units, self._geometry, self._ears.span_s, self._ears.config.units)
+        before = sum(map(len, self._runs))
+        self._runs.append(runs)
+        self._units.append(Units(units.run + before, units.first, units.last))
+        found = np.zeros((len(units.run), self._dimension), np.float32)
+        self._embeddings.append(found)
+        done = 0
+        for span in spans:
+            mine = found[done : done + len(span.units)]
+            start, end = map(self._geometry.frame_start, (span.first, span.last))
+            work = partial(self._hear, span, buffer.view(start, end))
+            self._questions.ask(work, partial(self._keep, mine))
+            done += len(span.units)
+
+    def _hear(self, span: Span, sound: Waveform) -> NDArray[np.float32]:
+        """On a worker: the span's units, (units, dimension)."""
+        with self._watch.stage("embedding"):
+            inputs = span_inputs(sound, span, self._geometry, self._least, self._grid)
+            whole = inputs["waveform"]
+            self._watch.copy("embedding", 0 if np.shares_memory(whole, sound) else whole.nbytes)
+            found: NDArray[np.float32] = self._ears.embedding.run(inputs)["embeddings"][0]
+        return found
+
+    def _keep(self, mine: UnitEmbeddings, embeddings: NDArray[np.float32]) -> None:
+        mine[:] = embeddings
+        self._progress.advance("embedding", len(mine), sum(map(len, self._embeddings)))
+
+    def result(self) -> tuple[Runs, Units, UnitEmbeddings]:
+        """Everything, once all answers are taken."""
+        units = Units(*(np.concatenate(column) for column in zip(*self._units, strict=True)))
+        return np.concatenate(self._runs), units, np.concatenate(self._embeddings)
