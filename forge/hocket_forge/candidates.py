@@ -26,7 +26,7 @@ from hocket_forge.rows import Row
 from hocket_forge.sources import ForgeError
 
 ONNX, CORE_ML, OPENVINO, NUMPY = "ONNX Runtime", "Core ML", "OpenVINO", "NumPy"
-DECIDING = ("segmentation", "embedding-campplus")
+DECIDING = ("segmentation", "embedding-campplus-local")
 """The graphs a diarization is made of; variants of these have a DER."""
 CALIBRATION_PIECES = 160
 CALIBRATION_SAMPLES = 48_000  # every piece is repeated to three seconds: one shape for all

@@ -58,6 +58,7 @@ class Recipe:
     example: inputs to trace it with; every named axis of the graph's spec stays free.
     geometry: numbers the runtime reads from the file.
     weights: whose trained tensors it needs.
+    embedding: name of the embedding model in it, if there is one.
     half_weights: store trained matrices as float16; computed ones (the filter bank) stay exact.
     placed: its trained tensors keep the checkpoint's names and shapes, for weights that come later.
     """
@@ -67,6 +68,7 @@ class Recipe:
     example: tuple[Tensor, ...]
     geometry: dict[str, int] = field(default_factory=dict)
     weights: tuple[str, ...] = ()
+    embedding: str | None = None
     half_weights: bool = False
     placed: bool = False
 
@@ -84,10 +86,10 @@ _WINDOW = torch.zeros(2, 1, pyannet.WINDOW_SAMPLES)
 _FRAMES = pyannet.frame_count(pyannet.WINDOW_SAMPLES)
 
 
-def _embedding(name: str, dimension: int) -> dict[str, Recipe]:
-    """The two graphs that hold one of the embedding networks."""
+def _embedding(name: str, weights: str, dimension: int) -> Recipe:
+    """The graph of an embedding model, which may share its weights with another."""
     placed = name == "wespeaker-resnet34"
-    embedding = Recipe(
+    return Recipe(
         graph="embedding",
         module=EMBEDDINGS[name],
         example=(torch.zeros(2, 1, 48_000), torch.ones(2, 3, 177)),
@@ -96,21 +98,26 @@ def _embedding(name: str, dimension: int) -> dict[str, Recipe]:
             "dimension": dimension,
             "least_samples": fbank.FRAME_SAMPLES,
         },
-        weights=(name,),
+        weights=(weights,),
+        embedding=name,
         half_weights=not placed,  # halves the file; parity.py bounds what it does to embeddings
         placed=placed,
     )
-    fused = Recipe(
+
+
+def _fused(name: str, dimension: int) -> Recipe:
+    """The graph of a whole window with an embedding model."""
+    return Recipe(
         graph="fused",
-        module=partial(_fused, name),
+        module=partial(_fuse, name),
         example=(_WINDOW,),
         geometry={**_GRID, "dimension": dimension},
         weights=("segmentation", name),
+        embedding=name,
     )
-    return {f"embedding-{name}": embedding, f"fused-{name}": fused}
 
 
-def _fused(name: str) -> Fused:
+def _fuse(name: str) -> Fused:
     return Fused(SegmentationMasks(segmentation_network()), EMBEDDINGS[name]()).eval()
 
 
@@ -142,7 +149,12 @@ RECIPES: dict[str, Recipe] = {
         module=PostEmbedding,
         example=(torch.ones(3, 192), torch.ones(5, 192), torch.zeros(1, _FRAMES, SLOTS)),
     ),
-    **_embedding("campplus", campplus.DIMENSION),
-    **_embedding("wespeaker-resnet34", wespeaker.DIMENSION),
+    "embedding-campplus": _embedding("campplus", "campplus", campplus.DIMENSION),
+    "embedding-campplus-local": _embedding("campplus-local", "campplus", campplus.DIMENSION),
+    "fused-campplus": _fused("campplus", campplus.DIMENSION),
+    "embedding-wespeaker-resnet34": _embedding(
+        "wespeaker-resnet34", "wespeaker-resnet34", wespeaker.DIMENSION
+    ),
+    "fused-wespeaker-resnet34": _fused("wespeaker-resnet34", wespeaker.DIMENSION),
 }
 """By name of the file without its suffix."""

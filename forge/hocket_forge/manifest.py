@@ -10,7 +10,7 @@ import onnx
 import tomli_w
 from onnx import ModelProto
 
-from hocket_forge.graphs import EMBEDDINGS, RECIPES, Recipe
+from hocket_forge.graphs import RECIPES, Recipe
 from hocket_forge.sources import WEIGHTS, ForgeError
 from hocket_forge.weights import Pool, empty_pools, placed_layout, take_out
 from hocket_forge.workspace import MANIFEST, MODELS
@@ -154,8 +154,8 @@ def _graph_entry(name: str, recipe: Recipe, content: bytes) -> dict[str, Any]:
     }
     if recipe.weights:
         entry["precision"] = "float32"
-    if embedding := next((name for name in recipe.weights if name in EMBEDDINGS), None):
-        entry["embedding"] = embedding
+    if recipe.embedding:
+        entry["embedding"] = recipe.embedding
     if recipe.geometry:
         entry["geometry"] = recipe.geometry
     return entry

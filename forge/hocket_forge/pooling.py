@@ -52,7 +52,7 @@ def unit_statistics(features: Tensor, masks: Tensor) -> Tensor:
     weights = masks / count.clamp_min(1.0)
     offset = weights @ centred.transpose(1, 2)  # (B, S, C)
     square = weights @ centred.square().transpose(1, 2)
-    unbiased = count / (count - 1).clamp_min(1.0)
+    unbiased = count / (count - 1).clamp_min(1.0) * (count > 1).to(features.dtype)
     deviation = ((square - offset.square()).clamp_min(0.0) * unbiased).sqrt()
     mean = (offset + centre.transpose(1, 2)) * (count > 0).to(features.dtype)
     return torch.cat([mean, deviation], dim=-1)

@@ -11,8 +11,8 @@ import numpy as np
 from onnx import ModelProto, TensorProto, external_data_helper
 
 from hocket_forge.export import LARGE
-from hocket_forge.graphs import EMBEDDINGS, Recipe, resnet34_network
-from hocket_forge.sources import ForgeError
+from hocket_forge.graphs import Recipe, resnet34_network
+from hocket_forge.sources import WEIGHTS, ForgeError
 
 ALIGNMENT = 64  # bytes; a cache line
 
@@ -93,7 +93,7 @@ def _point(tensor: TensorProto, file: str, offset: int, length: int) -> None:
 
 def empty_pools() -> dict[str, Pool]:
     """A pool for each file of weights."""
-    pools = {name: Pool(name) for name in ("segmentation", *EMBEDDINGS)}
+    pools = {name: Pool(name) for name in WEIGHTS}
     placed = pools["wespeaker-resnet34"]
     for place, raw in _placed():
         assert placed.add(raw) == place.offset

@@ -24,6 +24,7 @@ _CHECKS: dict[str, Callable[[ModelProto], Iterator[Check]]] = {
     "embedding_inputs": windows.embedding_inputs,
     "post_embedding": windows.post_embedding,
     "embedding-campplus": embedding.campplus,
+    "embedding-campplus-local": embedding.campplus_local,
     "fused-campplus": partial(windows.fused, "fused-campplus"),
     "embedding-wespeaker-resnet34": embedding.resnet34,
     "fused-wespeaker-resnet34": partial(windows.fused, "fused-wespeaker-resnet34"),

@@ -30,6 +30,7 @@ FBANK_MAX = 1e-3  # one bin near the logarithm's floor; differences seen are 4e-
 FBANK_MEAN = 5e-5  # seen: 1e-5
 COSINE = 1e-5  # from 1, with weights rounded to float16; seen: 3e-6
 ROUNDED = 1e-2  # length of the difference by the same rounding; seen: 5e-3
+LOCAL_SAMPLES = 12_800  # the longest sound of which each local gate hears everything
 RESNET34 = 1e-3  # length of the difference; seen: 3e-7
 RESNET34_POOLED = 1e-5  # without the bias that the last layer adds to everything; seen: 6e-7
 
@@ -47,6 +48,37 @@ def campplus(model: ModelProto) -> Iterator[Check]:
     yield from _batches(model, EMBEDDINGS["campplus"](), ROUNDED, "float16 weights")
     exact = export("embedding-campplus", replace(recipe, half_weights=False))
     yield from _batches(exact, EMBEDDINGS["campplus"](), TORCH, "float32 weights")
+
+
+def campplus_local(model: ModelProto) -> Iterator[Check]:
+    """The published network where gates hear all of a sound; its parts near what each is alone."""
+    published, local = EMBEDDINGS["campplus"](), EMBEDDINGS["campplus-local"]()
+    exact = export(
+        "embedding-campplus-local", replace(RECIPES["embedding-campplus-local"], half_weights=False)
+    )
+    audio = speech()
+    for length in (400, 5_000, LOCAL_SAMPLES):
+        waveform = np.stack([cut(audio, start, length) for start in (100_000, 300_000)])[:, None]
+        everything = np.ones((2, 1, 1), np.float32)
+        with torch.no_grad():
+            expected = published(*map(torch.from_numpy, (waveform, everything))).numpy()
+        found = run(exact, waveform, everything)[0]
+        gap = relative(found, expected)
+        yield Check(f"local CAM++ = CAM++ on {length} samples", gap, TORCH)
+    yield from _batches(model, local, ROUNDED, "float16 weights")
+    yield from _batches(exact, local, TORCH, "float32 weights")
+    span, units = audio[None, None, 96_000:192_000], _units(6.0)
+    with torch.no_grad():
+        expected = local(torch.from_numpy(span), torch.from_numpy(units)).numpy()
+    found = run(exact, span, units)[0]
+    yield Check("units of a span = PyTorch", relative(found, expected), TORCH)
+
+
+def _units(seconds: float) -> Array:
+    """Masks (1, units, hundredths) of 1.2 s every 0.6 s."""
+    starts = np.arange(0, round(100 * seconds) - 119, 60)[:, None]
+    frame = np.arange(round(100 * seconds))
+    return ((frame >= starts) & (frame < starts + 120)).astype(np.float32)[None]
 
 
 def resnet34(model: ModelProto) -> Iterator[Check]:
