@@ -96,17 +96,26 @@ def activate(votes: Votes, counts: FrameCounts) -> Activations:
     return active
 
 
-def strongest(votes: Votes, activations: Activations) -> Activations:
-    """Activations without overlap: where several clusters speak, only the one with most votes."""
+def strongest(
+    votes: Votes, activations: Activations, order: NDArray[np.integer] | None = None
+) -> Activations:
+    """Activations without overlap: where several clusters speak, only the one with most votes.
+
+    Args:
+        votes: (frames, clusters).
+        activations: (frames, columns).
+        order: (columns,) cluster of every column of `activations`; None: they are the clusters.
+    """
     single = np.zeros_like(activations)
-    for block in _blocks(votes):
-        spoken = np.where(activations[block], votes[block], np.float32(-1))
+    for block in _blocks(activations):
+        columns = votes[block] if order is None else votes[block][:, order]
+        spoken = np.where(activations[block], columns, np.float32(-1))
         np.put_along_axis(single[block], spoken.argmax(axis=1)[:, None], True, axis=1)
         single[block] &= activations[block]
     return single
 
 
-def _blocks(votes: Votes) -> Iterator[slice]:
-    """All frames, BLOCK at a time, if there is a cluster."""
-    for first in range(0, len(votes) if votes.shape[1] else 0, BLOCK):
+def _blocks(of_frames: Votes | Activations) -> Iterator[slice]:
+    """All frames, BLOCK at a time, if there is a column."""
+    for first in range(0, len(of_frames) if of_frames.shape[1] else 0, BLOCK):
         yield slice(first, first + BLOCK)
