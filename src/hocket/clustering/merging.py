@@ -33,7 +33,7 @@ class Groups(NamedTuple):
 
     def joined(self, labels: NDArray[np.integer]) -> "Groups":
         """One group for every label; they are numbered from 0 without gaps."""
-        sizes = np.bincount(labels, self.sizes)
+        sizes = np.bincount(labels, self.sizes).astype(np.float64)
         sums = np.zeros((len(sizes), self.means.shape[1]))
         np.add.at(sums, labels, self.means * self.sizes[:, None])
         return Groups((sums / sizes[:, None]).astype(np.float32), sizes)
