@@ -9,7 +9,7 @@ import click
 from bench.corpus import Layout, find_recordings
 from bench.environment import core_count, describe
 from bench.errors import BenchError
-from bench.options import Count, Folder, corpus_options, output_options
+from bench.options import Count, File, Folder, corpus_options, output_options
 from bench.report import RESULTS, write_results
 from bench.tables import compare_table, der_table, speed_table, tune_table
 
@@ -153,6 +153,39 @@ def tune(
     click.echo(tune_table(results))
     corpora = [folder.resolve().name for folder in folders]
     _finish("tune", label, folders[0], output, {"corpora": corpora, **results})
+
+
+@main.command()
+@click.option(
+    "--method",
+    type=click.Choice(["agglomerative", "centroid", "spectral", "mixture"]),
+    default="agglomerative",
+    show_default=True,
+    help="Clusterer.",
+)
+@click.option(
+    "--voices",
+    "numbers",
+    type=Count,
+    multiple=True,
+    default=(1_000, 5_000, 10_000, 40_000, 60_000),
+    show_default=True,
+    help="Number of voices. Repeatable.",
+)
+@click.option("--speakers", type=Count, default=8, show_default=True, help="Whose voices they are.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the made-up voices.")
+@click.option("--output", type=File, help="Results file; by default bench/results/cluster-*.json.")
+def cluster(
+    method: str, numbers: tuple[int, ...], speakers: int, seed: int, output: Path | None
+) -> None:
+    """Time and peak memory of clustering so many made-up voices."""
+    from bench.clustering import clustering_table, measure_clustering
+
+    results = measure_clustering(method, numbers, speakers, seed)
+    click.echo(clustering_table(results["rows"]))
+    path = output or RESULTS / f"cluster-{method}.json"
+    write_results(path, {"command": "cluster", "environment": describe(), **results})
+    click.echo(f"written to {path}", err=True)
 
 
 @main.command()

@@ -209,10 +209,10 @@ class Diarizer:
                 geometry.frames_of(config.turns.min_turn_s),
             )
             order = order_of_appearance(activations)
-            activations, votes = activations[:, order], votes[:, order]
+            activations = activations[:, order]
             names = speaker_names(len(order))
             turns = to_turns(activations, names, geometry, artifacts.samples)
-            exclusive = strongest(votes, activations)
+            exclusive = strongest(votes, activations, order)
             exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
         return Result(
             uri=artifacts.uri,

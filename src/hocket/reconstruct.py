@@ -1,9 +1,13 @@
 """Slots and parts to one timeline: windows say when somebody speaks, the parts of runs say who."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
+
+BLOCK = 65_536  # frames, about 18 minutes: with 20 clusters 5 MB of votes
 
 
 def cluster_votes(
@@ -30,15 +34,28 @@ def cluster_votes(
     total = int(first_frames[-1]) + length if len(first_frames) else 0
     votes = np.zeros((total, clusters), np.float32)
     windows = np.zeros((total, 1), np.float32)
-    for slots, first in zip(activity.astype(np.float32), first_frames.tolist(), strict=True):
+    parts = _in_order(parts)
+    # the parts over a window lie together: after the last that ends before it
+    ends = np.maximum.accumulate(parts.last)
+    begin = np.searchsorted(ends, first_frames, side="right").tolist()
+    stop = np.searchsorted(parts.first, first_frames + length).tolist()
+    for window, first in enumerate(first_frames.tolist()):
         here = slice(first, first + length)
         windows[here] += 1
-        near = np.flatnonzero((parts.last > first) & (parts.first < first + length))
-        if len(near):
-            parts_here = Parts(*(column[near] for column in parts))
-            votes[here] += _window_votes(slots, first, parts_here, clusters, fade)
+        near = Parts(*(column[begin[window] : stop[window]] for column in parts))
+        heard = near.last > first
+        if heard.any():
+            slots = activity[window].astype(np.float32)
+            near = Parts(*(column[heard] for column in near))
+            votes[here] += _window_votes(slots, first, near, clusters, fade)
     votes /= np.maximum(windows, 1)
     return votes
+
+
+def _in_order(parts: Parts) -> Parts:
+    """Parts by where they begin."""
+    order = np.argsort(parts.first, kind="stable")
+    return Parts(*(column[order] for column in parts))
 
 
 def _window_votes(
@@ -66,16 +83,39 @@ def _window_votes(
 
 def activate(votes: Votes, counts: FrameCounts) -> Activations:
     """The `counts` clusters with most votes in each frame; a cluster without votes never speaks."""
-    order = np.argsort(-votes, axis=1, kind="stable")
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(votes.shape[1])[None], axis=1)
-    return (rank < counts[:, None]) & (votes > 0)
+    active = np.zeros(votes.shape, np.bool_)
+    for block in _blocks(votes):
+        rest = votes[block].copy()
+        frames = np.arange(len(rest))
+        # the first of equals; nobody is left once all votes are taken
+        for taken in range(min(int(counts[block].max()), rest.shape[1])):
+            best = rest.argmax(axis=1)
+            speaks = (taken < counts[block]) & (rest[frames, best] > 0)
+            active[block][frames[speaks], best[speaks]] = True
+            rest[frames, best] = -1
+    return active
 
 
-def strongest(votes: Votes, activations: Activations) -> Activations:
-    """Activations without overlap: where several clusters speak, only the one with most votes."""
-    spoken = np.where(activations, votes, -1.0)
+def strongest(
+    votes: Votes, activations: Activations, order: NDArray[np.integer] | None = None
+) -> Activations:
+    """Activations without overlap: where several clusters speak, only the one with most votes.
+
+    Args:
+        votes: (frames, clusters).
+        activations: (frames, columns).
+        order: (columns,) cluster of every column of `activations`; None: they are the clusters.
+    """
     single = np.zeros_like(activations)
-    if votes.shape[1]:
-        np.put_along_axis(single, spoken.argmax(axis=1)[:, None], True, axis=1)
-    return single & activations
+    for block in _blocks(activations):
+        columns = votes[block] if order is None else votes[block][:, order]
+        spoken = np.where(activations[block], columns, np.float32(-1))
+        np.put_along_axis(single[block], spoken.argmax(axis=1)[:, None], True, axis=1)
+        single[block] &= activations[block]
+    return single
+
+
+def _blocks(of_frames: Votes | Activations) -> Iterator[slice]:
+    """All frames, BLOCK at a time, if there is a column."""
+    for first in range(0, len(of_frames) if of_frames.shape[1] else 0, BLOCK):
+        yield slice(first, first + BLOCK)

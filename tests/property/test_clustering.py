@@ -17,7 +17,8 @@ from hocket.clustering import (
     centroids_of,
     unit_length,
 )
-from hocket.clustering.agglomerative import Linkage, agglomerate
+from hocket.clustering.agglomerative import agglomerate
+from hocket.clustering.merging import Groups, Linkage, merge_nearest
 from hocket.errors import ConfigError
 
 DIMENSION = 24
@@ -204,51 +205,94 @@ def test_clustering_is_repeatable_and_leaves_voices_alone(planted: Planted) -> N
         np.testing.assert_array_equal(column, copy)
 
 
+def beyond(patch: pytest.MonkeyPatch, most: int = 20, block: int = 8) -> None:
+    """From now on, more than `most` voices are too many to link."""
+    patch.setattr(agglomerative, "MAX_LINKED", most)
+    patch.setattr(agglomerative, "COARSE_BLOCK", block)
+
+
+@pytest.mark.parametrize("method", ["average", "centroid"])
 @given(st.lists(st.integers(10, 40), min_size=3, max_size=3), SEEDS, st.integers(1, 3))
 def test_beyond_the_limit_separate_speakers_are_still_found(
-    sizes: list[int], seed: int, at_least: int
+    method: Linkage, sizes: list[int], seed: int, at_least: int
 ) -> None:
     voices, speakers = plant(sizes, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agglomerative, "MAX_LINKED", 28)
-        assert groups(agglomerate(voices, THRESHOLD, at_least)) == groups(speakers)
+        beyond(patch)
+        labels = agglomerate(voices, 0.4, at_least, method)
+        np.testing.assert_array_equal(labels, agglomerate(voices, 0.4, at_least, method))
+    number_of(labels)
+    assert groups(labels) == groups(speakers)
 
 
-@given(st.integers(1, 90), SEEDS, THRESHOLDS)
-def test_never_are_more_voices_linked_than_the_limit(
+@given(st.lists(st.integers(10, 40), min_size=3, max_size=3), SEEDS)
+def test_beyond_the_limit_the_order_of_separate_voices_does_not_matter(
+    sizes: list[int], seed: int
+) -> None:
+    voices, speakers = plant(sizes, seed)
+    for order in (np.argsort(speakers, kind="stable"), np.arange(len(speakers))[::-1]):
+        with pytest.MonkeyPatch.context() as patch:
+            beyond(patch)
+            labels = agglomerate(Voices(*(column[order] for column in voices)), 0.4, 1)
+        assert groups(labels) == groups(speakers[order])
+
+
+@given(st.integers(0, 200), SEEDS, THRESHOLDS)
+def test_never_are_more_voices_merged_at_once_than_the_limit(
     number: int, seed: int, threshold: float
 ) -> None:
-    linked = list[int]()
+    merged = list[int]()
 
-    def watched(*args: object) -> UnitLabels:
-        linked.append(len(args[0]))
-        return cut(*args)
+    def watched(these: Groups, *args: object, **options: int) -> UnitLabels:
+        merged.append(len(these.sizes))
+        return merge_nearest(these, *args, **options)
 
-    cut = agglomerative._cut
+    voices = scattered(number, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agglomerative, "MAX_LINKED", 20)
-        patch.setattr(agglomerative, "_cut", watched)
-        labels = agglomerate(scattered(number, seed), threshold, 1)
-    assert len(labels) == number
+        beyond(patch)
+        patch.setattr(agglomerative, "merge_nearest", watched)
+        labels = agglomerate(voices, threshold, 1)
+    assert labels.shape == (number,)
     number_of(labels)
-    assert max(linked) <= 20
-    assert len(linked) == (1 if number <= 20 else -(-number // 20) + 1)
+    assert max(merged, default=0) <= 20
+    assert max(merged[:-1], default=0) <= 8
+    assert bool(merged) == (number > 20)
 
 
-@given(st.integers(1, 60), st.integers(1, 8))
-def test_beyond_the_limit_too_so_many_groups_are_left(number: int, at_least: int) -> None:
-    voices = voices_of(np.ones((number, 3)))
+@pytest.mark.parametrize("number", [0, 1, 20, 21])
+def test_up_to_the_limit_nothing_is_merged_first(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    voices = scattered(number, 3)
+    linked = agglomerate(voices, 0.3, 1)
+    beyond(monkeypatch)
+    monkeypatch.setattr(agglomerative, "COARSE_DISTANCE", 2.0)
+    labels = agglomerate(voices, 0.3, 1)
+    assert labels.shape == (number,)
+    if number <= 20:
+        np.testing.assert_array_equal(labels, linked)
+    else:
+        assert groups(labels) != groups(linked)
+
+
+@given(st.integers(1, 120), st.integers(1, 70), st.booleans(), SEEDS)
+def test_beyond_the_limit_too_so_many_groups_are_left(
+    number: int, at_least: int, same: bool, seed: int
+) -> None:
+    voices = voices_of(np.ones((number, 3))) if same else scattered(number, seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agglomerative, "MAX_LINKED", 20)
-        labels = agglomerate(voices, THRESHOLD, at_least)
-    assert number_of(labels) == min(number, at_least)
+        beyond(patch)
+        found = number_of(agglomerate(voices, THRESHOLD, at_least))
+    assert found >= min(number, at_least)
+    if same:
+        assert found == min(number, at_least)
 
 
 def test_beyond_the_limit_only_near_voices_are_merged_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whether two groups are one speaker is decided over the whole recording."""
-    monkeypatch.setattr(agglomerative, "MAX_LINKED", 40)
+    beyond(monkeypatch, most=40, block=40)
     angles = np.radians(np.repeat([0.0, 60.0, 150.0], 20))  # 0.5 apart, then 1
     voices = voices_of(np.stack([np.cos(angles), np.sin(angles)], axis=1))
     assert number_of(agglomerate(voices, 0.45, 1)) == 3
@@ -258,6 +302,18 @@ def test_beyond_the_limit_only_near_voices_are_merged_first(
     voices = voices_of(np.stack([np.cos(angles), np.sin(angles)], axis=1))
     labels = agglomerate(voices, 0.45, 1)
     assert labels[0] == labels[79] != labels[20]
+
+
+def test_beyond_the_limit_a_group_weighs_as_much_as_its_voices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """30 voices and 10 of one person, 0.5 and 0.234 from the third: 0.43 on average, not 0.37."""
+    angles = np.radians(np.repeat([0.0, 20.0, 60.0], [30, 10, 10]))
+    voices = voices_of(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    assert number_of(agglomerate(voices, 0.4, 1)) == 2
+    beyond(monkeypatch, most=20, block=10)
+    monkeypatch.setattr(agglomerative, "COARSE_DISTANCE", 0.01)
+    assert number_of(agglomerate(voices, 0.4, 1)) == 2
 
 
 @given(PLANTED)

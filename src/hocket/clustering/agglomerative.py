@@ -1,20 +1,20 @@
 """Agglomerative clustering of voice vectors, cut at a distance."""
 
-from typing import Literal
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import UnitLabels
-from hocket.clustering.voices import Voices, centroids_of
+from hocket.clustering.merging import Groups, Linkage, merge_nearest
+from hocket.clustering.voices import Voices
 
-# a linkage needs all pairs at once: 6,000 vectors are 144 MB and take 2 s
+# the most voices of which all pairs are linked: about an hour and a quarter of speech
 MAX_LINKED = 6_000
-# of more vectors, those this near in time and voice are merged first
+# of more voices, those near in time and voice are merged first, in blocks of this many (about ten
+# minutes) up to this distance: docs/decisions/010-long-recordings.md
+COARSE_BLOCK = 1_000
 COARSE_DISTANCE = 0.3
-
-
-Linkage = Literal["average", "centroid"]
 
 
 def agglomerate(
@@ -23,8 +23,8 @@ def agglomerate(
     """Group voice vectors, the nearest groups first, until groups are `threshold` apart.
 
     Merging stops early where it would leave fewer than `at_least` groups. More than MAX_LINKED
-    vectors are merged in two steps: neighbours in time first, within blocks, then the groups. The
-    second step holds MAX_LINKED groups, or `at_least` for every block if that is more.
+    vectors are first merged within blocks of time into at most MAX_LINKED groups, or twice
+    `at_least` if that is more, and these go on merging as all their vectors would.
 
     Args:
         voices: what to cluster.
@@ -36,20 +36,45 @@ def agglomerate(
     Returns:
         (voices,) cluster of every voice, numbered from 0 without gaps.
     """
-    number = len(voices.vectors)
-    if number <= MAX_LINKED:
-        return _cut(voices.vectors, threshold, at_least, linkage)
-    blocks = -(-number // MAX_LINKED)
+    vectors = voices.vectors
+    if len(vectors) <= MAX_LINKED:
+        return _cut(vectors, threshold, at_least, linkage)
+    groups, group = _coarse(vectors, threshold, at_least, linkage)
+    return merge_nearest(groups, threshold, linkage, at_least=at_least)[group]
+
+
+def _coarse(
+    vectors: NDArray[np.float32], threshold: float, at_least: int, linkage: Linkage
+) -> tuple[Groups, UnitLabels]:
+    """Few enough groups to merge at once, and the group of every vector.
+
+    Every pass merges what is near within its block, and then what is nearest, until the block is
+    half as large, or small enough. That leaves `at_least` groups, as no block falls below the
+    smaller of that and half of its size.
+    """
+    most = max(MAX_LINKED, 2 * at_least)
     distance = min(COARSE_DISTANCE, threshold)
-    coarse = np.empty(number, np.int32)
-    found = 0
-    for block in np.array_split(np.arange(number), blocks):
-        # no block may fill more than its share of the second step, nor starve it
-        share = max(MAX_LINKED // blocks, at_least)
-        labels = _cut(voices.vectors[block], distance, at_least, linkage, share)
-        coarse[block] = labels + found
-        found += int(labels.max()) + 1
-    return _cut(centroids_of(voices, coarse), threshold, at_least, linkage)[coarse]
+    groups = Groups(vectors, np.ones(len(vectors)))
+    group = np.arange(len(vectors), dtype=np.int32)
+    while (number := len(groups.sizes)) > most:
+        labels = np.empty(number, np.int32)
+        found = 0
+        blocks = -(-number // COARSE_BLOCK)
+        edges = np.linspace(0, number, blocks + 1).astype(int).tolist()
+        for first, last in pairwise(edges):
+            size = last - first
+            share = max(size // 2, size * most // number, 1)
+            block = merge_nearest(
+                groups.part(slice(first, last)),
+                distance,
+                linkage,
+                at_least=min(at_least, share),
+                at_most=share,
+            )
+            labels[first:last] = block + found
+            found += int(block.max()) + 1
+        groups, group = groups.joined(labels), labels[group]
+    return groups, group
 
 
 def _cut(
@@ -57,7 +82,6 @@ def _cut(
     threshold: float,
     at_least: int,
     linkage: Linkage,
-    at_most: int = MAX_LINKED,
 ) -> UnitLabels:
     """Clusters of all `vectors` linked at once."""
     leaves = len(vectors)
@@ -65,7 +89,7 @@ def _cut(
         return np.zeros(leaves, np.int32)
     merges, apart = _link(vectors, linkage)
     kept = int(np.count_nonzero(np.maximum.accumulate(apart) <= threshold))
-    kept = max(min(kept, leaves - at_least), leaves - at_most, 0)
+    kept = max(min(kept, leaves - at_least), 0)
     root = np.arange(2 * leaves - 1)
     for index in range(kept - 1, -1, -1):
         root[merges[index, :2].astype(int)] = root[leaves + index]

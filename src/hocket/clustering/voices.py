@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from hocket.arrays import Centroids, UnitLabels
 
+BLOCK = 4_096  # voices that are added up at once
+
 
 class Voices(NamedTuple):
     """Voice vectors with the amount of speech behind each."""
@@ -25,6 +27,8 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def centroids_of(voices: Voices, labels: UnitLabels) -> Centroids:
     """Direction of the mean of every cluster's vectors, weighted by speech; -1 is no cluster."""
     sums = np.zeros((int(labels.max(initial=-1)) + 1, voices.vectors.shape[1]))
-    member = labels >= 0
-    np.add.at(sums, labels[member], voices.vectors[member] * voices.seconds[member, None])
+    members = np.flatnonzero(labels >= 0)
+    for first in range(0, len(members), BLOCK):
+        some = members[first : first + BLOCK]
+        np.add.at(sums, labels[some], voices.vectors[some] * voices.seconds[some, None])
     return unit_length(sums.astype(np.float32))

@@ -1,0 +1,125 @@
+"""Merging of groups that already hold several voices, as a linkage of all their voices would.
+
+The mean cosine distance of the pairs between two groups of unit vectors is 1 less the dot product
+of their means, and Lance and Williams' rule carries it on from merge to merge by the groups' sizes
+alone (Lance and Williams 1967, "A general theory of classificatory sorting strategies"). scipy's
+linkage starts from single voices only, so the merging is here. It is Müllner's generic algorithm
+(2011, "Modern hierarchical, agglomerative clustering algorithms", arXiv:1109.2378, figure 3): a
+lower bound for every group's distance to its nearest, made exact only when it is the least. That
+suits means too, which can come nearer by merging. One matrix of all pairs is held, in float32.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.arrays import UnitLabels
+
+BLOCK = 512  # rows of the matrix that are made at once
+
+Linkage = Literal["average", "centroid"]
+
+
+class Groups(NamedTuple):
+    """Groups of voices, in order of time."""
+
+    means: NDArray[np.float32]  # (groups, dimension) of unit vectors, so at most of length 1
+    sizes: NDArray[np.float64]  # (groups,) voices
+
+    def part(self, where: slice) -> "Groups":
+        """Some of the groups."""
+        return Groups(self.means[where], self.sizes[where])
+
+    def joined(self, labels: NDArray[np.integer]) -> "Groups":
+        """One group for every label; they are numbered from 0 without gaps."""
+        sizes = np.bincount(labels, self.sizes).astype(np.float64)
+        sums = np.zeros((len(sizes), self.means.shape[1]))
+        np.add.at(sums, labels, self.means * self.sizes[:, None])
+        return Groups((sums / sizes[:, None]).astype(np.float32), sizes)
+
+
+def merge_nearest(
+    groups: Groups,
+    threshold: float,
+    linkage: Linkage,
+    *,
+    at_least: int = 1,
+    at_most: int | None = None,
+) -> UnitLabels:
+    """Merge the nearest groups until all are more than `threshold` apart.
+
+    Args:
+        groups: what to merge; memory grows with the square of their number, 144 MB for 6,000.
+        threshold: cosine distance, 0..2.
+        linkage: how far groups are apart, as in `agglomerate`.
+        at_least: fewest to leave.
+        at_most: most to leave, however far apart; None: no bound.
+
+    Returns:
+        (groups,) new group of every group, numbered from 0 in the order of their first.
+    """
+    number = len(groups.means)
+    into = np.arange(number)
+    if number < 2:
+        return into.astype(np.int32)
+    apart = _distances(groups.means, linkage)
+    sizes = groups.sizes.copy()
+    nearest = apart.argmin(axis=1)
+    bound = apart[into, nearest]  # no group is nearer than this
+    left = number
+    while left > max(at_least, 1):
+        one = int(bound.argmin())
+        if bound[one] > threshold and (at_most is None or left <= at_most):
+            break
+        other = int(nearest[one])
+        if apart[one, other] == bound[one]:
+            _merge(apart, sizes, one, other, linkage)
+            into[other], bound[other] = one, np.inf
+            left -= 1
+            if linkage == "centroid":
+                nearer = apart[one] < bound
+                nearest[nearer], bound[nearer] = one, apart[one, nearer]
+        nearest[one] = apart[one].argmin()
+        bound[one] = apart[one, nearest[one]]
+    return _numbered(into)
+
+
+def _distances(means: NDArray[np.float32], linkage: Linkage) -> NDArray[np.float32]:
+    """How far all groups are apart, (groups, groups), infinite to themselves."""
+    number = len(means)
+    apart = np.empty((number, number), np.float32)
+    # half the squared distance of a and b is |a|^2 / 2 + |b|^2 / 2 - a . b
+    halves = np.full(number, 0.5, np.float32)
+    if linkage == "centroid":
+        halves = np.sum(means**2, axis=1) / 2
+    for first in range(0, number, BLOCK):
+        rows = apart[first : first + BLOCK]
+        np.matmul(means[first : first + BLOCK], means.T, out=rows)
+        np.subtract(halves[first : first + BLOCK, None] + halves, rows, out=rows)
+    np.fill_diagonal(apart, np.inf)
+    return apart
+
+
+def _merge(
+    apart: NDArray[np.float32], sizes: NDArray[np.float64], one: int, other: int, linkage: Linkage
+) -> None:
+    """Write the distances of `one` with `other` in it, in the place of `one`."""
+    share = sizes[other] / (sizes[one] + sizes[other])
+    row = np.float32(1 - share) * apart[one] + np.float32(share) * apart[other]
+    if linkage == "centroid":
+        row -= np.float32(share * (1 - share)) * apart[one, other]
+    row[[one, other]] = np.inf
+    apart[one] = apart[:, one] = row
+    apart[other] = apart[:, other] = np.inf
+    sizes[one] += sizes[other]
+
+
+def _numbered(into: NDArray[np.int64]) -> UnitLabels:
+    """Groups by where each was merged into, itself if nowhere."""
+    roots = into
+    while (further := into[roots]).tobytes() != roots.tobytes():
+        roots = further
+    _, first, found = np.unique(roots, return_index=True, return_inverse=True)
+    labels: UnitLabels = np.argsort(np.argsort(first)).astype(np.int32)[found]
+    return labels
