@@ -14,24 +14,40 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, TypedDict
 
+from bench.presets import configuration
+from bench.process import answer_with
+
 if TYPE_CHECKING:
     from hocket import Diarizer
 
 
 class Task(TypedDict):
-    """What to measure: `clip` once, cold, then all of `files` `repeats` times, warm."""
+    """What to measure: `clip` once, cold, then all of `files` `repeats` times, warm.
+
+    preset: name of hocket's settings; None for the defaults.
+    heard: whether to count what the networks hear of the files, in a further pass.
+    """
 
     clip: str
     files: list[str]
     repeats: int
     threads: int
+    preset: str | None
+    heard: bool
 
 
 class Pass(TypedDict):
-    """Seconds for all files, from file to turns: as a whole and per stage."""
+    """Seconds for all files, from file to turns: as a whole and busy ones per stage."""
 
     seconds: float
     stages: dict[str, float]
+
+
+class Heard(TypedDict):
+    """Seconds of audio that went through each network, overlaps counted as often as they do."""
+
+    segmentation_s: float
+    embedding_s: float
 
 
 class Answer(TypedDict):
@@ -40,6 +56,7 @@ class Answer(TypedDict):
     cold_start_s: float
     passes: list[Pass]
     peak_rss_bytes: int
+    heard: Heard | None
     config: dict[str, object]
     runtime: dict[str, object]
 
@@ -47,9 +64,9 @@ class Answer(TypedDict):
 def measure(task: Task) -> Answer:
     """Do one task; meant to be the only one of its process."""
     started = perf_counter()
-    from hocket import Config, Diarizer, Runtime
+    from hocket import Diarizer, Runtime
 
-    config, runtime = Config(), Runtime(threads=task["threads"])
+    config, runtime = configuration(task["preset"]), Runtime(threads=task["threads"])
     diarizer = Diarizer(config=config, runtime=runtime)
     diarizer(task["clip"])
     cold_start_s = perf_counter() - started
@@ -57,6 +74,7 @@ def measure(task: Task) -> Answer:
         cold_start_s=cold_start_s,
         passes=[_run_all(diarizer, task["files"]) for _ in range(task["repeats"])],
         peak_rss_bytes=peak_rss_bytes(),
+        heard=_hear_all(diarizer, task["files"]) if task["heard"] else None,
         config=asdict(config),
         runtime=asdict(runtime),
     )
@@ -90,7 +108,21 @@ def _run_all(diarizer: "Diarizer", files: Sequence[str]) -> Pass:
     return Pass(seconds=total_s, stages=stages)
 
 
+def _hear_all(diarizer: "Diarizer", files: Sequence[str]) -> Heard:
+    """Windows and units of the files, in seconds; units as long as they go into the graph."""
+    from hocket.audio import read_audio
+
+    geometry, grid_s = diarizer.geometry, diarizer.config.units.grid_s
+    heard = Heard(segmentation_s=0.0, embedding_s=0.0)
+    for file in files:
+        artifacts = diarizer.infer(read_audio(file, target_rate=geometry.sample_rate))
+        windows, units = len(artifacts.segmentation.first_frames), artifacts.units
+        heard["segmentation_s"] += windows * geometry.window_samples / geometry.sample_rate
+        for first, last in zip(units.first.tolist(), units.last.tolist(), strict=True):
+            seconds = (last - first) * geometry.frame_step / geometry.sample_rate
+            heard["embedding_s"] += -(-seconds // grid_s) * grid_s
+    return heard
+
+
 if __name__ == "__main__":
-    answer = measure(json.load(sys.stdin))
-    # A line of its own, whatever a library may have printed before.
-    sys.stdout.write(f"\n{json.dumps(answer)}\n")
+    answer_with(measure(json.load(sys.stdin)))
