@@ -26,9 +26,12 @@ VERSION = 1  # of the table's layout, `PyDataMem_Handler.version`
 DEFAULT_HANDLER = 306  # place of PyDataMem_DefaultHandler in NumPy's table, __multiarray_api.h
 LOCATED = 65_536  # bytes; a smaller allocation is counted but not traced to a function
 
-_MALLOC = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-_CALLOC = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
-_REALLOC = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_POINTER, _SIZE = ctypes.c_void_p, ctypes.c_size_t
+_SIGNATURES = {
+    "malloc": (_POINTER, _POINTER, _SIZE),
+    "calloc": (_POINTER, _POINTER, _SIZE, _SIZE),
+    "realloc": (_POINTER, _POINTER, _POINTER, _SIZE),
+}
 
 
 class _Handler(ctypes.Structure):
@@ -80,31 +83,36 @@ def counted(add: Callable[[int], None]) -> Iterator[None]:
         BenchError: NumPy's table is of another layout.
     """
     handler = _default_handler()
-    malloc, calloc = _MALLOC(handler.malloc), _CALLOC(handler.calloc)
-    realloc = _REALLOC(handler.realloc)
+    before = {name: getattr(handler, name) for name in _SIGNATURES}
+    # Called with the interpreter's lock held: NumPy's own let go of it themselves.
+    theirs: dict[str, Any] = {
+        name: ctypes.PYFUNCTYPE(*types)(before[name]) for name, types in _SIGNATURES.items()
+    }
 
-    def on_malloc(context: int | None, size: int) -> int | None:
+    def malloc(context: int | None, size: int) -> int | None:
         add(size)
-        return malloc(context, size)  # type: ignore[no-any-return]
+        return theirs["malloc"](context, size)  # type: ignore[no-any-return]
 
-    def on_calloc(context: int | None, number: int, size: int) -> int | None:
+    def calloc(context: int | None, number: int, size: int) -> int | None:
         add(number * size)
-        return calloc(context, number, size)  # type: ignore[no-any-return]
+        return theirs["calloc"](context, number, size)  # type: ignore[no-any-return]
 
-    def on_realloc(context: int | None, old: int | None, size: int) -> int | None:
+    def realloc(context: int | None, old: int | None, size: int) -> int | None:
         add(size)
-        return realloc(context, old, size)  # type: ignore[no-any-return]
+        return theirs["realloc"](context, old, size)  # type: ignore[no-any-return]
 
-    # Kept in names of their own: the table holds no reference to them.
-    ours = _MALLOC(on_malloc), _CALLOC(on_calloc), _REALLOC(on_realloc)
-    before = handler.malloc, handler.calloc, handler.realloc
-    handler.malloc, handler.calloc, handler.realloc = (
-        ctypes.cast(each, ctypes.c_void_p).value for each in ours
-    )
+    # Kept in a name of their own: the table holds no reference to them.
+    ours = {
+        each.__name__: ctypes.CFUNCTYPE(*_SIGNATURES[each.__name__])(each)
+        for each in (malloc, calloc, realloc)
+    }
+    for name, function in ours.items():
+        setattr(handler, name, ctypes.cast(function, _POINTER).value)
     try:
         yield
     finally:
-        handler.malloc, handler.calloc, handler.realloc = before
+        for name, address in before.items():
+            setattr(handler, name, address)
 
 
 def _default_handler() -> _Handler:

@@ -9,9 +9,10 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any, TypedDict
 
 from bench.allocations import Allocations, counted
@@ -36,31 +37,33 @@ class Task(TypedDict):
     preset: str | None
 
 
-@dataclass
 class Watch:
     """Allocations of all and of the steady state; told of progress by the engine."""
 
-    total: Allocations = field(default_factory=Allocations)
-    steady: Allocations = field(default_factory=Allocations)
-    _running: Allocations | None = None
+    def __init__(self) -> None:
+        self.total, self.steady = Allocations(), Allocations()
+        self._running: Allocations | None = None
+        self._lock = Lock()  # workers allocate while the listener is told
 
     def add(self, size: int) -> None:
         """Count an allocation."""
-        self.total.add(size)
-        if self._running is not None:
-            self._running.add(size)
+        with self._lock:
+            self.total.add(size)
+            if self._running is not None:
+                self._running.add(size)
 
     def listen(self, _stage: str, done: int, total: int) -> None:
-        """Start the steady state, or take all until now for it: later reports may follow."""
-        if self._running is not None:
-            # replaced, not added to: what comes after the last report stays out
-            self.steady = deepcopy(self._running)
-        elif done >= STEADY_FROM * total:
-            self._running = deepcopy(self.steady)
+        """Begin the steady state, or end it here unless another report follows."""
+        with self._lock:
+            if self._running is not None:
+                self.steady = deepcopy(self._running)
+            elif done >= STEADY_FROM * total:
+                self._running = deepcopy(self.steady)
 
     def end(self) -> None:
         """The recording is done."""
-        self._running = None
+        with self._lock:
+            self._running = None
 
 
 def measure_copies(
