@@ -5,7 +5,6 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.report import RESULTS, read_results
-from bench.worker import Heard
 
 COUNTED_S = 10.0  # audio for which bench/results/models.json counts
 
@@ -18,12 +17,12 @@ def macs_per_second(graph: str, models: Mapping[str, Any]) -> float:
     raise BenchError(f"models.json: counts no multiplications of {graph}; run the forge's measure")
 
 
-def count_macs(heard: Heard, embedding: str, models: Mapping[str, Any]) -> dict[str, float]:
-    """Multiplications of the networks for what they heard, by stage."""
-    return {
-        "segmentation": heard["segmentation_s"] * macs_per_second("segmentation", models),
-        "embedding": heard["embedding_s"] * macs_per_second(f"embedding-{embedding}", models),
-    }
+def count_macs(
+    heard: Mapping[str, float], embedding: str, models: Mapping[str, Any]
+) -> dict[str, float]:
+    """Multiplications of the networks for the seconds they heard, by stage."""
+    graphs = {"segmentation": "segmentation", "embedding": f"embedding-{embedding}"}
+    return {stage: heard[stage] * macs_per_second(graph, models) for stage, graph in graphs.items()}
 
 
 def read_models() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Bytes allocated and copied per second of audio: `python -m bench.copies`, as bench.worker is run.
 
 What NumPy allocates is counted; what is copied hocket says itself (`Result.copied`). The steady
-state is what happens between the first report that a fifth of a stage is done and the last report
+state is what happens between the report that a fifth of the first stage is done and the last report
 of any stage: no warm-up, no loading, and not what comes once at the end.
 """
 
@@ -25,7 +25,7 @@ from bench.speed import write_clip
 SAMPLE_BYTES = 4 * 16_000  # of a second of float32 audio
 COPIES_ALLOWED = 3  # of the audio's own bytes
 LARGEST_ALLOWED = 1_000_000  # bytes at once, in the steady state
-STEADY_FROM = 0.2  # of a stage
+STEADY_FROM = 0.2  # of the stage that reports first
 
 
 class Task(TypedDict):
@@ -43,6 +43,7 @@ class Watch:
     def __init__(self) -> None:
         self.total, self.steady = Allocations(), Allocations()
         self._running: Allocations | None = None
+        self._first: str | None = None
         self._lock = Lock()  # workers allocate while the listener is told
 
     def add(self, size: int) -> None:
@@ -52,18 +53,19 @@ class Watch:
             if self._running is not None:
                 self._running.add(size)
 
-    def listen(self, _stage: str, done: int, total: int) -> None:
+    def listen(self, stage: str, done: int, total: int) -> None:
         """Begin the steady state, or end it here unless another report follows."""
         with self._lock:
+            self._first = self._first or stage
             if self._running is not None:
                 self.steady = deepcopy(self._running)
-            elif done >= STEADY_FROM * total:
+            elif stage == self._first and done >= STEADY_FROM * total:
                 self._running = deepcopy(self.steady)
 
     def end(self) -> None:
         """The recording is done."""
         with self._lock:
-            self._running = None
+            self._running = self._first = None
 
 
 def measure_copies(

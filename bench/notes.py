@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.corpus import Recording
+from bench.heard import count_in, seconds_heard
 from bench.notes_graphs import count_slices, filter_bank, sliced
 from bench.notes_shape import SAMPLE_RATE, WINDOW, NotesGraphs, Shape, Spent, run_notes
 from bench.sessions import open_session, read_model
@@ -41,36 +42,32 @@ def measure_notes(
     diarizer = Diarizer(config, Runtime(threads=THREADS)).load()
     noise = np.random.default_rng(0).standard_normal(2 * WINDOW, np.float32)
     diarizer.finish(diarizer.infer(noise))  # what is imported at the first call is no stage's time
-    ours = Spent()
+    counted, ours = count_in(diarizer), Spent()
     shapes = notes_shapes(config.windows.step_s)
     theirs = {name: Spent() for name in shapes}
     audio_s = 0.0
     for recording in recordings:
-        heard = read_audio(str(recording.audio), target_rate=SAMPLE_RATE)
-        waveform = np.ascontiguousarray(heard.samples[: round(seconds * SAMPLE_RATE)])
+        recorded = read_audio(str(recording.audio), target_rate=SAMPLE_RATE)
+        waveform = np.ascontiguousarray(recorded.samples[: round(seconds * SAMPLE_RATE)])
         audio_s += len(waveform) / SAMPLE_RATE
         for name, shape in shapes.items():
             progress(f"{recording.uri}: the notes' shape, {name}")
             add(theirs[name], run_notes(waveform, graphs, post_embedding, shape))
         progress(f"{recording.uri}: hocket")
-        artifacts = diarizer.infer(waveform)
-        stages = diarizer.finish(artifacts).seconds
-        units = artifacts.units
-        ours.windows += len(artifacts.segmentation.first_frames)
-        ours.rows += int(np.sum(units.last - units.first))
+        stages = diarizer.finish(diarizer.infer(waveform)).seconds
         for stage, spent in stages.items():
             ours.seconds[stage] = ours.seconds.get(stage, 0.0) + spent
-    frame_s = diarizer.geometry.frame_step / SAMPLE_RATE
+    heard = seconds_heard(counted, SAMPLE_RATE)
     return {
         "audio_s": round(audio_s, 3),
         "threads": THREADS,
         "runtime": "ONNX Runtime, float32",
-        "hocket": summary(ours, audio_s, ours.rows * frame_s),
+        "hocket": summary(ours.seconds, audio_s, heard),
         "notes": {
             name: {
                 "rows": shapes[name].rows,
                 "step_s": shapes[name].step_s,
-                **summary(spent, audio_s, spent.rows * WINDOW / SAMPLE_RATE),
+                **summary(spent.seconds, audio_s, spent.heard()),
                 "ratios": ratios(spent.seconds, ours.seconds),
             }
             for name, spent in theirs.items()
@@ -98,18 +95,20 @@ def add(total: Spent, part: Spent) -> None:
         total.seconds[stage] = total.seconds.get(stage, 0.0) + seconds
 
 
-def summary(spent: Spent, audio_s: float, embedded_s: float) -> dict[str, Any]:
+def summary(
+    seconds: Mapping[str, float], audio_s: float, heard: Mapping[str, float]
+) -> dict[str, Any]:
     """Seconds and share of every stage, and how much of a second of audio the networks heard."""
-    total = sum(spent.seconds.values())
+    total = sum(seconds.values())
     return {
         "seconds": round(total, 4),
         "x_real_time": round(audio_s / total, 2),
         "stages": {
             stage: {"seconds": round(value, 5), "share_percent": round(100 * value / total, 2)}
-            for stage, value in spent.seconds.items()
+            for stage, value in seconds.items()
         },
-        "segmented_per_audio_s": round(spent.windows * WINDOW / SAMPLE_RATE / audio_s, 3),
-        "embedded_per_audio_s": round(embedded_s / audio_s, 3),
+        "segmented_per_audio_s": round(heard["segmentation"] / audio_s, 3),
+        "embedded_per_audio_s": round(heard["embedding"] / audio_s, 3),
     }
 
 

@@ -48,6 +48,11 @@ class Spent:
     windows: int = 0
     rows: int = 0
 
+    def heard(self) -> dict[str, float]:
+        """Seconds that went through each network."""
+        window_s = WINDOW / SAMPLE_RATE
+        return {"segmentation": self.windows * window_s, "embedding": self.rows * window_s}
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time spent inside the block to a stage."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.sessions import Model, open_session
+from bench.sessions import Model, import_openvino, open_session
 
 SIZE = 2048  # rows and columns of both matrices
 MACS = SIZE**3
@@ -69,13 +69,11 @@ def _product(model: Model, left: Any, right: Any) -> Product:
 
 
 def _bfloat16() -> Product | None:
-    try:
-        import openvino
-        from openvino import properties
-    except ImportError:
+    openvino = import_openvino()
+    if openvino is None:
         return None
     core = openvino.Core()
-    if "BF16" not in core.get_property("CPU", properties.device.capabilities):
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return None
     model = core.read_model(
         BytesIO(_model("MatMul", "FLOAT", "FLOAT", "FLOAT").SerializeToString())

@@ -149,6 +149,34 @@ def _notes(found: Found) -> Table:
     return header, rows
 
 
+def _pieces(found: Found) -> Table:
+    claims, bank, ran = found["claims"], found["filter_bank"], found["notes"][AS_IT_RAN]
+    windows = ran["segmented_per_audio_s"] * found["audio_s"] / WINDOW_S
+    whole = {
+        "copies of the audio": (claims["windows"]["theirs_s"], claims["windows"]["ours_s"]),
+        "front end": (ran["stages"]["inputs"]["seconds"] / windows, None),
+        "filter bank": (
+            bank["seconds_per_window"]["sliced"],
+            bank["seconds_per_window"]["convolution"],
+        ),
+        "embedding of three slots": (claims["slots"]["theirs_s"], claims["slots"]["ours_s"]),
+        "post-embedding": (
+            claims["post_embedding"]["theirs_s"],
+            claims["post_embedding"]["ours_s"],
+        ),
+    }
+    rows = [
+        (
+            name,
+            number(1000 * theirs, 3),
+            number(None if ours is None else 1000 * ours, 3),
+            number(None if ours is None else theirs / ours, 2),
+        )
+        for name, (theirs, ours) in whole.items()
+    ]
+    return ("ms for one window of 10 s", "their way", "our way", "ratio"), rows
+
+
 def _claims(found: Found) -> Table:
     claims, theirs, ours = found["claims"], found["notes"], found["hocket"]["stages"]
     ran, bank = theirs[AS_IT_RAN], found["filter_bank"]["seconds_per_window"]
@@ -217,6 +245,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Found], Table]]] = {
     "others": ("compare-speed", _others),
     "long": ("long", _long),
     "notes": ("notes", _notes),
+    "pieces": ("notes", _pieces),
     "claims": ("notes", _claims),
 }
 """Command whose results a section tells, and how; in the order of the page."""

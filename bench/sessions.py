@@ -1,6 +1,9 @@
 """ONNX Runtime sessions of the benchmark's own: graphs that hocket does not ship."""
 
 import os
+import sys
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 Session = Any  # ONNX Runtime has no types
@@ -8,6 +11,7 @@ Model = Any  # and protobuf's say nothing
 
 # Both spellings occur in ONNX Runtime's threads; either must be set before the library loads.
 _TELEMETRY_SWITCHES = ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED")
+_REPORTS = "openvino_telemetry"
 
 
 def open_session(model: Model, threads: int) -> Session:
@@ -23,6 +27,23 @@ def open_session(model: Model, threads: int) -> Session:
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+
+
+def import_openvino() -> ModuleType | None:
+    """OpenVINO, None where it is not installed.
+
+    It reports its import through a package of its own; without that package it is silent.
+    """
+    hidden = sys.modules.get(_REPORTS)
+    sys.modules[_REPORTS] = None  # type: ignore[assignment] # as if it were not installed
+    try:
+        return import_module("openvino")
+    except ImportError:
+        return None
+    finally:
+        del sys.modules[_REPORTS]
+        if hidden is not None:
+            sys.modules[_REPORTS] = hidden
 
 
 def read_model(graph: str, embedding: str = "campplus") -> Model:

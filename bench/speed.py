@@ -61,10 +61,7 @@ def measure_speed(
         "repeats": repeats,
         "files": len(files),
         "audio_minutes": round(audio_s / 60, 3),
-        "heard_per_audio_s": {
-            name.removesuffix("_s"): round(cast("float", value) / audio_s, 3)
-            for name, value in heard.items()
-        },
+        "heard_per_audio_s": {name: round(value / audio_s, 3) for name, value in heard.items()},
         "mmacs_per_audio_s": {
             stage: round(count / audio_s / 1e6, 1) for stage, count in macs.items()
         },

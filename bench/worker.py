@@ -43,20 +43,16 @@ class Pass(TypedDict):
     stages: dict[str, float]
 
 
-class Heard(TypedDict):
-    """Seconds of audio that went through each network, overlaps counted as often as they do."""
-
-    segmentation_s: float
-    embedding_s: float
-
-
 class Answer(TypedDict):
-    """Seconds from importing hocket to the turns of `clip`, the warm passes, bytes of memory."""
+    """Seconds from importing hocket to the turns of `clip`, the warm passes, bytes of memory.
+
+    heard: seconds of audio that went through each network, as often as it did.
+    """
 
     cold_start_s: float
     passes: list[Pass]
     peak_rss_bytes: int
-    heard: Heard | None
+    heard: dict[str, float] | None
     config: dict[str, object]
     runtime: dict[str, object]
 
@@ -70,10 +66,12 @@ def measure(task: Task) -> Answer:
     diarizer = Diarizer(config=config, runtime=runtime)
     diarizer(task["clip"])
     cold_start_s = perf_counter() - started
+    passes = [_run_all(diarizer, task["files"]) for _ in range(task["repeats"])]
+    peak = peak_rss_bytes()  # before anything is done that a user would not do
     return Answer(
         cold_start_s=cold_start_s,
-        passes=[_run_all(diarizer, task["files"]) for _ in range(task["repeats"])],
-        peak_rss_bytes=peak_rss_bytes(),
+        passes=passes,
+        peak_rss_bytes=peak,
         heard=_hear_all(diarizer, task["files"]) if task["heard"] else None,
         config=asdict(config),
         runtime=asdict(runtime),
@@ -108,20 +106,13 @@ def _run_all(diarizer: "Diarizer", files: Sequence[str]) -> Pass:
     return Pass(seconds=total_s, stages=stages)
 
 
-def _hear_all(diarizer: "Diarizer", files: Sequence[str]) -> Heard:
-    """Windows and units of the files, in seconds; units as long as they go into the graph."""
-    from hocket.audio import read_audio
+def _hear_all(diarizer: "Diarizer", files: Sequence[str]) -> dict[str, float]:
+    from bench.heard import count_in, seconds_heard
 
-    geometry, grid_s = diarizer.geometry, diarizer.config.units.grid_s
-    heard = Heard(segmentation_s=0.0, embedding_s=0.0)
+    counted = count_in(diarizer)
     for file in files:
-        artifacts = diarizer.infer(read_audio(file, target_rate=geometry.sample_rate))
-        windows, units = len(artifacts.segmentation.first_frames), artifacts.units
-        heard["segmentation_s"] += windows * geometry.window_samples / geometry.sample_rate
-        for first, last in zip(units.first.tolist(), units.last.tolist(), strict=True):
-            seconds = (last - first) * geometry.frame_step / geometry.sample_rate
-            heard["embedding_s"] += -(-seconds // grid_s) * grid_s
-    return heard
+        diarizer(file)
+    return seconds_heard(counted, diarizer.geometry.sample_rate)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def test_a_summary_tells_shares_and_how_much_was_heard() -> None:
     total = Spent()
     for _ in range(2):
         notes.add(total, Spent({"segmentation": 1.0, "embedding": 3.0}, windows=1, rows=6))
-    found = notes.summary(total, audio_s=16.0, embedded_s=120.0)
+    found = notes.summary(total.seconds, audio_s=16.0, heard=total.heard())
     assert (found["seconds"], found["x_real_time"]) == (8.0, 2.0)
     assert found["stages"]["embedding"] == {"seconds": 6.0, "share_percent": 75.0}
     assert (found["segmented_per_audio_s"], found["embedded_per_audio_s"]) == (1.25, 7.5)
@@ -210,12 +210,10 @@ def test_claims_are_told_as_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "alternate", lambda _works, _repeats: {"theirs": 4.0, "ours": 1.0})
     found = claims.measure_claims(3)
     assert set(found) == {"copy", "windows", "pool", "post_embedding", "slots"}
-    assert found["pool"] == {
-        "theirs_s": 4.0,
-        "ours_s": 1.0,
-        "ratio": 4.0,
-        "saved_percent": 75.0,
-    }
+    rows = {"ratio": 4.0, "saved_percent": 75.0}
+    assert found["slots"] == {"theirs_s": 4.0, "ours_s": 1.0, **rows}
+    # Eight windows at a time.
+    assert found["pool"] == {"theirs_s": 0.5, "ours_s": 0.125, **rows}
 
 
 def test_the_command_runs_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +225,8 @@ def test_the_command_runs_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(claims, "measure_claims", lambda _: {})
     corpus, output = tmp_path / "corpus", tmp_path / "out.json"
     write_recording(corpus, "one", [Turn(0.0, 2.0, "anna")], duration_s=12.0)
+    # Nobody speaks there, so that the embedding would hear nothing, which is refused.
+    monkeypatch.setattr(notes, "seconds_heard", lambda *_: {"segmentation": 22, "embedding": 5.5})
     result = run("notes", corpus, "--seconds", "11", "--output", output)
     assert result.exit_code == 0, result.output
     found = json.loads(output.read_text(encoding="utf-8"))
@@ -235,7 +235,7 @@ def test_the_command_runs_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(shapes.values()) == [(3, 10.0), (3, 2.5), (1, 10.0), (1, 2.5)]
     assert found["notes"]["as it ran"]["embedded_per_audio_s"] == pytest.approx(60 / 11, abs=1e-3)
     assert found["hocket"]["stages"]["segmentation"]["seconds"] > 0
-    assert found["hocket"]["embedded_per_audio_s"] == 0
+    assert found["hocket"]["embedded_per_audio_s"] == 0.5
     assert "1002 slices" in result.stdout
 
 

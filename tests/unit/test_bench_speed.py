@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from bench.__main__ import main
 from bench.annotations import Turn
 from bench.corpus import Recording, find_recordings
 from bench.errors import BenchError
+from bench.heard import count_in, seconds_heard
 from bench.presets import configuration
 from bench.process import ask
 from bench.speed import summarize_passes, write_clip
-from bench.worker import Heard, Pass
+from bench.worker import Pass
 from tests.unit.test_bench_corpus import write_recording, write_rttm
 
 FAKE_HOCKET = """
@@ -41,20 +43,21 @@ class Config:
     def preset(cls, name):
         return cls(name=name)
 
-    @property
-    def units(self):
-        return SimpleNamespace(grid_s=0.25)
-
 @dataclass(frozen=True)
 class Runtime:
     threads: int | None = None
+
+class Graph:
+    def run(self, inputs):
+        return {}
 
 class Diarizer:
     told = []
 
     def __init__(self, config, runtime):
         self.config = config
-        self.geometry = SimpleNamespace(sample_rate=100, window_samples=1000, frame_step=10)
+        self.geometry = SimpleNamespace(sample_rate=100)
+        self.segmentation_graph = self.embedding_graph = Graph()
 
     def __call__(self, audio, num_speakers=None, listener=None):
         if "broken" in audio:
@@ -66,19 +69,15 @@ class Diarizer:
             path = os.path.join(cache, "compiled")
             seconds["cached"] = float(os.path.exists(path))
             open(path, "w").close()
+        self.segmentation_graph.run({"waveform": np.empty((15, 1, 200))})
+        self.embedding_graph.run({"waveform": np.empty((1, 1, 150)), "masks": None})
         for done in range(1, 5):
             np.ones(done * 100_000, np.uint8)
             if listener:
                 listener("embedding", done, 4)
         np.ones(2_000_000, np.uint8)
         return SimpleNamespace(turns=turns, seconds=seconds, copied={"embedding": 1000})
-
-    def infer(self, recording):
-        units = SimpleNamespace(first=np.array([0, 10]), last=np.array([10, 14]))
-        segmentation = SimpleNamespace(first_frames=np.arange(3))
-        return SimpleNamespace(segmentation=segmentation, units=units)
 """
-READ_AUDIO = "def read_audio(file, target_rate):\n    return file\n"
 
 
 def run(*arguments: object) -> Result:
@@ -101,7 +100,6 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "engine/hocket"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(FAKE_HOCKET)
-    (package / "audio.py").write_text(READ_AUDIO)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "engine"))
     return package
 
@@ -196,10 +194,10 @@ def test_speed_runs_the_engine_in_processes_of_its_own(
     assert {name: found[name] for name in two} == two
     # The engine is a few lines and NumPy: far below what this very process holds.
     assert 0 < found["peak_rss_mb"]["clip"] < 80
-    # Three windows of 10 s each; units of 1 and of 0.4 s, on a grid of a quarter: of 4 s in all.
+    # 30 s and 1.5 s go through the networks, of either recording of 2 s.
     assert found["heard_per_audio_s"] == {"segmentation": 15.0, "embedding": 0.75}
     assert found["mmacs_per_audio_s"] == {"segmentation": 1500.0, "embedding": 375.0}
-    # 4 s of that embedding are 1.5 GMAC, done in a busy second by one of two workers.
+    # 3 s through the embedding are 1.5 GMAC, done in a busy second by one of two workers.
     assert two["arithmetic"]["embedding"] == {
         "gmacs": 1.5,
         "gmacs_per_s": 1.5,
@@ -271,11 +269,29 @@ MODELS = {
 
 
 def test_multiplications_are_those_of_what_was_heard() -> None:
-    heard = Heard(segmentation_s=20.0, embedding_s=4.0)
+    heard = {"segmentation": 20.0, "embedding": 4.0}
     found = arithmetic.count_macs(heard, "campplus", MODELS)
     assert found == {"segmentation": 2e9, "embedding": 2e9}
     with pytest.raises(BenchError, match="counts no multiplications of embedding-other"):
         arithmetic.count_macs(heard, "other", MODELS)
+
+
+def test_what_the_networks_hear_is_counted_where_they_are_called() -> None:
+    class Graph:
+        metadata = "kept"
+
+        def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
+            return {"got": inputs}
+
+    diarizer: Any = SimpleNamespace(segmentation_graph=Graph(), embedding_graph=Graph())
+    counted = count_in(diarizer)
+    given = {"waveform": np.zeros((2, 1, 300))}
+    assert diarizer.segmentation_graph.run(given) == {"got": given}
+    assert diarizer.segmentation_graph.metadata == "kept"
+    with pytest.raises(BenchError, match="calls its embedding graph by another way than 'run'"):
+        seconds_heard(counted, 100)
+    diarizer.embedding_graph.run({"waveform": np.zeros((1, 1, 50))})
+    assert seconds_heard(counted, 100) == {"segmentation": 6.0, "embedding": 0.5}
 
 
 def test_the_forge_counts_what_hocket_runs() -> None:
