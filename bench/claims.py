@@ -21,7 +21,7 @@ STEP = 40_500  # samples between hocket's windows, 150 frames
 
 
 def measure_claims(repeats: int) -> dict[str, Any]:
-    """Every claim of the notes that is about time: seconds a window of both ways, and their ratio."""
+    """Every claim of the notes that is about time: seconds per window of both ways, a ratio."""
     generator = np.random.default_rng(0)
     waveform = generator.standard_normal(WINDOW + BATCH * STEP, np.float32)
     claims = {

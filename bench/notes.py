@@ -119,8 +119,8 @@ def ratios(theirs: Mapping[str, float], ours: Mapping[str, float]) -> dict[str, 
     """
     ours_after = sum(ours.get(stage, 0.0) for stage in ("clustering", "reconstruct"))
     pairs = {
-        "segmentation": (theirs["segmentation"], ours["segmentation"]),
-        "embedding": (theirs["inputs"] + theirs["embedding"], ours["embedding"]),
+        "segmentation": (theirs["segmentation"], ours.get("segmentation", 0.0)),
+        "embedding": (theirs["inputs"] + theirs["embedding"], ours.get("embedding", 0.0)),
         "post_embedding": (theirs["post_embedding"], ours_after),
         "all": (sum(theirs.values()), sum(ours.values())),
     }
