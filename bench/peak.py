@@ -11,7 +11,6 @@ import numpy as np
 from bench.sessions import Model, import_openvino, open_session
 
 SIZE = 2048  # rows and columns of both matrices
-MACS = SIZE**3
 ROUNDS = 5
 PRODUCTS = 1  # of every session in a round
 
@@ -30,14 +29,14 @@ def measure_peaks(threads: Sequence[int]) -> dict[str, dict[str, float] | None]:
         products = [make() for _ in range(max(threads))]
         usable = [product for product in products if product is not None]
         found[precision] = (
-            {str(number): round(rate(usable[:number]) / 1e9, 2) for number in threads}
+            {str(number): round(rate(usable[:number], SIZE**3) / 1e9, 2) for number in threads}
             if usable
             else None
         )
     return found
 
 
-def rate(products: Sequence[Product], macs: int = MACS) -> float:
+def rate(products: Sequence[Product], macs: int) -> float:
     """MAC/s of products of `macs` each that run at once, each in a thread: the best of rounds."""
 
     def work(product: Product) -> None:
