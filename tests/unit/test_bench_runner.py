@@ -12,6 +12,7 @@ from bench.environment import REPOSITORY
 from bench.errors import BenchError
 from bench.installation import runner_command
 from bench.runner import Answer, Runner
+from bench.systems import pyannote_runner
 
 HELLO = '{"python": "3.11", "packages": {"thing": "1.0"}, "settings": {"threads": 2}}'
 
@@ -278,3 +279,18 @@ def test_every_system_has_a_script_and_pinned_requirements() -> None:
             assert (REPOSITORY / "bench" / "systems" / f"{module}.py").is_file()
         lines = (installation.REQUIREMENTS / f"{name}.txt").read_text().split("\n")
         assert all("==" in line or line.startswith("--") or not line for line in lines), name
+
+
+def test_a_library_built_for_another_torch_is_put_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "torchaudio/lib/_torchaudio.abi3.so"
+    library.parent.mkdir(parents=True)
+    (tmp_path / "torchaudio/__init__.py").write_text("raise ImportError('never imported')")
+    for path in (library, library.with_name("libtorchaudio.so")):
+        path.write_bytes(b"")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pyannote_runner._leave_out_compiled_part()
+    left = sorted(path.name for path in library.parent.iterdir())
+    assert left == ["_torchaudio.abi3.unused", "libtorchaudio.so"]
+    pyannote_runner._leave_out_compiled_part()
