@@ -1,5 +1,6 @@
 """A recording of hours beside one of minutes: memory and speed, each in a process of its own."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -71,19 +72,28 @@ def measure_long(
 def write_joined(recordings: Sequence[Recording], seconds: float, path: Path) -> None:
     """Write the recordings one after the other, again and again, until it is so many seconds.
 
-    One channel of 16 kHz and 16 bits, as FLAC, block by block.
+    What is shorter than all of them together gets the same part of each, from its beginning, so
+    that there is as much talk in a second of it. One channel of 16 kHz and 16 bits, as FLAC, block
+    by block.
     """
+    durations = [recording.duration_s() for recording in recordings]
+    part = min(1.0, seconds / sum(durations)) if any(durations) else 1.0
     left = round(seconds * SAMPLE_RATE)
     with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as output:
-        for recording in cycle(recordings):
-            before = left
+        for recording, duration in cycle(zip(recordings, durations, strict=True)):
+            # A sample more than its part: rounding must not leave less than was asked for.
+            most = min(left, math.ceil(part * duration * SAMPLE_RATE) + 1)
+            written = 0
             for block in _blocks(recording):
-                part = block[:left]
-                output.write(part)
-                left -= len(part)
-                if left <= 0:
-                    return
-            if left == before:
+                piece = block[: most - written]
+                output.write(piece)
+                written += len(piece)
+                if written == most:
+                    break
+            left -= written
+            if left == 0:
+                return
+            if not written:
                 raise BenchError(f"{recording.uri}: holds no samples; leave it out with --select")
 
 
