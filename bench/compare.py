@@ -86,13 +86,7 @@ def measure_systems(
         stored: systems whose turns lie in files.
         progress: hears what is done next.
     """
-    with ExitStack() as stack:
-        ran = {}
-        for name, command in commands.items():
-            progress(f"starting {name}")
-            ran[name] = Ran(stack.enter_context(Runner(name, command)))
-        if ran:
-            _run(recordings, list(ran.values()), progress)
+    ran = run_systems(recordings, commands, progress)
     audio_s = sum(recording.duration_s() for recording in recordings)
     return {
         "protocol": PROTOCOL,
@@ -105,16 +99,32 @@ def measure_systems(
     }
 
 
-def time_ratios(times: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | int]]:
-    """Seconds of hocket as a part of each other system's, over the recordings both did.
+def run_systems(
+    recordings: Sequence[Recording], commands: Mapping[str, Sequence[str]], progress: Progress
+) -> dict[str, Ran]:
+    """Every system with its answers, by name: all are started, then they take turns."""
+    with ExitStack() as stack:
+        ran = {}
+        for name, command in commands.items():
+            progress(f"starting {name}")
+            ran[name] = Ran(stack.enter_context(Runner(name, command)))
+        if ran:
+            _run(recordings, list(ran.values()), progress)
+    return ran
+
+
+def time_ratios(
+    times: Mapping[str, Mapping[str, float]], us: str = OURS
+) -> dict[str, dict[str, float | int]]:
+    """Seconds of system `us` as a part of each other system's, over the recordings both did.
 
     `ratio` is of the sums, `median_of_files` of the ratios of every recording.
     """
-    ours = times.get(OURS, {})
+    ours = times.get(us, {})
     found: dict[str, dict[str, float | int]] = {}
     for name, theirs in times.items():
         both = [uri for uri in ours if theirs.get(uri, 0.0) > 0]
-        if name == OURS or not both:
+        if name == us or not both:
             continue
         found[name] = {
             "files": len(both),
@@ -162,15 +172,19 @@ def _run(recordings: Sequence[Recording], systems: Sequence[Ran], progress: Prog
                 system.answers[recording.uri] = system.runner.ask(recording.uri, audio)
 
 
-def _score_ran(recordings: Sequence[Recording], system: Ran) -> dict[str, Any]:
-    times, about = system.times(), system.runner.about
+def timed(system: Ran) -> dict[str, Any]:
+    """Seconds of a system, to its start and of every recording, and what it failed on."""
+    times = system.times()
     return {
-        **_score(recordings, system),
-        "startup_s": round(about.startup_s, 3),
+        "startup_s": round(system.runner.about.startup_s, 3),
         "seconds": round(sum(times.values()), 3),
         "seconds_per_file": {uri: round(value, 3) for uri, value in times.items()},
         "failed": system.failures(),
     }
+
+
+def _score_ran(recordings: Sequence[Recording], system: Ran) -> dict[str, Any]:
+    return {**_score(recordings, system), **timed(system)}
 
 
 def _score_stored(recordings: Sequence[Recording], system: StoredHypotheses) -> dict[str, Any]:

@@ -20,7 +20,16 @@ from bench.matching import (
     wanted,
 )
 
-__all__ = ["Layout", "Recording", "Region", "Turn", "find_recordings", "read_rttm", "read_uem"]
+__all__ = [
+    "Layout",
+    "Recording",
+    "Region",
+    "Turn",
+    "find_audio",
+    "find_recordings",
+    "read_rttm",
+    "read_uem",
+]
 
 
 @dataclass(frozen=True)
@@ -104,14 +113,42 @@ def find_recordings(folder: Path, layout: Layout | None = None) -> list[Recordin
     return sorted(found, key=lambda recording: recording.uri)
 
 
+def find_audio(folder: Path, layout: Layout | None = None) -> list[Recording]:
+    """Every audio file below `folder`, by uri, as a recording of which nobody says who speaks.
+
+    Raises:
+        BenchError: there is none, or not every one that was selected.
+    """
+    layout = layout or Layout()
+    found = [
+        _unheard(folder, path)
+        for path in sorted(folder.rglob(layout.audio))
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    ]
+    if not found:
+        raise BenchError(f"{folder}: found no audio ({', '.join(AUDIO_SUFFIXES)}); name another")
+    return _selected(found, layout, folder)
+
+
+def _unheard(folder: Path, audio: Path) -> Recording:
+    relative = audio.relative_to(folder).with_suffix("")
+    kind = relative.parts[0] if len(relative.parts) > 1 else ""
+    return Recording(relative.as_posix(), kind, audio, audio, None, listed_turns=())
+
+
 def _side_by_side(folder: Path, layout: Layout) -> list[Recording]:
     pairs = ((rttm, audio_beside(rttm, layout.audio)) for rttm in folder.rglob("*.rttm"))
     found = [_pair(folder, rttm, audio) for rttm, audio in pairs if audio is not None]
-    if found and layout.select:
-        names = {recording.uri for recording in found} | {recording.name for recording in found}
-        require_all(layout.select, names, folder)
-        found = [each for each in found if {each.uri, each.name} & set(layout.select)]
+    found = _selected(found, layout, folder)
     return _with_regions(found, layout.regions) if layout.regions else found
+
+
+def _selected(found: list[Recording], layout: Layout, folder: Path) -> list[Recording]:
+    if not (found and layout.select):
+        return found
+    names = {each.uri for each in found} | {each.name for each in found}
+    require_all(layout.select, names, folder)
+    return [each for each in found if {each.uri, each.name} & set(layout.select)]
 
 
 def _pair(folder: Path, rttm: Path, audio: Path) -> Recording:

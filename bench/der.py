@@ -9,6 +9,7 @@ from typing import Protocol
 from bench.annotations import Turn, read_rttm
 from bench.corpus import Recording
 from bench.errors import BenchError
+from bench.presets import configuration
 from bench.scoring import PROTOCOL, Score, count_speakers, score, summarize_named
 
 
@@ -55,25 +56,27 @@ class StoredHypotheses:
 class Hocket:
     """The engine itself."""
 
-    def __init__(self, threads: int | None, oracle: bool) -> None:
+    def __init__(self, threads: int | None, oracle: bool, preset: str | None = None) -> None:
         """Load the engine.
 
         Args:
             threads: processor threads, None for the engine's default.
             oracle: tell it the true number of speakers of every recording.
+            preset: name of its settings, None for the defaults.
         """
         try:
-            from hocket import Config, Diarizer, Runtime
+            from hocket import Diarizer, Runtime
         except ImportError as error:
             raise BenchError(f"hocket cannot be imported ({error}); install it first") from error
-        self._oracle = oracle
-        self._config, self._runtime = Config(), Runtime(threads=threads)
+        self._oracle, self._preset = oracle, preset
+        self._config, self._runtime = configuration(preset), Runtime(threads=threads)
         self._diarizer = Diarizer(config=self._config, runtime=self._runtime)
 
     def describe(self) -> dict[str, object]:
         """Settings that may change results, and those that may not."""
         return {
             "name": "hocket",
+            "preset": self._preset,
             "config": asdict(self._config),
             "runtime": asdict(self._runtime),
             "num_speakers": "oracle" if self._oracle else "estimated",

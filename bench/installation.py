@@ -8,12 +8,27 @@ from pathlib import Path
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
 
-SYSTEMS = {"hocket": "hocket_runner", "senko": "senko_runner", "sherpa-onnx": "sherpa_runner"}
+SYSTEMS = {
+    "hocket": "hocket_runner",
+    "senko": "senko_runner",
+    "sherpa-onnx": "sherpa_runner",
+    "pyannote": "pyannote_runner",
+}
 """Script of each system in bench/systems, beside its requirements `NAME.txt`."""
+
+SPEED_ONLY = frozenset({"pyannote"})
+"""Systems whose turns mean nothing here: their weights cannot be had, only their work."""
+
+PRESET = ":"  # hocket:fast
 
 REQUIREMENTS = REPOSITORY / "bench" / "systems"
 ENVIRONMENTS = REPOSITORY / ".venv"
-SHERPA_MODELS = REPOSITORY / "build" / "compare" / "sherpa"
+MODELS = REPOSITORY / "build" / "compare"
+MADE = {
+    "sherpa-onnx": ("sherpa_models", "sherpa", ("segmentation.onnx", "embedding.onnx")),
+    "pyannote": ("pyannote_models", "pyannote", ("segmentation.pt", "embedding.pt")),
+}
+"""Script that makes the models of a system, their folder in MODELS, and their files."""
 
 Progress = Callable[[str], None]
 
@@ -21,15 +36,24 @@ Progress = Callable[[str], None]
 def runner_command(name: str, threads: int, progress: Progress) -> list[str]:
     """Command that runs a system; its environment is made or renewed if need be.
 
+    Args:
+        name: of `SYSTEMS`; `hocket:NAME` is hocket with the settings of that preset.
+        threads: processor threads.
+        progress: hears what takes long.
+
     Raises:
         BenchError: there is no such system, or it cannot be installed.
     """
-    if name not in SYSTEMS:
-        raise BenchError(f"found no system '{name}'; there are {', '.join(SYSTEMS)}")
-    python = _install(name, progress)
-    if name == "sherpa-onnx":
-        _make_sherpa_models(progress)
-    return [str(python), "-m", f"bench.systems.{SYSTEMS[name]}", "--threads", str(threads)]
+    system, colon, preset = name.partition(PRESET)
+    if system not in SYSTEMS:
+        raise BenchError(f"found no system '{system}'; there are {', '.join(SYSTEMS)}")
+    if colon and (system != "hocket" or not preset):
+        raise BenchError(f"found '{name}'; only hocket has presets, as in hocket:fast")
+    python = _install(system, progress)
+    if system in MADE:
+        _make_models(system, progress)
+    command = [str(python), "-m", f"bench.systems.{SYSTEMS[system]}", "--threads", str(threads)]
+    return [*command, "--preset", preset] if preset else command
 
 
 def _install(name: str, progress: Progress) -> Path:
@@ -64,16 +88,17 @@ def _wanted(requirements: Path) -> str:
     return "\n".join([text, *(path.read_text(encoding="utf-8") for path in own)])
 
 
-def _make_sherpa_models(progress: Progress) -> None:
-    """Both models in sherpa-onnx's form, made by the forge."""
-    if all((SHERPA_MODELS / f"{name}.onnx").is_file() for name in ("segmentation", "embedding")):
+def _make_models(name: str, progress: Progress) -> None:
+    """Models in the form a system asks for, made by the forge."""
+    script, folder, files = MADE[name]
+    place = MODELS / folder
+    if all((place / file).is_file() for file in files):
         return
     python = _python(ENVIRONMENTS / "forge")
     if not python.is_file():
-        raise BenchError("sherpa-onnx: its models need the forge; run 'make .venv/forge/installed'")
-    progress("making the models of sherpa-onnx")
-    command = [str(python), "-m", "bench.systems.sherpa_models", str(SHERPA_MODELS)]
-    _call("sherpa-onnx", command)
+        raise BenchError(f"{name}: its models need the forge; run 'make .venv/forge/installed'")
+    progress(f"making the models of {name}")
+    _call(name, [str(python), "-m", f"bench.systems.{script}", str(place)])
 
 
 def _call(name: str, command: list[str]) -> None:

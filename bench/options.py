@@ -57,6 +57,13 @@ def corpus_options(command: Command) -> Command:
     return with_layout
 
 
+def preset_option(command: Command) -> Command:
+    """Which settings of hocket, handed on as `preset`."""
+    return click.option("--preset", metavar="NAME", help="Settings of hocket by their name.")(
+        command
+    )
+
+
 def output_options(command: Command) -> Command:
     """Where results go and what they are called."""
     command = click.option("--label", help="Name of this measurement; by default the name of DIR.")(

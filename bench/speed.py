@@ -1,70 +1,137 @@
-"""Speed from file to turns, cold start and peak memory, each in fresh processes."""
+"""Speed from file to turns, first results and peak memory, each in fresh processes."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Any, cast
 
 import soundfile
 
+from bench.arithmetic import achieved, count_macs, read_models
 from bench.corpus import Recording
-from bench.environment import REPOSITORY
 from bench.errors import BenchError
+from bench.peak import measure_peaks
+from bench.process import ask
 from bench.worker import Answer, Pass, Task
 
 CLIP_S = 30.0
 
 
-def measure_speed(recordings: Sequence[Recording], repeats: int, threads: int) -> dict[str, object]:
-    """Measure hocket on `recordings` with `threads` threads.
+def measure_speed(
+    recordings: Sequence[Recording],
+    repeats: int,
+    threads: Sequence[int],
+    preset: str | None = None,
+) -> dict[str, object]:
+    """Measure hocket on `recordings`, a row for each number of threads.
 
-    Cold starts are `repeats` processes that do one clip of 30 s each (shorter if no recording is as
-    long). One more process does the clip as a warm-up, then all recordings `repeats` times.
+    The results of the last number of threads also stand beside the rows: they are what a page that
+    has room for one tells.
     """
     files = [str(recording.audio.resolve()) for recording in recordings]
+    audio_s = sum(recording.duration_s() for recording in recordings)
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.wav"
         clip_s = write_clip(recordings, clip)
-        cold_task = Task(clip=str(clip), files=[], repeats=0, threads=threads)
-        cold = [_ask_worker(cold_task) for _ in range(repeats)]
-        warm_task = Task(clip=str(clip), files=files, repeats=repeats, threads=threads)
-        warm = _ask_worker(warm_task)
-    audio_s = sum(recording.duration_s() for recording in recordings)
+        answers = {
+            number: _answers(str(clip), files, repeats, number, preset, heard=number == threads[-1])
+            for number in threads
+        }
+    warm = answers[threads[-1]].warm
+    heard = warm["heard"]
+    assert heard is not None, "it was asked of the last worker"
+    graphs = cast("dict[str, str]", warm["config"].get("graphs", {}))
+    macs = count_macs(heard, graphs["embedding"], read_models())
+    peaks = measure_peaks(threads)
+    peak = peaks.get(graphs["precision"]) or {}
+    rows = [
+        {
+            "threads": number,
+            "runtime": each.warm["runtime"],
+            **each.starts(clip_s),
+            **summarize_passes(each.warm["passes"], audio_s),
+            "arithmetic": _arithmetic(macs, each.warm["passes"], number, peak.get(str(number))),
+        }
+        for number, each in answers.items()
+    ]
     return {
+        "preset": preset,
         "config": warm["config"],
-        "runtime": warm["runtime"],
         "repeats": repeats,
         "files": len(files),
         "audio_minutes": round(audio_s / 60, 3),
-        "cold_start": {
-            "clip_s": round(clip_s, 3),
-            **_spread([answer["cold_start_s"] for answer in cold]),
+        "heard_per_audio_s": {name: round(value / audio_s, 3) for name, value in heard.items()},
+        "mmacs_per_audio_s": {
+            stage: round(count / audio_s / 1e6, 1) for stage, count in macs.items()
         },
-        "peak_rss_mb": {
-            "clip": round(max(answer["peak_rss_bytes"] for answer in cold) / 1e6, 1),
-            "corpus": round(warm["peak_rss_bytes"] / 1e6, 1),
-        },
-        **summarize_passes(warm["passes"], audio_s),
+        "peak_gmacs_per_s": peaks,
+        "rows": rows,
+        **rows[-1],
     }
 
 
-def summarize_passes(passes: Sequence[Pass], audio_s: float) -> dict[str, object]:
+class Answers:
+    """What the processes of one number of threads said."""
+
+    def __init__(self, cold: list[Answer], cached: list[Answer], warm: Answer) -> None:
+        self.cold, self.cached, self.warm = cold, cached, warm
+
+    def starts(self, clip_s: float) -> dict[str, object]:
+        """First results of the clip, and memory."""
+        alone = max(answer["peak_rss_bytes"] for answer in (*self.cold, *self.cached))
+        return {
+            "cold_start": _start(self.cold, clip_s),
+            "cached_start": _start(self.cached, clip_s),
+            "peak_rss_mb": {
+                "clip": round(alone / 1e6, 1),
+                "corpus": round(self.warm["peak_rss_bytes"] / 1e6, 1),
+            },
+        }
+
+
+def _answers(
+    clip: str, files: list[str], repeats: int, threads: int, preset: str | None, *, heard: bool
+) -> Answers:
+    """Ask all processes of one number of threads.
+
+    A cold start is a process with an empty folder for what a runtime compiles; the cached start
+    after it finds the folder as the first one left it.
+    """
+    start = Task(clip=clip, files=[], repeats=0, threads=threads, preset=preset, heard=False)
+    cold, cached = [], []
+    for _ in range(repeats):
+        with TemporaryDirectory() as cache:
+            cold.append(_ask(start, cache))
+            cached.append(_ask(start, cache))
+    with TemporaryDirectory() as cache:
+        warm = _ask({**start, "files": files, "repeats": repeats, "heard": heard}, cache)
+    return Answers(cold, cached, warm)
+
+
+def _ask(task: Task, cache: str) -> Answer:
+    return cast("Answer", ask("bench.worker", task, cache))
+
+
+def summarize_passes(passes: Sequence[Pass], audio_s: float) -> dict[str, Any]:
     """Medians of the passes and how many times faster than `audio_s` they are.
 
-    Stage `other` is the time end to end that no stage accounts for.
+    Stages may work side by side, so that their busy seconds add up to more than the time end to
+    end; `share_percent` is of their sum. Stage `other` is time that no stage accounts for.
     """
     runs = [{**run["stages"], "other": _unaccounted(run)} for run in passes]
     stages = dict.fromkeys(stage for run in runs for stage in run)
     seconds = {stage: median(run.get(stage, 0.0) for run in runs) for stage in stages}
     totals = [run["seconds"] for run in passes]
+    busy = sum(seconds.values())
     return {
         "end_to_end": {**_spread(totals), "x_real_time": _times(audio_s, median(totals))},
         "stages": {
-            stage: {"seconds": round(value, 4), "x_real_time": _times(audio_s, value)}
+            stage: {
+                "seconds": round(value, 4),
+                "share_percent": round(100 * value / busy, 2) if busy else None,
+                "x_real_time": _times(audio_s, value),
+            }
             for stage, value in seconds.items()
         },
     }
@@ -96,19 +163,18 @@ def write_clip(recordings: Sequence[Recording], path: Path) -> float:
         raise BenchError(f"{source.uri}: {source.audio.name} cannot be cut to a clip") from error
 
 
-def _ask_worker(task: Task) -> Answer:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.worker"],
-        cwd=REPOSITORY,
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise BenchError(f"the measuring process failed: {reason[0]}")
-    return cast("Answer", json.loads(done.stdout.splitlines()[-1]))
+def _arithmetic(
+    macs: Mapping[str, float], passes: Sequence[Pass], threads: int, peak: float | None
+) -> dict[str, dict[str, float | None]]:
+    busy = {stage: median(run["stages"].get(stage, 0.0) for run in passes) for stage in macs}
+    return achieved(macs, busy, median(run["seconds"] for run in passes), threads, peak)
+
+
+def _start(answers: Sequence[Answer], clip_s: float) -> dict[str, object]:
+    return {
+        "clip_s": round(clip_s, 3),
+        **_spread([answer["cold_start_s"] for answer in answers]),
+    }
 
 
 def _spread(seconds: Sequence[float]) -> dict[str, object]:

@@ -23,23 +23,6 @@ def der_table(results: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"{results['protocol']}; {results['audio_minutes']} min of audio"])
 
 
-def speed_table(results: Mapping[str, Any]) -> str:
-    """A line per stage, cold start and memory."""
-    timed = {**results["stages"], "end to end": results["end_to_end"]}
-    rows = [
-        (name, number(row["seconds"], 3), number(row["x_real_time"])) for name, row in timed.items()
-    ]
-    cold, memory = results["cold_start"], results["peak_rss_mb"]
-    return "\n".join(
-        [
-            table(("stage", "seconds", "x real time"), rows),
-            f"{results['audio_minutes']} min of audio, median of {results['repeats']}",
-            f"cold start: {cold['seconds']:.3f} s for a clip of {cold['clip_s']:g} s",
-            f"peak memory: {memory['corpus']:.0f} MB, {memory['clip']:.0f} MB for the clip alone",
-        ]
-    )
-
-
 def compare_table(results: Mapping[str, Any]) -> str:
     """A line per system and kind, a line per system for all, and what was worst or failed."""
     rates = (f"{part} %" for part in RATES.values())

@@ -14,32 +14,45 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, TypedDict
 
+from bench.presets import configuration
+from bench.process import answer_with
+
 if TYPE_CHECKING:
     from hocket import Diarizer
 
 
 class Task(TypedDict):
-    """What to measure: `clip` once, cold, then all of `files` `repeats` times, warm."""
+    """What to measure: `clip` once, cold, then all of `files` `repeats` times, warm.
+
+    preset: name of hocket's settings; None for the defaults.
+    heard: whether to count what the networks hear of the files, in a further pass.
+    """
 
     clip: str
     files: list[str]
     repeats: int
     threads: int
+    preset: str | None
+    heard: bool
 
 
 class Pass(TypedDict):
-    """Seconds for all files, from file to turns: as a whole and per stage."""
+    """Seconds for all files, from file to turns: as a whole and busy ones per stage."""
 
     seconds: float
     stages: dict[str, float]
 
 
 class Answer(TypedDict):
-    """Seconds from importing hocket to the turns of `clip`, the warm passes, bytes of memory."""
+    """Seconds from importing hocket to the turns of `clip`, the warm passes, bytes of memory.
+
+    heard: seconds of audio that went through each network, as often as it did.
+    """
 
     cold_start_s: float
     passes: list[Pass]
     peak_rss_bytes: int
+    heard: dict[str, float] | None
     config: dict[str, object]
     runtime: dict[str, object]
 
@@ -47,16 +60,19 @@ class Answer(TypedDict):
 def measure(task: Task) -> Answer:
     """Do one task; meant to be the only one of its process."""
     started = perf_counter()
-    from hocket import Config, Diarizer, Runtime
+    from hocket import Diarizer, Runtime
 
-    config, runtime = Config(), Runtime(threads=task["threads"])
+    config, runtime = configuration(task["preset"]), Runtime(threads=task["threads"])
     diarizer = Diarizer(config=config, runtime=runtime)
     diarizer(task["clip"])
     cold_start_s = perf_counter() - started
+    passes = [_run_all(diarizer, task["files"]) for _ in range(task["repeats"])]
+    peak = peak_rss_bytes()  # before anything is done that a user would not do
     return Answer(
         cold_start_s=cold_start_s,
-        passes=[_run_all(diarizer, task["files"]) for _ in range(task["repeats"])],
-        peak_rss_bytes=peak_rss_bytes(),
+        passes=passes,
+        peak_rss_bytes=peak,
+        heard=_hear_all(diarizer, task["files"]) if task["heard"] else None,
         config=asdict(config),
         runtime=asdict(runtime),
     )
@@ -90,7 +106,14 @@ def _run_all(diarizer: "Diarizer", files: Sequence[str]) -> Pass:
     return Pass(seconds=total_s, stages=stages)
 
 
+def _hear_all(diarizer: "Diarizer", files: Sequence[str]) -> dict[str, float]:
+    from bench.heard import count_in, seconds_heard
+
+    counted = count_in(diarizer)
+    for file in files:
+        diarizer(file)
+    return seconds_heard(counted, diarizer.geometry.sample_rate)
+
+
 if __name__ == "__main__":
-    answer = measure(json.load(sys.stdin))
-    # A line of its own, whatever a library may have printed before.
-    sys.stdout.write(f"\n{json.dumps(answer)}\n")
+    answer_with(measure(json.load(sys.stdin)))

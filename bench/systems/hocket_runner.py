@@ -1,22 +1,24 @@
-"""hocket, with its own settings."""
+"""hocket, with the settings of a preset, or its own."""
 
 from dataclasses import asdict
 
+from bench.presets import configuration
 from bench.systems.protocol import Engine, Turns, serve
 
 
-def load(threads: int) -> Engine:
+def load(threads: int, preset: str | None) -> Engine:
     """The engine."""
-    from hocket import Config, Diarizer, Runtime
+    from hocket import Diarizer, Runtime
 
-    config, runtime = Config(), Runtime(threads=threads)
+    config, runtime = configuration(preset), Runtime(threads=threads)
     diarizer = Diarizer(config=config, runtime=runtime)
 
     def diarize(audio: str) -> Turns:
         return [(turn.start_s, turn.end_s, turn.speaker) for turn in diarizer(audio).turns]
 
-    return Engine(diarize, {"config": asdict(config), "runtime": asdict(runtime)})
+    settings = {"config": asdict(config), "runtime": asdict(runtime)}
+    return Engine(diarize, {"preset": preset, **settings})
 
 
 if __name__ == "__main__":
-    serve(load)
+    serve(load, "preset")

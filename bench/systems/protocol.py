@@ -27,15 +27,22 @@ class Engine:
     settings: dict[str, object] = field(default_factory=dict)
 
 
-def serve(load: Callable[[int], Engine]) -> None:
-    """Load a system with the threads of the command line, then answer until the input ends."""
+def serve(load: Callable[..., Engine], *options: str) -> None:
+    """Load a system with the words of the command line, then answer until the input ends.
+
+    Args:
+        load: takes `threads`, and each of `options` by name, None where it was not given.
+        options: what the system can be told besides.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, required=True)
-    threads = parser.parse_args().threads
+    for option in options:
+        parser.add_argument(f"--{option}")
+    told = vars(parser.parse_args())
     # Libraries print too, some from C: theirs goes to the errors, the answers stay clean.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        engine = load(threads)
+        engine = load(**told)
         about = {"python": platform.python_version(), "packages": _packages()}
         _write(answers.write, {**about, "settings": engine.settings})
         answers.flush()

@@ -10,50 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
-from click.testing import CliRunner, Result
 
 from bench import environment
-from bench.__main__ import main
 from bench.annotations import Turn
-from bench.corpus import Recording, find_recordings
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
 from bench.report import number, table, write_results
-from bench.speed import summarize_passes, write_clip
-from bench.worker import Pass
 from tests.unit.test_bench_corpus import write_recording, write_rttm
-
-FAKE_HOCKET = """
-from dataclasses import dataclass
-from types import SimpleNamespace
-
-@dataclass(frozen=True)
-class Config:
-    threshold: float = 0.5
-
-@dataclass(frozen=True)
-class Runtime:
-    threads: int | None = None
-
-class Diarizer:
-    told = []
-
-    def __init__(self, config, runtime):
-        pass
-
-    def __call__(self, audio, num_speakers=None):
-        if "broken" in audio:
-            raise ValueError("broken audio")
-        Diarizer.told.append(num_speakers)
-        turns = (SimpleNamespace(start_s=0.0, end_s=1.0, speaker="speaker_0"),)
-        return SimpleNamespace(turns=turns, seconds={"decode": 0.25, "embedding": 0.5})
-"""
-
-
-def run(*arguments: object) -> Result:
-    """A command of the benchmark."""
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from tests.unit.test_bench_speed import FAKE_HOCKET, run
 
 
 def run_der(*arguments: object, output: Path) -> dict[str, Any]:
@@ -212,7 +176,12 @@ def test_results_go_where_the_label_says(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--label", "../x"), ("--hypotheses", ".", "--threads", "1"), ("--threads", "0")],
+    [
+        ("--label", "../x"),
+        ("--hypotheses", ".", "--threads", "1"),
+        ("--threads", "0"),
+        ("--hypotheses", ".", "--preset", "fast"),
+    ],
 )
 def test_der_arguments_that_make_no_sense(corpus: Path, arguments: tuple[str, ...]) -> None:
     assert run("der", corpus, *arguments).exit_code == 2
@@ -220,10 +189,12 @@ def test_der_arguments_that_make_no_sense(corpus: Path, arguments: tuple[str, ..
 
 @pytest.mark.usefixtures("fake_hocket")
 def test_der_of_the_engine(tmp_path: Path, corpus: Path) -> None:
-    found = run_der(corpus, "--threads", "3", output=tmp_path / "out.json")
+    told = ("--threads", "3", "--preset", "fast")
+    found = run_der(corpus, *told, output=tmp_path / "out.json")
     assert found["system"] == {
         "name": "hocket",
-        "config": {"threshold": 0.5},
+        "preset": "fast",
+        "config": {"graphs": {"embedding": "campplus", "precision": "float32"}, "name": "fast"},
         "runtime": {"threads": 3},
         "num_speakers": "estimated",
     }
@@ -251,100 +222,3 @@ def test_without_the_engine_der_says_so(corpus: Path, monkeypatch: pytest.Monkey
     result = run("der", corpus)
     assert result.exit_code == 1
     assert "hocket cannot be imported" in result.stderr
-
-
-# speed
-
-
-def test_speed_is_the_median_of_the_passes() -> None:
-    passes = [
-        Pass(seconds=2.0, stages={"decode": 0.5, "embedding": 1.0}),
-        Pass(seconds=9.0, stages={"decode": 0.25, "embedding": 8.0}),
-        Pass(seconds=4.0, stages={"decode": 1.0, "embedding": 2.0}),
-    ]
-    found = summarize_passes(passes, audio_s=100.0)
-    assert found["end_to_end"] == {
-        "seconds": 4.0,
-        "repeats_s": [2.0, 9.0, 4.0],
-        "x_real_time": 25.0,
-    }
-    assert found["stages"] == {
-        "decode": {"seconds": 0.5, "x_real_time": 200.0},
-        "embedding": {"seconds": 2.0, "x_real_time": 50.0},
-        "other": {"seconds": 0.75, "x_real_time": 133.33},
-    }
-
-
-def test_a_stage_of_no_time_has_no_speed() -> None:
-    found = summarize_passes([Pass(seconds=1.0, stages={"decode": 1.0})], audio_s=2.0)
-    assert found["stages"] == {
-        "decode": {"seconds": 1.0, "x_real_time": 2.0},
-        "other": {"seconds": 0.0, "x_real_time": None},
-    }
-
-
-def clip_of(folder: Path) -> tuple[float, np.ndarray[Any, Any]]:
-    """Seconds and samples of the clip cut from the recordings in a folder."""
-    clip = folder / "clip.wav"
-    seconds = write_clip(find_recordings(folder), clip)
-    samples, _ = soundfile.read(str(clip))
-    return seconds, samples
-
-
-def test_the_clip_starts_at_the_first_turn(tmp_path: Path) -> None:
-    write_recording(tmp_path, "long", [Turn(20.0, 21.0, "anna")], duration_s=80.0)
-    marked = np.zeros(60 * 8000, np.float32)
-    marked[20 * 8000] = 0.5
-    write_recording(tmp_path, "right", [Turn(20.0, 21.0, "anna")], duration_s=60.0)
-    soundfile.write(str(tmp_path / "right.wav"), marked, 8000)
-    write_recording(tmp_path, "short", [Turn(0.0, 1.0, "anna")], duration_s=29.0)
-    seconds, samples = clip_of(tmp_path)
-    assert seconds == 30.0
-    assert samples[0] == 0.5
-
-
-def test_the_clip_is_the_longest_recording_if_none_is_long_enough(tmp_path: Path) -> None:
-    write_recording(tmp_path, "one", [], duration_s=1.0)
-    write_recording(tmp_path, "two", [Turn(1.0, 2.0, "anna")], duration_s=2.0)
-    seconds, samples = clip_of(tmp_path)
-    assert (seconds, len(samples)) == (2.0, 16000)
-
-
-def test_a_clip_from_audio_libsndfile_does_not_read(tmp_path: Path) -> None:
-    write_rttm(tmp_path / "one.rttm", []).with_suffix(".m4a").write_bytes(b"?")
-    (tmp_path / "one.uem").write_text("one 1 0 40\n")
-    recording: Recording = find_recordings(tmp_path)[0]
-    with pytest.raises(BenchError, match="cannot be cut"):
-        write_clip([recording], tmp_path / "clip.wav")
-
-
-def test_speed_runs_the_engine_in_processes_of_its_own(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "engine").mkdir()
-    (tmp_path / "engine/hocket.py").write_text(FAKE_HOCKET)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "engine"))
-    output = tmp_path / "out.json"
-    result = run("speed", corpus, "--repeats", "2", "--threads", "1", "--output", output)
-    assert result.exit_code == 0, result.output
-    found = json.loads(output.read_text(encoding="utf-8"))
-    assert found["runtime"] == {"threads": 1}
-    assert found["stages"]["embedding"] == {"seconds": 1.0, "x_real_time": 4.0}
-    assert len(found["end_to_end"]["repeats_s"]) == len(found["cold_start"]["repeats_s"]) == 2
-    assert found["cold_start"]["clip_s"] == 2.0
-    # The engine is a few lines: far below what this very process holds, which must not count.
-    assert 0 < found["peak_rss_mb"]["clip"] < 60
-    assert str(tmp_path) not in output.read_text(encoding="utf-8")
-    assert "cold start: " in result.stdout
-    assert "end to end" in result.stdout
-
-
-def test_speed_reports_a_failing_engine_in_one_line(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "engine").mkdir()
-    (tmp_path / "engine/hocket.py").write_text("raise RuntimeError('no models')")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "engine"))
-    result = run("speed", corpus)
-    assert result.exit_code == 1
-    assert result.stderr.strip() == ("Error: the measuring process failed: RuntimeError: no models")

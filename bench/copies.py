@@ -1,0 +1,149 @@
+"""Bytes allocated and copied per second of audio: `python -m bench.copies`, as bench.worker is run.
+
+What NumPy allocates is counted; what is copied hocket says itself (`Result.copied`). The steady
+state is what happens between the report that a fifth of the first stage is done and the last report
+of any stage: no warm-up, no loading, and not what comes once at the end.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any, TypedDict
+
+from bench.allocations import Allocations, counted
+from bench.corpus import Recording
+from bench.errors import BenchError
+from bench.presets import configuration
+from bench.process import answer_with, ask
+from bench.speed import write_clip
+
+SAMPLE_BYTES = 4 * 16_000  # of a second of float32 audio
+COPIES_ALLOWED = 3  # of the audio's own bytes
+LARGEST_ALLOWED = 1_000_000  # bytes at once, in the steady state
+STEADY_FROM = 0.2  # of the stage that reports first
+
+
+class Task(TypedDict):
+    """`clip` once, not counted, then all of `files`."""
+
+    clip: str
+    files: list[str]
+    threads: int
+    preset: str | None
+
+
+class Watch:
+    """Allocations of all and of the steady state; told of progress by the engine."""
+
+    def __init__(self) -> None:
+        self.total, self.steady = Allocations(), Allocations()
+        self._running: Allocations | None = None
+        self._first: str | None = None
+        self._lock = Lock()  # workers allocate while the listener is told
+
+    def add(self, size: int) -> None:
+        """Count an allocation."""
+        with self._lock:
+            self.total.add(size)
+            if self._running is not None:
+                self._running.add(size)
+
+    def listen(self, stage: str, done: int, total: int) -> None:
+        """Begin the steady state, or end it here unless another report follows."""
+        with self._lock:
+            self._first = self._first or stage
+            if self._running is not None:
+                self.steady = deepcopy(self._running)
+            elif stage == self._first and done >= STEADY_FROM * total:
+                self._running = deepcopy(self.steady)
+
+    def end(self) -> None:
+        """The recording is done."""
+        with self._lock:
+            self._running = self._first = None
+
+
+def measure_copies(
+    recordings: Sequence[Recording], threads: int, preset: str | None
+) -> dict[str, Any]:
+    """Count over all recordings, in a process of its own."""
+    with TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.wav"
+        write_clip(recordings, clip)
+        files = [str(recording.audio.resolve()) for recording in recordings]
+        task = Task(clip=str(clip), files=files, threads=threads, preset=preset)
+        found = ask("bench.copies", task)
+    audio_s = sum(recording.duration_s() for recording in recordings)
+    return {
+        "preset": preset,
+        "threads": threads,
+        "files": len(files),
+        "audio_minutes": round(audio_s / 60, 3),
+        **summarize_copies(found, audio_s),
+    }
+
+
+def count(task: Task) -> dict[str, Any]:
+    """Do one task; meant to be the only one of its process."""
+    from hocket import Diarizer, Runtime
+
+    diarizer = Diarizer(configuration(task["preset"]), Runtime(threads=task["threads"]))
+    diarizer(task["clip"])
+    watch, copied = Watch(), dict[str, int]()
+    with counted(watch.add):
+        for file in task["files"]:
+            result = diarizer(file, listener=watch.listen)
+            watch.end()
+            for stage, size in ledger(result).items():
+                copied[stage] = copied.get(stage, 0) + size
+    return {"total": asdict(watch.total), "steady": asdict(watch.steady), "copied": copied}
+
+
+def ledger(result: object) -> Mapping[str, int]:
+    """Bytes copied per stage, as the engine says; BenchError if it does not."""
+    copied: Mapping[str, int] | None = getattr(result, "copied", None)
+    if copied is None:
+        raise BenchError("hocket's result does not say what was copied; use a later hocket")
+    return copied
+
+
+def summarize_copies(found: Mapping[str, Any], audio_s: float) -> dict[str, Any]:
+    """Bytes per audio second, beside what is allowed, and who asked for the large allocations."""
+    total, steady, copied = found["total"], found["steady"], found["copied"]
+    per_second = sum(copied.values()) / audio_s
+    largest = max((asked["largest"] for asked in steady["asked"].values()), default=0)
+    return {
+        "copied_per_audio_s": {
+            **{stage: round(size / audio_s, 1) for stage, size in copied.items()},
+            "all": round(per_second, 1),
+            "times_the_audio": round(per_second / SAMPLE_BYTES, 3),
+            "allowed": COPIES_ALLOWED * SAMPLE_BYTES,
+        },
+        "allocated_per_audio_s": round(total["allocated"] / audio_s, 1),
+        "allocations_per_audio_s": round(total["count"] / audio_s, 2),
+        "steady_allocated_per_audio_s": round(steady["allocated"] / audio_s, 1),
+        "steady_largest": {"bytes": largest, "allowed": LARGEST_ALLOWED},
+        "asked_in_steady_state": _by_size(steady["asked"], audio_s),
+        "asked": _by_size(total["asked"], audio_s),
+    }
+
+
+def _by_size(asked: Mapping[str, Mapping[str, int]], audio_s: float) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "function": place,
+            "largest": sizes["largest"],
+            "per_audio_s": round(sizes["allocated"] / audio_s, 1),
+        }
+        for place, sizes in asked.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["largest"], row["function"]))
+
+
+if __name__ == "__main__":
+    answer_with(count(json.load(sys.stdin)))

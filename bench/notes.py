@@ -1,0 +1,149 @@
+"""The notes' shape beside hocket's, stage by stage, on one thread each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.corpus import Recording
+from bench.heard import count_in, seconds_heard
+from bench.notes_graphs import count_slices, filter_bank, sliced
+from bench.notes_shape import SAMPLE_RATE, WINDOW, NotesGraphs, Shape, Spent, run_notes
+from bench.sessions import open_session, read_model
+from bench.timed import alternate
+
+THREADS = 1  # of either: busy seconds are then seconds, and the ratio is one of shape
+Progress = Callable[[str], None]
+Floats = NDArray[np.float32]
+
+
+def measure_notes(
+    recordings: Sequence[Recording], seconds: float, repeats: int, progress: Progress
+) -> dict[str, Any]:
+    """Run the beginnings of recordings through both shapes, in turns.
+
+    Args:
+        recordings: what to run on.
+        seconds: how much of each recording, from its beginning.
+        repeats: of the filter bank alone and of the claims.
+        progress: hears what is done next.
+    """
+    from bench.claims import measure_claims
+    from hocket import Config, Diarizer, Runtime
+    from hocket.audio import read_audio
+    from hocket.backends.reference import post_embedding
+    from hocket.config import GraphConfig
+
+    progress("opening the graphs")
+    graphs = NotesGraphs.open(THREADS)
+    config = Config(graphs=GraphConfig(backend="onnxruntime", precision="float32"))
+    diarizer = Diarizer(config, Runtime(threads=THREADS)).load()
+    noise = np.random.default_rng(0).standard_normal(2 * WINDOW, np.float32)
+    diarizer.finish(diarizer.infer(noise))  # what is imported at the first call is no stage's time
+    counted, ours = count_in(diarizer), Spent()
+    shapes = notes_shapes(config.windows.step_s)
+    theirs = {name: Spent() for name in shapes}
+    audio_s = 0.0
+    for recording in recordings:
+        recorded = read_audio(str(recording.audio), target_rate=SAMPLE_RATE)
+        waveform = np.ascontiguousarray(recorded.samples[: round(seconds * SAMPLE_RATE)])
+        audio_s += len(waveform) / SAMPLE_RATE
+        for name, shape in shapes.items():
+            progress(f"{recording.uri}: the notes' shape, {name}")
+            add(theirs[name], run_notes(waveform, graphs, post_embedding, shape))
+        progress(f"{recording.uri}: hocket")
+        stages = diarizer.finish(diarizer.infer(waveform)).seconds
+        for stage, spent in stages.items():
+            ours.seconds[stage] = ours.seconds.get(stage, 0.0) + spent
+    heard = seconds_heard(counted, SAMPLE_RATE)
+    return {
+        "audio_s": round(audio_s, 3),
+        "threads": THREADS,
+        "runtime": "ONNX Runtime, float32",
+        "hocket": summary(ours.seconds, audio_s, heard),
+        "notes": {
+            name: {
+                "rows": shapes[name].rows,
+                "step_s": shapes[name].step_s,
+                **summary(spent.seconds, audio_s, spent.heard()),
+                "ratios": ratios(spent.seconds, ours.seconds),
+            }
+            for name, spent in theirs.items()
+        },
+        "filter_bank": measure_filter_bank(repeats),
+        "claims": measure_claims(repeats),
+    }
+
+
+def notes_shapes(step_s: float) -> dict[str, Shape]:
+    """The shapes measured; `step_s` is between hocket's windows."""
+    return {
+        "as it ran": Shape(),
+        "one row a call": Shape(rows=1),
+        "as it ran, windows as dense as hocket's": Shape(step_s=step_s),
+        "one row a call, windows as dense as hocket's": Shape(rows=1, step_s=step_s),
+    }
+
+
+def add(total: Spent, part: Spent) -> None:
+    """Add one recording's figures to those of all."""
+    total.windows += part.windows
+    total.rows += part.rows
+    for stage, seconds in part.seconds.items():
+        total.seconds[stage] = total.seconds.get(stage, 0.0) + seconds
+
+
+def summary(
+    seconds: Mapping[str, float], audio_s: float, heard: Mapping[str, float]
+) -> dict[str, Any]:
+    """Seconds and share of every stage, and how much of a second of audio the networks heard."""
+    total = sum(seconds.values())
+    return {
+        "seconds": round(total, 4),
+        "x_real_time": round(audio_s / total, 2),
+        "stages": {
+            stage: {"seconds": round(value, 5), "share_percent": round(100 * value / total, 2)}
+            for stage, value in seconds.items()
+        },
+        "segmented_per_audio_s": round(heard["segmentation"] / audio_s, 3),
+        "embedded_per_audio_s": round(heard["embedding"] / audio_s, 3),
+    }
+
+
+def ratios(theirs: Mapping[str, float], ours: Mapping[str, float]) -> dict[str, float | None]:
+    """How many times hocket's seconds the notes' shape takes, by what the stages are for.
+
+    The notes' copies and inputs serve their embedding alone; hocket's are inside its stages.
+    """
+    ours_after = sum(ours.get(stage, 0.0) for stage in ("clustering", "reconstruct"))
+    pairs = {
+        "segmentation": (theirs["segmentation"], ours.get("segmentation", 0.0)),
+        "embedding": (theirs["inputs"] + theirs["embedding"], ours.get("embedding", 0.0)),
+        "post_embedding": (theirs["post_embedding"], ours_after),
+        "all": (sum(theirs.values()), sum(ours.values())),
+    }
+    return {name: _ratio(*pair) for name, pair in pairs.items()}
+
+
+def measure_filter_bank(repeats: int) -> dict[str, Any]:
+    """The filter bank of one window alone: framed by slices, and by one convolution."""
+    whole = read_model("embedding")
+    models = {"sliced": sliced(whole, WINDOW), "convolution": whole}
+    sessions = {name: open_session(filter_bank(model), THREADS) for name, model in models.items()}
+    window = np.random.default_rng(0).standard_normal((1, 1, WINDOW), np.float32)
+    inputs = {"waveform": window}
+    outputs = {name: session.run(None, inputs)[0] for name, session in sessions.items()}
+    works = {name: partial(each.run, None, inputs) for name, each in sessions.items()}
+    times = alternate(works, repeats)
+    return {
+        "slices": count_slices(models["sliced"]),
+        "seconds_per_window": {name: round(value, 6) for name, value in times.items()},
+        "ratio": _ratio(times["sliced"], times["convolution"]),
+        "largest_difference": float(np.abs(outputs["sliced"] - outputs["convolution"]).max()),
+    }
+
+
+def _ratio(theirs: float, ours: float) -> float | None:
+    return round(theirs / ours, 3) if ours > 0 else None

@@ -1,0 +1,251 @@
+"""The tables of docs/performance.md, made from the results in bench/results."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.environment import REPOSITORY
+from bench.errors import BenchError
+from bench.report import RESULTS, number, read_results
+
+PERFORMANCE = REPOSITORY / "docs" / "performance.md"
+AS_IT_RAN = "as it ran"
+ONE_ROW = "one row a call"
+WINDOW_S = 10.0
+
+Found = Mapping[str, Any]
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+
+
+def with_figures(page: str, results: Path = RESULTS) -> str:
+    """`page` with fresh tables between its markers; BenchError without one of the markers."""
+    for name, (command, make) in SECTIONS.items():
+        marked = re.compile(rf"(?s)(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)")
+        found = marked.search(page)
+        if found is None:
+            raise BenchError(
+                f"performance.md: found no '<!-- {name}: … -->' and '<!-- /{name} -->'"
+            )
+        text = _section(results / f"{command}-development.json", make)
+        page = page[: found.end(1)] + text + page[found.start(2) :]
+    return page
+
+
+def _section(source: Path, make: Callable[[Found], Table]) -> str:
+    if not source.is_file():
+        return "Not measured yet.\n"
+    found = read_results(source)
+    try:
+        header, rows = make(found)
+    except KeyError:
+        return "Measured before this table was made; to be measured again.\n"
+    machine = found["environment"]
+    facts = (
+        f"{machine['cores']} cores ({machine['cpu']}), {machine['date']}, "
+        f"commit {machine['commit'][:12]}."
+    )
+    lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+    return "\n".join([*lines, "", facts, ""])
+
+
+def _speed(found: Found) -> Table:
+    header = ("threads", "x real time", "cold start s", "cached start s", "peak memory MB")
+    rows = [
+        (
+            str(row["threads"]),
+            number(row["end_to_end"]["x_real_time"]),
+            number(row["cold_start"]["seconds"], 2),
+            number(row["cached_start"]["seconds"], 2),
+            number(row["peak_rss_mb"]["corpus"], 0),
+        )
+        for row in found["rows"]
+    ]
+    return header, rows
+
+
+def _stages(found: Found) -> Table:
+    header = ("threads", "stage", "busy s", "share %", "MMAC per s of audio", "GMAC/s", "% of peak")
+    work = {**found["mmacs_per_audio_s"], "end to end": sum(found["mmacs_per_audio_s"].values())}
+    rows = []
+    for row in found["rows"]:
+        for stage, each in {**row["stages"], "end to end": row["end_to_end"]}.items():
+            done = row["arithmetic"].get(stage, {})
+            rows.append(
+                (
+                    str(row["threads"]),
+                    stage,
+                    number(each["seconds"], 2),
+                    number(each.get("share_percent")),
+                    number(work.get(stage)),
+                    number(done.get("gmacs_per_s")),
+                    number(done.get("peak_percent")),
+                )
+            )
+    return header, rows
+
+
+def _copies(found: Found) -> Table:
+    copied, largest = found["copied_per_audio_s"], found["steady_largest"]
+    rows = [
+        ("copied", number(copied["all"], 0), number(copied["allowed"], 0)),
+        ("copied, times the audio's own bytes", number(copied["times_the_audio"], 2), "3.00"),
+        ("allocated by NumPy", number(found["allocated_per_audio_s"], 0), "-"),
+        ("the same in the steady state", number(found["steady_allocated_per_audio_s"], 0), "-"),
+        ("largest in the steady state, at once", f"{largest['bytes']}", f"{largest['allowed']}"),
+    ]
+    return ("bytes per second of audio", "measured", "allowed"), rows
+
+
+def _others(found: Found) -> Table:
+    ours = list(found["times_faster"])
+    header = ("system", "seconds", "x real time", *(f"{name} is faster by" for name in ours))
+    rows = [
+        (
+            name,
+            number(system["seconds"]),
+            number(system["x_real_time"]),
+            *(number(found["times_faster"][us].get(name), 2) for us in ours),
+        )
+        for name, system in found["systems"].items()
+    ]
+    return header, rows
+
+
+def _long(found: Found) -> Table:
+    rows = [
+        (
+            f"{found[name]['audio_minutes']:g}",
+            number(found[name]["x_real_time"]),
+            number(found[name]["peak_rss_mb"], 0),
+        )
+        for name in ("short", "long")
+    ]
+    rows.append(("long / short", number(found["speed_ratio"], 2), "-"))
+    return ("minutes", "x real time", "peak memory MB"), rows
+
+
+def _notes(found: Found) -> Table:
+    header = (
+        "the notes' shape",
+        "s embedded per s",
+        "segmentation",
+        "embedding",
+        "post-embedding",
+        "all",
+    )
+    rows = [
+        (
+            name,
+            number(shape["embedded_per_audio_s"], 2),
+            *(
+                number(shape["ratios"][stage], 2)
+                for stage in ("segmentation", "embedding", "post_embedding", "all")
+            ),
+        )
+        for name, shape in found["notes"].items()
+    ]
+    rows.append(("hocket", number(found["hocket"]["embedded_per_audio_s"], 2), *("1.00",) * 4))
+    return header, rows
+
+
+def _pieces(found: Found) -> Table:
+    claims, bank, ran = found["claims"], found["filter_bank"], found["notes"][AS_IT_RAN]
+    windows = ran["segmented_per_audio_s"] * found["audio_s"] / WINDOW_S
+    whole = {
+        "copies of the audio": (claims["windows"]["theirs_s"], claims["windows"]["ours_s"]),
+        "front end": (ran["stages"]["inputs"]["seconds"] / windows, None),
+        "filter bank": (
+            bank["seconds_per_window"]["sliced"],
+            bank["seconds_per_window"]["convolution"],
+        ),
+        "embedding of three slots": (claims["slots"]["theirs_s"], claims["slots"]["ours_s"]),
+        "post-embedding": (
+            claims["post_embedding"]["theirs_s"],
+            claims["post_embedding"]["ours_s"],
+        ),
+    }
+    rows = [
+        (
+            name,
+            number(1000 * theirs, 3),
+            number(None if ours is None else 1000 * ours, 3),
+            number(None if ours is None else theirs / ours, 2),
+        )
+        for name, (theirs, ours) in whole.items()
+    ]
+    return ("ms for one window of 10 s", "their way", "our way", "ratio"), rows
+
+
+def _claims(found: Found) -> Table:
+    claims, theirs, ours = found["claims"], found["notes"], found["hocket"]["stages"]
+    ran, bank = theirs[AS_IT_RAN], found["filter_bank"]["seconds_per_window"]
+    ratios = [number(shape["ratios"]["embedding"]) for shape in theirs.values()]
+    per_row = theirs[ONE_ROW]["stages"]["embedding"]["seconds"] / (
+        theirs[ONE_ROW]["embedded_per_audio_s"] * found["audio_s"] / WINDOW_S
+    )
+    sliced = 100 * (bank["sliced"] - bank["convolution"]) / per_row
+    share = (
+        f"{_share(ran, 'embedding')} % of the notes' shape, "
+        f"{number(ours['embedding']['share_percent'])} % of hocket"
+    )
+    rows = [
+        (
+            'direct copies "10-50x" faster than boxed numbers',
+            f"{_times(claims, 'copy')}; {_times(claims, 'windows')} for windows",
+            "a window as Python numbers, and as a block; windows copied and tiled, and viewed",
+        ),
+        (
+            'a pool "eliminates 50-80 %" of allocation overhead',
+            f"{number(claims['pool']['saved_percent'])} %",
+            "time to fill new zeroed memory for eight windows, and to fill kept memory",
+        ),
+        (
+            'post-embedding "3-5x" faster',
+            _times(claims, "post_embedding"),
+            "NumPy loops over slots, ten known speakers and runs, and the `post_embedding` graph",
+        ),
+        (
+            'embedding "2-5x" faster',
+            f"{', '.join(ratios)} x",
+            "the stage in the shapes of the table above, in its order, and hocket's",
+        ),
+        ('embedding is "70.5 %" of the pipeline', share, "seconds of the stage over all stages"),
+        ('embedding is "55 %" of the pipeline', share, "the same; the notes' later profile"),
+        (
+            '1001 slices are "~10 %" of the embedding',
+            f"{number(sliced)} %",
+            f"{found['filter_bank']['slices']} slices, less one convolution, of a row's embedding",
+        ),
+        (
+            'speakers one by one cost "3x"',
+            _times(claims, "slots"),
+            "three calls of one mask, and one call of three",
+        ),
+    ]
+    return ("the notes' claim", "measured", "how"), rows
+
+
+def _share(shape: Found, stage: str) -> str:
+    return number(shape["stages"][stage]["share_percent"])
+
+
+def _times(claims: Found, name: str) -> str:
+    return f"{number(claims[name]['ratio'])} x"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Found], Table]]] = {
+    "speed": ("speed", _speed),
+    "stages": ("speed", _stages),
+    "copies": ("copies", _copies),
+    "others": ("compare-speed", _others),
+    "long": ("long", _long),
+    "notes": ("notes", _notes),
+    "pieces": ("notes", _pieces),
+    "claims": ("notes", _claims),
+}
+"""Command whose results a section tells, and how; in the order of the page."""
