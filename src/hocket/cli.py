@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from hocket import models
-from hocket.backends import BACKENDS
+from hocket.backends import BACKENDS, PRECISIONS, Choice
 from hocket.clustering import CLUSTERERS
 from hocket.config import ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
@@ -59,16 +59,17 @@ def cli() -> None:
 )
 @click.option(
     "--precision",
+    type=click.Choice(PRECISIONS),
     default=GraphConfig.precision,
     show_default=True,
-    help="float32, or int8: faster, and almost as accurate.",
+    help="Rounded numbers are faster and almost as accurate; auto takes what this processor has.",
 )
 @click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     default=GraphConfig.backend,
     show_default=True,
-    help="What runs the graphs.",
+    help="What runs the graphs; 'hocket backends' shows what is installed.",
 )
 @click.option(
     "--clustering",
@@ -78,7 +79,7 @@ def cli() -> None:
     help="How voices are grouped; vbx needs --plda.",
 )
 @click.option("--plda", metavar="FILE", help="A trained PLDA: an .npz file, or a folder of two.")
-@click.option("--threads", type=int, help="Processor threads. Default: all.")
+@click.option("--threads", type=int, help="Processor cores to use. Default: all.")
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 def diarize(
     files: tuple[str, ...],
@@ -160,7 +161,7 @@ def verify_models() -> int:
             click.echo(f"{artefact.file.path.name}: {', '.join(absent)} not placed")
             continue
         try:
-            models.open_verified(artefact, Runtime())
+            models.open_verified(artefact, Choice("onnxruntime", "float32"), Runtime())
         except HocketError as error:
             failed += 1
             _complain(str(error))

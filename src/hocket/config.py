@@ -5,6 +5,7 @@ the model manifest. A value of None below means "what the manifest says".
 """
 
 import math
+import os
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Self
 
@@ -19,13 +20,14 @@ class GraphConfig:
     """Which graphs, and on what they run: other numbers come out, so other turns may.
 
     embedding: name of the embedding model, as `hocket models list` shows them.
-    precision: what trained layers compute in, float32 or int8.
-    backend: name of the runtime.
+    precision: what trained layers compute in: float32, bfloat16, int8, or auto, the quickest of
+        them here that costs next to no accuracy.
+    backend: name of the runtime, or auto, the quickest here; `hocket.backends.choice` decides.
     """
 
     embedding: str = "campplus"
     precision: str = "float32"
-    backend: str = "onnxruntime"
+    backend: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,8 @@ class SpeakerCount:
 class Runtime:
     """How the graphs are run. Nothing here changes a turn.
 
-    threads: processor threads for the graphs; None leaves it to the runtime (all cores).
+    threads: how many calls of the graphs may run at once, each on one processor thread; None is one
+        for every core this process may use.
     batch_windows: windows per call of the segmentation graph.
     """
 
@@ -189,6 +192,20 @@ class Runtime:
 
     def __post_init__(self) -> None:
         _check_numbers(self, above_zero=("threads", "batch_windows"))
+
+    @property
+    def workers(self) -> int:
+        """`threads`, or the number of cores this process may use."""
+        return self.threads or _usable_cores()
+
+
+def _usable_cores() -> int:
+    """Cores that the system's scheduler gives this process, which may be fewer than there are."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on; heeds -X cpu_count too
+        return int(os.process_cpu_count() or 1)
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_numbers(

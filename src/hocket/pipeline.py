@@ -173,7 +173,8 @@ class Diarizer:
         with watch.stage("segmentation"):
             advance = _counter("segmentation", len(windows), listener)
             # int8 scales activations by all of a call, and windows must not change each other
-            batch = self.runtime.batch_windows if config.graphs.precision == "float32" else 1
+            precision = models.choice_of("segmentation", config.graphs).precision
+            batch = 1 if precision == "int8" else self.runtime.batch_windows
             segmentation = segment(windows, self.segmentation_graph, geometry, batch, advance)
             activity, starts = segmentation.activity, segmentation.first_frames
             counts = count_people(segmentation.occupancy, config.runs)
