@@ -4,13 +4,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import cast
 
 import click
 
 from hocket import models
-from hocket.backends import BACKENDS, PRECISIONS, Choice
+from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processor
 from hocket.clustering import CLUSTERERS
 from hocket.config import ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
@@ -125,6 +126,35 @@ def diarize(
         if table and place is not None:
             click.echo(f"wrote {place}")
     return FAILED if failed else 0
+
+
+@cli.command(name="backends")
+@click.option("--embedding", default=GraphConfig.embedding, show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=GraphConfig.precision,
+    show_default=True,
+)
+def list_backends(embedding: str, precision: str) -> int:
+    """Show what can run the graphs here, and what --backend auto takes."""
+    chosen: dict[str, Choice] = {}
+    impossible: HocketError | None = None
+    for graph in ("segmentation", "embedding"):
+        try:
+            chosen[graph] = models.choice_of(graph, GraphConfig(embedding, precision))
+        except HocketError as error:
+            impossible = error  # said below: what is installed may be the remedy
+    for backend in BACKENDS[1:]:
+        problem = missing(backend)
+        taken = [f"{graph} in {c.precision}" for graph, c in chosen.items() if c.backend == backend]
+        use = f", auto takes it for {' and '.join(taken)}" if taken else ""
+        click.echo(f"{backend:<12} {problem or f'installed{use}'}")
+    extras = [name for name, found in asdict(this_processor()).items() if found]
+    click.echo(f"{'processor':<12} {', '.join(['float32', *extras])}")
+    if impossible:
+        raise impossible
+    return 0
 
 
 @cli.group(name="models")

@@ -182,7 +182,7 @@ def test_any_length_from_the_least_on_is_heard(case: Case, more: int) -> None:
 
 @cases(backends=(*INSTALLED, "coreml"))
 def test_a_runtime_that_fails_is_one_line(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("node 7 failed:\n  out of memory")
 
     inner = {"onnxruntime": "_session", "coreml": "_model", "openvino": "_idle"}[case.backend]

@@ -24,8 +24,10 @@ BFLOAT16_GRAPHS = frozenset({"segmentation", "embedding"})
 INSTALL = {
     "onnxruntime": "run 'pip install onnxruntime'",
     "openvino": "run 'pip install openvino'",
-    "cuda": "run 'pip install onnxruntime-gpu' on a machine with an NVIDIA GPU",
-    "tensorrt": "run 'pip install onnxruntime-gpu tensorrt' on a machine with an NVIDIA GPU",
+    "cuda": "on a machine with an NVIDIA GPU run 'pip uninstall onnxruntime', then "
+    "'pip install onnxruntime-gpu'",
+    "tensorrt": "on a machine with an NVIDIA GPU run 'pip uninstall onnxruntime', then "
+    "'pip install onnxruntime-gpu tensorrt'",
     "coreml": "run 'pip install coremltools' on macOS",
 }
 """What to do about a backend that is not installed."""

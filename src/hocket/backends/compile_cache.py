@@ -1,8 +1,8 @@
 """Compiled graphs kept between runs.
 
-A compiled graph comes back from disk in a fraction of the time it takes to compile. Each file begins
-with the hash of the rest, so that a runtime never parses bytes that a crash or a full disk left
-half written. A cache that cannot be used costs a warning and the time to compile, never a run.
+A compiled graph comes back from disk in a fraction of the time it takes to compile. Each file
+begins with the hash of the rest, so that a runtime never parses bytes that a crash or a full disk
+left half written. A cache that cannot be used costs a warning and the time to compile, never a run.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pathlib import Path
 import platformdirs
 
 KEPT = 12
-"""Files kept; a graph has one or two, and an upgrade of anything they depend on leaves them behind."""
+"""Files kept; a graph has one or two, and an upgrade of what they depend on leaves them behind."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _log = logging.getLogger(__name__)

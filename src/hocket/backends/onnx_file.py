@@ -38,9 +38,7 @@ def with_weights(content: bytes, weights: Mapping[str, bytes]) -> bytes:
         ModelError: the file is damaged, or names a file that is not given.
     """
     try:
-        pieces = _replaced(
-            memoryview(content), _MODEL_GRAPH, lambda graph: _graph(graph, weights)
-        )
+        pieces = _replaced(memoryview(content), _MODEL_GRAPH, lambda graph: _graph(graph, weights))
     except _DAMAGE as error:
         raise _damaged(error) from error
     return b"".join(pieces)

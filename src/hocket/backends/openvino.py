@@ -48,12 +48,12 @@ class OpenVinoGraph:
         except IndexError:
             requests = [part.create_infer_request() for part in self._parts]
         try:
-            return self._infer(requests, inputs)
+            found = self._infer(requests, inputs)
         except Exception as error:  # OpenVINO raises RuntimeError and its own, as it likes
             names = [port.name for port in self.spec.outputs]
             raise BackendError(f"OpenVINO failed on {names}: {error}") from error
-        finally:
-            self._idle.append(requests)
+        self._idle.append(requests)  # what failed is not used again
+        return found
 
     def _infer(self, requests: list[Any], inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         given = dict(inputs)
@@ -87,7 +87,9 @@ def open_openvino(
             "precision bfloat16: OpenVINO does not compute in it on this processor; give float32"
         )
     metadata = read_metadata(content)
-    compiler = _Compiler(openvino.Core(), runtime.workers, compile_cache.key_of(content, *weights.values()))
+    compiler = _Compiler(
+        openvino.Core(), runtime.workers, compile_cache.key_of(content, *weights.values())
+    )
     plan = [("front", "float32"), ("rest", "bfloat16")]
     if precision == "float32":
         plan = [("whole", "float32")]
@@ -96,7 +98,9 @@ def open_openvino(
         if None in parts:
             whole = compiler.core.read_model(with_weights(content, weights))
             models = [whole] if len(plan) == 1 else cut(name, whole, metadata, openvino)
-            parts = [compiler.compile(*part, model) for part, model in zip(plan, models, strict=True)]
+            parts = [
+                compiler.compile(*part, model) for part, model in zip(plan, models, strict=True)
+            ]
     except ModelError:
         raise
     except Exception as error:  # as above
@@ -128,7 +132,7 @@ class _Compiler:
             return None
         try:
             return self.core.import_model(compiled, DEVICE, self._settings(precision))
-        except Exception:  # whatever a parser says to bytes that it does not like
+        except RuntimeError:  # whatever a parser says to bytes that it does not like
             compile_cache.reject(key)
             return None
 
@@ -181,7 +185,8 @@ def _import_openvino() -> ModuleType:
             import openvino
         except ImportError as error:
             raise BackendError(
-                f"OpenVINO cannot be imported ({error}); {INSTALL['openvino']}"
+                f"OpenVINO cannot be imported ({error}); {INSTALL['openvino']}, "
+                "or give backend onnxruntime"
             ) from error
         finally:
             del sys.modules[_TELEMETRY]

@@ -5,7 +5,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from hocket.backends.choice import Processor
+from hocket.backends.choice import INSTALL, Processor
+from hocket.backends.onnx_runtime import PROVIDERS, missing_provider
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -52,3 +53,14 @@ def installed_backends(asked: str = "auto") -> frozenset[str]:
     """
     found = {name for name in ("onnxruntime", "openvino") if find_spec(name)}
     return frozenset(found | ({asked} & {"cuda", "tensorrt", "coreml"}))
+
+
+def missing(backend: str) -> str | None:
+    """Why a backend cannot be opened here, and what to do; None if nothing is known against it."""
+    library = {"openvino": "openvino", "coreml": "coremltools"}.get(backend, "onnxruntime")
+    problem: str | None = f"{library} is not installed"
+    if backend == "coreml" and platform.system() != "Darwin":
+        problem = f"Core ML runs on macOS only, this is {platform.system()}"
+    elif find_spec(library):
+        problem = missing_provider(backend) if backend in PROVIDERS else None
+    return problem and f"{problem}; {INSTALL[backend]}"

@@ -74,9 +74,7 @@ def choice_of(graph: str, config: GraphConfig) -> Choice:
     catalogue = read_catalogue()
     catalogue.check_embedding(config.embedding)
     published = catalogue.precisions(graph, config.embedding)
-    return choose(
-        graph, config, published, this_processor(), installed_backends(config.backend)
-    )
+    return choose(graph, config, published, this_processor(), installed_backends(config.backend))
 
 
 def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph:
