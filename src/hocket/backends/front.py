@@ -28,22 +28,35 @@ def cut(name: str, model: Any, metadata: Mapping[str, str], openvino: Any) -> tu
         openvino: the imported library.
 
     Returns:
-        The front, waveform to features, and the rest, with an input `FRONT` instead.
+        The front, inputs to an output `FRONT`, and the rest, which takes that and what it needs of
+        the inputs.
 
     Raises:
         ModelError: the graph has no such place.
     """
     whole = model.clone()
     features = _last_of_front(name, whole, metadata)
-    waveform = next(port for port in whole.inputs if "waveform" in port.get_names())
-    front = openvino.Model([features], [waveform.get_node()], f"{name} front").clone()
+    front = openvino.Model([features], _heard(features, whole), f"{name} front").clone()
+    front.output(0).set_names({FRONT})
     received = openvino.opset13.parameter(features.get_partial_shape(), features.get_element_type())
     received.output(0).set_names({FRONT})
     for taker in features.get_target_inputs():
         taker.replace_source_output(received.output(0))
-    others = [port.get_node() for port in whole.inputs if port.get_node() != waveform.get_node()]
-    rest = openvino.Model(whole.get_results(), [received, *others], f"{name} rest")
+    ends = whole.get_results()
+    others = [node for end in ends for node in _heard(end.output(0), whole)]
+    rest = openvino.Model(ends, [received, *others], f"{name} rest")
     return front, rest
+
+
+def _heard(output: Any, model: Any) -> list[Any]:
+    """The model's parameters that an output depends on."""
+    found, ahead = set(), [output]
+    while ahead:
+        node = ahead.pop().get_node()
+        if node.get_friendly_name() not in found:
+            found.add(node.get_friendly_name())
+            ahead += [taken.get_source_output() for taken in node.inputs()]
+    return [node for node in model.get_parameters() if node.get_friendly_name() in found]
 
 
 def _last_of_front(name: str, model: Any, metadata: Mapping[str, str]) -> Any:

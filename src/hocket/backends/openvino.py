@@ -38,6 +38,10 @@ class OpenVinoGraph:
         self.metadata = metadata
         self._least = least_lengths(metadata)
         self._parts = parts
+        self._inputs = [
+            [name for name in (port.get_any_name() for port in part.inputs) if name != FRONT]
+            for part in parts
+        ]
         self._idle: deque[list[Any]] = deque()  # whose ends may be used by all threads at once
 
     def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
@@ -56,12 +60,11 @@ class OpenVinoGraph:
         return found
 
     def _infer(self, requests: list[Any], inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        given = dict(inputs)
-        for front in requests[:-1]:
-            waveform = {"waveform": given.pop("waveform")}
-            front.infer(waveform, share_inputs=True, share_outputs=True)
-            requests[-1].set_tensor(FRONT, front.get_output_tensor(0))
-        found = requests[-1].infer(given, share_inputs=True, share_outputs=True)
+        for request, names in zip(requests, self._inputs, strict=True):
+            given = {name: inputs[name] for name in names}
+            found = request.infer(given, share_inputs=True, share_outputs=True)
+            if request is not requests[-1]:
+                requests[-1].set_tensor(FRONT, request.get_output_tensor(0))
         return {port.name: np.array(found[port.name]) for port in self.spec.outputs}
 
 
@@ -143,8 +146,8 @@ class _Compiler:
         return compiled
 
     def _key(self, part: str, precision: str) -> str:
-        settings = json.dumps(self._settings(precision), sort_keys=True)
-        return compile_cache.key_of(self._source, part, settings, self._machine)
+        # what is kept does not depend on the number of streams: they are made when it is loaded
+        return compile_cache.key_of(self._source, part, precision, self._machine)
 
     def _settings(self, precision: str) -> dict[str, Any]:
         """One stream of one thread for every worker, none of them bound to a core."""
@@ -160,7 +163,7 @@ class _Compiler:
 def _check_ports(name: str, parts: Sequence[Any]) -> None:
     """Raise ModelError unless all parts together have a graph's inputs and outputs."""
     ports = [port for part in parts for port in (*part.inputs, *part.outputs)]
-    found = sorted(label for label in (port.get_any_name() for port in ports) if label != FRONT)
+    found = sorted({port.get_any_name() for port in ports} - {FRONT})
     expected = sorted(port.name for port in (*SPECS[name].inputs, *SPECS[name].outputs))
     if found != expected:
         raise ModelError(f"graph '{name}': found inputs and outputs {found}, expected {expected}")
