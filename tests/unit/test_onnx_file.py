@@ -1,5 +1,6 @@
 """Tensors put back into an ONNX file are those that were verified, and nothing else changes."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +76,8 @@ def test_weights_that_end_too_early_are_refused() -> None:
 @given(st.binary(max_size=80))
 def test_rubbish_is_refused_or_no_larger_than_it_was(content: bytes) -> None:
     for read in (lambda raw: with_weights(raw, {}), read_metadata):
-        try:
-            found = read(content)
-        except ModelError as error:
-            assert "\n" not in str(error)
-        else:
-            assert len(found) <= len(content)
+        with contextlib.suppress(ModelError):
+            assert len(read(content)) <= len(content)
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends() -> None:

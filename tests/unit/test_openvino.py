@@ -1,4 +1,4 @@
-"""OpenVINO: the same numbers, in two parts where precision asks for it, from a cache that may rot."""
+"""OpenVINO: the same numbers, whole or in two parts, compiled or from a cache that may rot."""
 
 import logging
 import os

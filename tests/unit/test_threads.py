@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_the_number_of_threads_changes_no_bit(backend: str, name: str) -> None:
         graph = load(backend, name, threads)
         with ThreadPoolExecutor(4) as pool:  # more than there are streams for
             for _ in range(2):
-                found = list(pool.map(lambda inputs: outputs(graph, inputs), batches(name)))
+                found = list(pool.map(partial(outputs, graph), batches(name)))
                 assert found == expected
 
 
