@@ -5,6 +5,7 @@ call takes a request that no other call has. Contiguous inputs are read where th
 copied once, because a request writes over them when it is used again.
 """
 
+import io
 import json
 import sys
 import threading
@@ -142,7 +143,9 @@ class _Compiler:
     def compile(self, part: str, precision: str, model: Any) -> Any:
         """A part compiled now, and kept for later runs."""
         compiled = self.core.compile_model(model, DEVICE, self._settings(precision))
-        compile_cache.store(self._key(part, precision), compiled.export_model().getvalue())
+        exported = io.BytesIO()
+        compiled.export_model(exported)
+        compile_cache.store(self._key(part, precision), exported.getvalue())
         return compiled
 
     def _key(self, part: str, precision: str) -> str:
