@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from hocket import models
-from hocket.backends import REFERENCES, ReferenceGraph
+from hocket.backends import REFERENCES, ReferenceGraph, installed_backends
 from hocket.backends.coreml import CoreMLGraph
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import GraphInputError
@@ -18,6 +18,9 @@ from tests.doubles import fake_package
 from tests.places import CONVERSATION
 
 Arrays = dict[str, Any]
+INSTALLED = tuple(sorted(installed_backends()))
+"""Real runtimes this environment has: ONNX Runtime, and OpenVINO where it can be had."""
+ALL = (*INSTALLED, "numpy", "coreml")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def opened(backend: str, name: str) -> Graph:
     if backend == "numpy" or (backend == "coreml" and name in REFERENCES):
         inner: Graph = ReferenceGraph(name)
     else:
-        inner = models.load(name, GraphConfig(), Runtime(threads=1))
+        chosen = GraphConfig(backend=backend if backend in INSTALLED else "onnxruntime")
+        inner = models.load(name, chosen, Runtime(threads=2))
     return CoreMLGraph(name, fake_package(name, inner)) if backend == "coreml" else inner
 
 
@@ -71,7 +75,7 @@ def samples(name: str) -> Arrays:
     }[name]
 
 
-def cases(*names: str, backends: tuple[str, ...] = ("onnxruntime", "numpy", "coreml")) -> Any:
+def cases(*names: str, backends: tuple[str, ...] = ALL) -> Any:
     """Parametrizes a test by graphs, by default all, on all backends that run them."""
     found = [
         Case(backend, name)

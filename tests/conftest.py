@@ -16,6 +16,7 @@ def _nobodys_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """For what fixtures of wider scope do before the first test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOCKET_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
+        patch.setenv("HOCKET_CACHE", str(tmp_path_factory.mktemp("compiled")))
         yield
 
 

@@ -1,7 +1,6 @@
 """Every variant of every graph that the report speaks of, and how each is opened."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,15 @@ from onnx import ModelProto
 
 from hocket import Diarizer
 from hocket.audio import read_audio
-from hocket.backends import REFERENCES, ReferenceGraph, open_onnx
+from hocket.backends import (
+    REFERENCES,
+    ReferenceGraph,
+    open_onnx,
+    open_openvino,
+    this_processor,
+)
 from hocket.config import Config, Runtime, UnitConfig
-from hocket.graph import SPECS, Graph, GraphSpec, Tensors
+from hocket.graph import Graph, Tensors
 from hocket_forge import counts, quantize
 from hocket_forge.coreml import FLOAT32_GRAPHS
 from hocket_forge.coreml_parity import open_evaluated
@@ -89,13 +94,10 @@ def variants(calibration: Path) -> Iterator[Candidate]:
         yield _onnx(name, precision, "measured", make(), macs[name])
     yield from (candidate for candidate, _ in int8(calibration))
     for name in DECIDING:
-        hints = {"float32": "f32", "bfloat16": "bf16"}
-        if not has_bfloat16():  # OpenVINO would take float32 and say nothing
-            del hints["bfloat16"]
-        for precision, hint in hints.items():
+        for precision in ("float32", "bfloat16") if this_processor().bfloat16 else ("float32",):
             plain = _onnx(name, precision, "measured", exact[name], macs[name]).row
             row = replace(plain, runtime=OPENVINO)
-            yield Candidate(row, _opener(OpenVinoGraph, name, exact[name], hint))
+            yield Candidate(row, _opener(_openvino, name, exact[name], precision))
 
 
 def int8(calibration: Path) -> Iterator[tuple[Candidate, ModelProto]]:
@@ -161,37 +163,9 @@ class _Listener:
         return self._graph.run(inputs)
 
 
-def has_bfloat16() -> bool:
-    """Whether OpenVINO computes in bfloat16 on this processor."""
-    return "BF16" in _openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _openvino_core() -> Any:
-    os.environ["OPENVINO_TELEMETRY"] = os.environ["OV_TELEMETRY_DISABLE"] = "0"
-    try:
-        import openvino
-    except ImportError as error:
-        raise ForgeError(
-            f"openvino cannot be imported ({error}); run 'pip install hocket-forge[measure]'"
-        ) from error
-    return openvino.Core()
-
-
-class OpenVinoGraph:
-    """A graph on OpenVINO's processor plugin; measured here, not yet a backend."""
-
-    def __init__(self, name: str, model: ModelProto, hint: str) -> None:
-        self.spec: GraphSpec = SPECS[RECIPES[name].graph]
-        self.metadata: Mapping[str, str] = {p.key: p.value for p in model.metadata_props}
-        core = _openvino_core()
-        settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 2}
-        read = core.read_model(model.SerializeToString())
-        self._request = core.compile_model(read, "CPU", settings).create_infer_request()
-
-    def run(self, inputs: Tensors) -> dict[str, Array]:
-        """Outputs by name."""
-        found = self._request.infer(dict(inputs))
-        return {port.name: np.array(found[port.name]) for port in self.spec.outputs}
+def _openvino(name: str, model: ModelProto, precision: str) -> Graph:
+    content = model.SerializeToString()
+    return open_openvino(RECIPES[name].graph, content, {}, precision, Runtime(threads=1))
 
 
 def _onnx(
@@ -207,7 +181,7 @@ def _onnx(
         macs=counts.multiplications(model, _example(name)) if macs is None else macs,
     )
     content = model.SerializeToString()
-    return Candidate(row, _opener(open_onnx, RECIPES[name].graph, content, {}, Runtime(threads=2)))
+    return Candidate(row, _opener(open_onnx, RECIPES[name].graph, content, {}))
 
 
 def _example(name: str) -> dict[str, Array]:

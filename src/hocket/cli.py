@@ -4,13 +4,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import cast
 
 import click
 
 from hocket import models
-from hocket.backends import BACKENDS
+from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processor
 from hocket.clustering import CLUSTERERS
 from hocket.config import ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
@@ -59,16 +60,17 @@ def cli() -> None:
 )
 @click.option(
     "--precision",
+    type=click.Choice(PRECISIONS),
     default=GraphConfig.precision,
     show_default=True,
-    help="float32, or int8: faster, and almost as accurate.",
+    help="Rounded numbers are faster and almost as accurate; auto takes what this processor has.",
 )
 @click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     default=GraphConfig.backend,
     show_default=True,
-    help="What runs the graphs.",
+    help="What runs the graphs; 'hocket backends' shows what is installed.",
 )
 @click.option(
     "--clustering",
@@ -78,7 +80,7 @@ def cli() -> None:
     help="How voices are grouped; vbx needs --plda.",
 )
 @click.option("--plda", metavar="FILE", help="A trained PLDA: an .npz file, or a folder of two.")
-@click.option("--threads", type=int, help="Processor threads. Default: all.")
+@click.option("--threads", type=int, help="Processor cores to use. Default: all.")
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 def diarize(
     files: tuple[str, ...],
@@ -126,6 +128,35 @@ def diarize(
     return FAILED if failed else 0
 
 
+@cli.command(name="backends")
+@click.option("--embedding", default=GraphConfig.embedding, show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=GraphConfig.precision,
+    show_default=True,
+)
+def list_backends(embedding: str, precision: str) -> int:
+    """Show what can run the graphs here, and what --backend auto takes."""
+    chosen: dict[str, Choice] = {}
+    impossible: HocketError | None = None
+    for graph in ("segmentation", "embedding"):
+        try:
+            chosen[graph] = models.choice_of(graph, GraphConfig(embedding, precision))
+        except HocketError as error:
+            impossible = error  # said below: what is installed may be the remedy
+    for backend in BACKENDS[1:]:
+        problem = missing(backend)
+        taken = [f"{graph} in {c.precision}" for graph, c in chosen.items() if c.backend == backend]
+        use = f", auto takes it for {' and '.join(taken)}" if taken else ""
+        click.echo(f"{backend:<12} {problem or f'installed{use}'}")
+    extras = [name for name, found in asdict(this_processor()).items() if found]
+    click.echo(f"{'processor':<12} {', '.join(['float32', *extras])}")
+    if impossible:
+        raise impossible
+    return 0
+
+
 @cli.group(name="models")
 def models_group() -> None:
     """The graphs and weights that ship with hocket, and those you place."""
@@ -160,7 +191,7 @@ def verify_models() -> int:
             click.echo(f"{artefact.file.path.name}: {', '.join(absent)} not placed")
             continue
         try:
-            models.open_verified(artefact, Runtime())
+            models.open_verified(artefact, Choice("onnxruntime", "float32"), Runtime())
         except HocketError as error:
             failed += 1
             _complain(str(error))

@@ -20,13 +20,14 @@ class GraphConfig:
     """Which graphs, and on what they run: other numbers come out, so other turns may.
 
     embedding: name of the embedding model, as `hocket models list` shows them.
-    precision: what trained layers compute in, float32 or int8.
-    backend: name of the runtime.
+    precision: what trained layers compute in: float32, bfloat16, int8, or auto, the quickest of
+        them here that costs next to no accuracy.
+    backend: name of the runtime, or auto, the quickest here; `hocket.backends.choice` decides.
     """
 
     embedding: str = "campplus"
     precision: str = "float32"
-    backend: str = "onnxruntime"
+    backend: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,8 @@ class SpeakerCount:
 class Runtime:
     """How the graphs are run. Nothing here changes a turn.
 
-    threads: workers, each on one processor thread; None: as many as this process may use.
+    threads: how many calls of the graphs may run at once, each on one processor thread; None is one
+        for every core this process may use.
     slab_s: audio in memory at a time, at least what graphs at work and open runs need.
     """
 
@@ -201,13 +203,15 @@ class Runtime:
 
     @property
     def workers(self) -> int:
-        """Number of workers."""
-        return self.threads or usable_cores()
+        """`threads`, or the number of cores this process may use."""
+        return self.threads or _usable_cores()
 
 
-def usable_cores() -> int:
-    """Processor threads that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
+def _usable_cores() -> int:
+    """Cores that the system's scheduler gives this process, which may be fewer than there are."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on; heeds -X cpu_count too
+        return int(os.process_cpu_count() or 1)
+    if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

@@ -3,7 +3,7 @@
 What the segmentation takes for one run may hold two voices, so units are short and overlap: a
 person's embedding comes from a second of speech and may change every half. The network hears a
 stretch of a run once, as a span, and pools every unit of it from what it made of that; nothing is
-heard twice because units or windows overlap (docs/decisions/011-spans.md).
+heard twice because units or windows overlap (docs/decisions/012-spans.md).
 """
 
 from itertools import pairwise

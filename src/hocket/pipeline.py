@@ -173,7 +173,9 @@ class Diarizer:
             self.segmentation_graph,
             self.embedding_graph,
             # int8 scales activations by all of a call, and windows must not change each other
-            1 if self.config.graphs.precision == "int8" else self.config.windows.batch,
+            1
+            if models.choice_of("segmentation", self.config.graphs).precision == "int8"
+            else self.config.windows.batch,
             self._calibrated("span_s", self.config.units.span_s),
             self.config,
             self.runtime,

@@ -16,7 +16,10 @@ import soundfile
 from click.testing import CliRunner
 
 from hocket import cli
+from hocket.backends import BACKENDS, Processor
+from hocket.config import GraphConfig
 from hocket.errors import BackendError
+from hocket.models import choice_of
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer
 from hocket.result import Result
@@ -217,7 +220,7 @@ def test_odd_names_make_valid_rttm_and_one_line_errors(
         (["CLIP", "--threads", "0"], "threads is 0"),
         (["CLIP", "--num-speakers", "two"], "'two' is not a valid integer"),
         (["CLIP", "--embedding", "x"], "embedding is 'x'; give one of campplus, wespeaker-res"),
-        (["CLIP", "--backend", "x"], "'x' is not one of 'onnxruntime', 'coreml'"),
+        (["CLIP", "--backend", "x"], "'x' is not one of 'auto', 'onnxruntime', 'openvino'"),
         ([], "Missing argument"),
     ],
 )
@@ -365,6 +368,34 @@ def test_an_altered_model_is_one_line_and_an_exit_code(
         err = capsys.readouterr().err
         assert err.count("\n") == 1
         assert err.startswith(f"hocket: {copied / 'embedding-campplus.onnx'}: found sha256 ")
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "int8"])
+def test_backends_are_listed_with_what_auto_takes(
+    precision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hocket("backends", "--precision", precision) == 0
+    out, err = capsys.readouterr()
+    rows = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert list(rows) == [*BACKENDS[1:], "processor"]
+    assert err == ""
+    assert rows["processor"].startswith("float32")
+    for graph in ("segmentation", "embedding"):
+        choice = choice_of(graph, GraphConfig(precision=precision))
+        takers = [name for name, row in rows.items() if f"{graph} in {choice.precision}" in row]
+        assert takers == [choice.backend]
+    for name in ("cuda", "tensorrt", "coreml"):
+        assert rows[name].startswith("installed") or "; " in rows[name]
+
+
+def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hocket.models.this_processor", Processor)
+    assert hocket("backends", "--precision", "bfloat16") == cli.USAGE
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == len(BACKENDS)
+    assert err.startswith("hocket: precision is 'bfloat16'; this processor does not compute in it")
 
 
 def test_a_backend_that_is_not_for_this_system_is_one_line(

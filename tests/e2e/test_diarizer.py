@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from bench.corpus import find_recordings
 from bench.scoring import score, summarize
 from hocket import Config, Diarizer, Result, Runtime, SpeakerCount, diarize
-from hocket.config import ClusterConfig, TurnConfig
+from hocket.config import ClusterConfig, GraphConfig, TurnConfig
 from hocket.errors import ConfigError, GraphInputError
 from hocket.result import Turn
 from hocket.writers import WRITERS, document
+from tests.backends import INSTALLED
 from tests.places import CLIPS, CONVERSATION, EXAMPLES
 
 BUDGETS = {"conversation": 9.0, "panel03": 6.0, "trn00": 45.5, "trn05": 12.0}  # DER in percent
@@ -95,13 +96,23 @@ def test_the_same_bytes_come_out_every_time(diarizer: Diarizer, conversation: Re
     assert everything(Diarizer()(CONVERSATION)) == everything(conversation)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("batch_windows", [1, 5, 32])
+@pytest.mark.parametrize("backend", INSTALLED)
+@pytest.mark.parametrize(("threads", "batch_windows"), [(1, 1), (2, 5), (2, 32)])
 def test_the_runtime_changes_no_turn(
-    conversation: Result, threads: int, batch_windows: int
+    conversation: Result, backend: str, threads: int, batch_windows: int
 ) -> None:
-    other = Diarizer(runtime=Runtime(threads=threads, batch_windows=batch_windows))
+    config = Config(graphs=GraphConfig(backend=backend))
+    other = Diarizer(config, Runtime(threads=threads, batch_windows=batch_windows))
     assert other(CONVERSATION).turns == conversation.turns
+
+
+@pytest.mark.parametrize("clip", sorted(CLIPS.glob("*.flac")), ids=lambda path: path.stem)
+def test_every_backend_hears_the_same_turns(clip: Path) -> None:
+    turns = [
+        Diarizer(Config(graphs=GraphConfig(backend=backend)))(clip).turns for backend in INSTALLED
+    ]
+    assert turns[0]
+    assert all(found == turns[0] for found in turns)
 
 
 def test_file_bytes_and_array_give_the_same_turns(diarizer: Diarizer, conversation: Result) -> None:

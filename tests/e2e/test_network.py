@@ -8,18 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import INSTALLED
 from tests.places import CONVERSATION
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="system-call filters are Linux")
 
 SEALED = Path(__file__).with_name("sealed.py")
-# ONNX Runtime keeps quiet by itself where it believes to be tested; here it must believe in users
+# both runtimes keep quiet by themselves where they believe to be tested; here they must believe in
+# users
 HUSHING = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "PYTEST_CURRENT_TEST", "ORT_DISABLE_TELEMETRY")
+
+
+NO_CHILDREN = "import resource as r; assert r.getrusage(r.RUSAGE_CHILDREN).ru_maxrss == 0"
+on_every_runtime = pytest.mark.parametrize("backend", INSTALLED)
 
 
 def run_sealed(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a Python program without network, in a home of its own, as a user would."""
     environment = {key: value for key, value in os.environ.items() if key not in HUSHING}
+    del environment["HOCKET_CACHE"]
     environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     return subprocess.run(
         [sys.executable, str(SEALED), sys.executable, *command],
@@ -31,21 +38,42 @@ def run_sealed(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_diarizing_opens_no_network_socket(tmp_path: Path) -> None:
-    done = run_sealed(tmp_path, "-m", "hocket.cli", "diarize", str(CONVERSATION))
+@on_every_runtime
+def test_diarizing_opens_no_network_socket(tmp_path: Path, backend: str) -> None:
+    command = ("-m", "hocket.cli", "diarize", "--backend", backend, str(CONVERSATION))
+    done = run_sealed(tmp_path, *command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("SPEAKER conversation 1 ")
 
 
-def test_nothing_is_sent_later_either(tmp_path: Path) -> None:
+@on_every_runtime
+def test_nothing_is_sent_later_either(tmp_path: Path, backend: str) -> None:
     """ONNX Runtime's telemetry, left on, uploads some seconds after the first session."""
-    lingering = f"import hocket, time; hocket.diarize({str(CONVERSATION)!r}); time.sleep(15)"
-    assert run_sealed(tmp_path, "-c", lingering).returncode == 0
+    lingering = (
+        "import hocket, time; from hocket.config import GraphConfig;"
+        f"config = hocket.Config(graphs=GraphConfig(backend={backend!r}));"
+        f"hocket.Diarizer(config)({str(CONVERSATION)!r}); time.sleep(15); {NO_CHILDREN}"
+    )
+    done = run_sealed(tmp_path, "-c", lingering)
+    assert done.returncode == 0, done.stderr
 
 
-def test_telemetry_leaves_no_identifier_behind(tmp_path: Path) -> None:
-    run_sealed(tmp_path, "-m", "hocket.cli", "diarize", str(CONVERSATION))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+@on_every_runtime
+def test_telemetry_leaves_no_identifier_behind(tmp_path: Path, backend: str) -> None:
+    command = ("-m", "hocket.cli", "diarize", "--backend", backend, str(CONVERSATION))
+    assert run_sealed(tmp_path, *command).returncode == 0
+    left = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    compiled = Path("cache", "hocket", "compiled")
+    assert [path for path in left if path.parent != compiled] == []
+    assert len(left) == (2 if backend == "openvino" else 0)
+
+
+@pytest.mark.skipif("openvino" not in INSTALLED, reason="OpenVINO is not installed")
+def test_openvino_imported_as_it_comes_would_be_caught(tmp_path: Path) -> None:
+    """It sends from a child, whose death its parent survives; so no child may there be."""
+    lingering = f"import openvino, time; time.sleep(5); {NO_CHILDREN}"
+    assert "AssertionError" in run_sealed(tmp_path, "-c", lingering).stderr
+    assert list(tmp_path.rglob("openvino_ga_cid"))
 
 
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])

@@ -1,5 +1,6 @@
 """What every backend owes its callers, whichever runs the graph."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from hocket import models
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError
 from hocket.graph import MAY_BE_EMPTY, SPECS, Port, least_lengths
-from tests.backends import Case, cases, refusal, samples
+from tests.backends import INSTALLED, Case, cases, refusal, samples
 
 
 @cases()
@@ -179,13 +180,15 @@ def test_any_length_from_the_least_on_is_heard(case: Case, more: int) -> None:
         assert frames == (length - field) // step + 1
 
 
-@cases(backends=("onnxruntime", "coreml"))
+@cases(backends=(*INSTALLED, "coreml"))
 def test_a_runtime_that_fails_is_one_line(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("node 7 failed:\n  out of memory")
 
-    inner = "_session" if case.backend == "onnxruntime" else "_model"
-    monkeypatch.setattr(case.graph, inner, type("Failing", (), {"run": fail, "predict": fail})())
+    inner = {"onnxruntime": "_session", "coreml": "_model", "openvino": "_idle"}[case.backend]
+    broken = type("Failing", (), {"run": fail, "predict": fail, "infer": fail})()
+    replacement = deque([[broken]]) if case.backend == "openvino" else broken
+    monkeypatch.setattr(case.graph, inner, replacement)
     with pytest.raises(BackendError, match=r"failed on \[.*: node 7 failed:\\n  out of memory$"):
         case.graph.run(case.inputs)
 

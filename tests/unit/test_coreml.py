@@ -282,9 +282,9 @@ def test_the_engine_gives_the_same_turns_through_packages(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("backend", ["", "tensorrt", "CoreML"])
+@pytest.mark.parametrize("backend", ["", "TensorRT", "CoreML"])
 def test_an_unknown_backend_is_refused_with_the_known_ones(backend: str) -> None:
     with pytest.raises(
-        ConfigError, match=rf"^backend is '{backend}'; give one of onnxruntime, cor"
+        ConfigError, match=rf"^backend is '{backend}'; give one of auto, onnxruntime, "
     ):
         models.load("segmentation", GraphConfig(backend=backend), Runtime())

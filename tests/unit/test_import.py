@@ -6,7 +6,17 @@ import time
 
 import pytest
 
-HEAVY = ("torch", "onnx", "onnxruntime", "scipy.cluster", "soundfile", "soxr", "rich", "av")
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "scipy.cluster",
+    "soundfile",
+    "soxr",
+    "rich",
+    "av",
+)
 
 
 def loaded_after(statement: str, names: tuple[str, ...]) -> list[str]:

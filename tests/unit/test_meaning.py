@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.backends import Case, cases, opened, samples
+from tests.backends import INSTALLED, Case, cases, opened, samples
 
 Array = NDArray[np.float32]
 
@@ -160,7 +160,7 @@ def test_silence_has_no_mask_and_no_embedding(case: Case) -> None:
     assert not found["embeddings"].any()
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "coreml"])
+@pytest.mark.parametrize("backend", [*INSTALLED, "coreml"])
 def test_joined_graphs_are_the_chain_of_their_parts(backend: str) -> None:
     waveform = samples("fused")["waveform"][:1]
     fused = opened(backend, "fused").run({"waveform": waveform})

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from onnx import ModelProto
 
 from hocket.backends import open_onnx
-from hocket.config import Runtime
 from hocket_forge.graphs import RECIPES
 from hocket_forge.parity.common import Check
 
@@ -21,7 +20,7 @@ def variant(name: str, model: ModelProto) -> Iterator[Check]:
 
     base, _, _ = name.rpartition("-")
     content = model.SerializeToString()
-    found = differences(base, open_onnx(RECIPES[base].graph, content, {}, Runtime(threads=1)))
+    found = differences(base, open_onnx(RECIPES[base].graph, content, {}))
     if "differing" in found:
         yield Check("frames that differ from PyTorch's", found["differing"], FRAMES)
     if "cosine_mean" in found:

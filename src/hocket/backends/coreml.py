@@ -1,6 +1,7 @@
 """Graphs on Core ML, where the system has it."""
 
 import platform
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class CoreMLGraph:
     def __init__(self, name: str, model: Any) -> None:
         self.spec = SPECS[name]
         self._model = model
+        self._free = threading.Lock()  # Apple: a model is for one thread at a time
         description = model.get_spec().description
         self.metadata: Mapping[str, str] = dict(description.metadata.userDefined)
         self._least = least_lengths(self.metadata)
@@ -76,7 +78,8 @@ class CoreMLGraph:
         padded = self._padded_lengths(lengths)
         given = {port.name: _pad(inputs[port.name], port, padded) for port in self.spec.inputs}
         try:
-            found = self._model.predict(given)
+            with self._free:
+                found = self._model.predict(given)
         except Exception as error:  # coremltools passes on whatever the system says
             raise BackendError(f"Core ML failed on {sorted(given)}: {error}") from error
         return {

@@ -6,7 +6,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.backends import BACKENDS, REFERENCES, ReferenceGraph, open_onnx
+from hocket.backends import (
+    REFERENCES,
+    Choice,
+    ReferenceGraph,
+    choose,
+    installed_backends,
+    open_onnx,
+    open_openvino,
+    this_processor,
+)
 from hocket.backends.coreml import open_package, require_system
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import ConfigError, ModelError
@@ -22,6 +31,7 @@ __all__ = [
     "ModelFile",
     "Weights",
     "add",
+    "choice_of",
     "find_weights",
     "load",
     "open_verified",
@@ -47,25 +57,32 @@ def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
         ModelError: a file is missing, altered, or not that graph.
         BackendError: the runtime is not installed, or not for this system.
     """
-    if config.backend not in BACKENDS:
-        raise ConfigError(f"backend is '{config.backend}'; give one of {', '.join(BACKENDS)}")
-    artefact = read_catalogue().artefact(graph, config.embedding, config.precision)
-    if config.backend == "coreml":
-        if config.precision != GraphConfig.precision:
-            raise ConfigError(
-                f"precision is '{config.precision}'; Core ML packages have their own, leave it out"
-            )
+    choice = choice_of(graph, config)
+    file_precision = "float32" if choice.precision == "bfloat16" else choice.precision
+    artefact = read_catalogue().artefact(graph, config.embedding, file_precision)
+    if choice.backend == "coreml":
         require_system()  # first: elsewhere there is no use in building a package
         return open_package(graph, package_path(artefact))
     if graph in REFERENCES and not artefact.file.path.exists():
         _log.warning("%s: no such file; NumPy computes '%s' instead", artefact.file.path, graph)
         return ReferenceGraph(graph)
-    return open_verified(artefact, runtime)
+    return open_verified(artefact, choice, runtime)
 
 
-def open_verified(artefact: Artefact, runtime: Runtime) -> Graph:
-    """Open a graph's own file on ONNX Runtime; errors as for `load`."""
-    return open_onnx(artefact.graph, artefact.file.read(), weights_content(artefact), runtime)
+def choice_of(graph: str, config: GraphConfig) -> Choice:
+    """The backend and precision that `load` takes; ConfigError and BackendError as there."""
+    catalogue = read_catalogue()
+    catalogue.check_embedding(config.embedding)
+    published = catalogue.precisions(graph, config.embedding)
+    return choose(graph, config, published, this_processor(), installed_backends(config.backend))
+
+
+def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph:
+    """Open a graph's own file; errors as for `load`."""
+    content, weights = artefact.file.read(), weights_content(artefact)
+    if choice.backend == "openvino":
+        return open_openvino(artefact.graph, content, weights, choice.precision, runtime)
+    return open_onnx(artefact.graph, content, weights, choice.backend)
 
 
 def weights_content(artefact: Artefact) -> dict[str, bytes]:
@@ -108,9 +125,9 @@ def add(checkpoint: Path, name: str) -> ModelFile:
         raise ConfigError(f"'{name}' takes no checkpoint; give one of {', '.join(takers)}")
     weights = catalogue.weights[name]
     content = placed.lay_out(checkpoint, weights)
-    artefact = catalogue.artefact("embedding", name, GraphConfig.precision)
+    artefact = catalogue.artefact("embedding", name, "float32")
     in_memory = {weights.file_name: content}
-    _try_out(open_onnx("embedding", artefact.file.read(), in_memory, Runtime()), checkpoint)
+    _try_out(open_onnx("embedding", artefact.file.read(), in_memory), checkpoint)
     return placed.write(content, weights)
 
 

@@ -116,6 +116,16 @@ class Catalogue:
             f"precision is '{precision}'; of '{graph}' with {embedding} there is {known}"
         )
 
+    def precisions(self, graph: str, embedding: str) -> frozenset[str]:
+        """Precisions there are files of a graph in; none if it has no trained layers."""
+        return frozenset(
+            artefact.precision
+            for artefact in self.artefacts.values()
+            if artefact.graph == graph
+            and artefact.embedding in {None, embedding}
+            and artefact.precision is not None
+        )
+
     def check_embedding(self, embedding: str) -> None:
         """Raise ConfigError unless there is an embedding model of that name."""
         if embedding not in self.calibrations:

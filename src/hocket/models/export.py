@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.backends import open_onnx
-from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ConfigError
 from hocket.graph import SPECS, Port
 from hocket.models import weights_content
@@ -73,7 +72,7 @@ def export(target: str, folder: Path) -> list[str]:
     catalogue = read_catalogue()
     artefacts = [a for a in catalogue.artefacts.values() if _complete(a, catalogue)]
     if target != "onnx":  # what makes other files starts from the networks, not from rounded ones
-        artefacts = [a for a in artefacts if a.precision in {None, GraphConfig.precision}]
+        artefacts = [a for a in artefacts if a.precision in {None, "float32"}]
     weights = {artefact.name: weights_content(artefact) for artefact in artefacts}
     write = _write_onnx if target == "onnx" else _exporter(target)
     write_whole(folder / "README.md", readme(target, artefacts, catalogue), REMEDY)
@@ -125,9 +124,7 @@ def readme(target: str, artefacts: list[Artefact], catalogue: Catalogue) -> str:
 
 def _section(artefact: Artefact, target: str) -> str:
     spec, make = SPECS[artefact.graph], EXAMPLES[artefact.graph]
-    graph = open_onnx(
-        artefact.graph, artefact.file.read(), weights_content(artefact), Runtime(threads=1)
-    )
+    graph = open_onnx(artefact.graph, artefact.file.read(), weights_content(artefact))
     geometry = ", ".join(f"{key} {value}" for key, value in artefact.geometry.items())
     lines = [
         f"## {artefact.name}.{'onnx' if target == 'onnx' else 'mlpackage'}\n",

@@ -1,0 +1,301 @@
+"""OpenVINO: the same numbers, whole or in two parts, compiled or from a cache that may rot."""
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hocket import models
+from hocket.backends import compile_cache, open_openvino, openvino, this_processor
+from hocket.backends.front import METADATA_KEY, cut
+from hocket.backends.onnx_file import read_metadata, with_weights
+from hocket.config import GraphConfig, Runtime
+from hocket.errors import BackendError, ModelError
+from hocket.graph import Graph
+from tests.backends import Arrays, opened, samples
+
+pytest.importorskip("openvino", reason="an optional runtime")
+
+TRAINED = ("segmentation", "embedding")
+ONE = Runtime(threads=1)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A compile cache of this test's own, not made yet."""
+    folder = tmp_path / "compiled"
+    monkeypatch.setenv("HOCKET_CACHE", str(folder))
+    compile_cache._warn.cache_clear()
+    return folder
+
+
+@pytest.fixture
+def rounding(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """A processor that says it computes in bfloat16, and computes in float32."""
+    monkeypatch.setattr(openvino, "capabilities", lambda: frozenset({"FP32", "BF16"}))
+    monkeypatch.setitem(openvino._HINTS, "bfloat16", "f32")
+
+
+def files(name: str, embedding: str = "campplus") -> tuple[bytes, dict[str, bytes]]:
+    artefact = models.read_catalogue().artefact(name, embedding, "float32")
+    return artefact.file.read(), models.weights_content(artefact)
+
+
+def load(name: str, precision: str = "float32", runtime: Runtime = ONE) -> Graph:
+    return open_openvino(name, *files(name), precision, runtime)
+
+
+def output(graph: Graph, inputs: Arrays) -> np.ndarray:
+    (array,) = graph.run(inputs).values()
+    return array
+
+
+@pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_graph_cut_in_two_says_what_it_said_whole(name: str) -> None:
+    whole, parted, inputs = load(name), load(name, "bfloat16"), samples(name)
+    assert len(parted._parts) == 2
+    assert output(parted, inputs) == pytest.approx(output(whole, inputs), abs=1e-5)
+    again = output(load(name, "bfloat16"), inputs)  # from the cache now
+    assert again.tobytes() == output(parted, inputs).tobytes()
+    assert parted.metadata == whole.metadata == opened("onnxruntime", name).metadata
+
+
+@pytest.mark.usefixtures("rounding", "resnet34")
+def test_the_second_embedding_is_cut_too() -> None:
+    content, weights = files("embedding", "wespeaker-resnet34")
+    inputs = samples("embedding")
+    whole, parted = (
+        output(open_openvino("embedding", content, weights, precision, ONE), inputs)
+        for precision in ("float32", "bfloat16")
+    )
+    assert parted == pytest.approx(whole, abs=1e-5 * float(np.abs(whole).max()))
+
+
+def read(name: str) -> tuple[Any, Any, dict[str, str]]:
+    library = openvino._import_openvino()
+    content, weights = files(name)
+    return (
+        library,
+        library.Core().read_model(with_weights(content, weights)),
+        read_metadata(content),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("segmentation", "/network/sincnet/MaxPool"), ("embedding", "/normalisation/Sub")],
+)
+def test_the_front_is_filters_and_no_trained_layer_behind_them(name: str, last: str) -> None:
+    library, model, metadata = read(name)
+    before = len(model.get_ops())
+    front, rest = cut(name, model, metadata, library)
+    assert front.output(0).get_node().input_value(0).get_node().get_friendly_name() == last
+    kinds = [node.get_type_name() for node in front.get_ops()]
+    assert kinds.count("Convolution") + kinds.count("GroupConvolution") <= 2
+    assert len(front.get_ops()) < 0.2 * len(rest.get_ops())
+    assert len(model.get_ops()) == before
+    assert not {"Log", "Abs"} & {node.get_type_name() for node in rest.get_ops()}
+
+
+def test_metadata_may_say_where_the_front_ends() -> None:
+    library, model, metadata = read("segmentation")
+    tensor = "/network/sincnet/Abs_output_0"
+    front, _ = cut("segmentation", model, metadata | {METADATA_KEY: tensor}, library)
+    assert "MaxPool" not in {node.get_type_name() for node in front.get_ops()}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"), [("segmentation", {METADATA_KEY: "gone"}), ("powerset_decode", {})]
+)
+def test_a_graph_without_such_a_place_is_refused(name: str, facts: dict[str, str]) -> None:
+    library, model, metadata = read(name)
+    with pytest.raises(ModelError, match="found 0 places to end its float32 front, expected 1"):
+        cut(name, model, metadata | facts, library)
+
+
+def test_bfloat16_is_refused_where_openvino_would_take_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openvino, "capabilities", lambda: frozenset({"FP32", "INT8"}))
+    with pytest.raises(BackendError, match="does not compute in it on this processor; give float"):
+        load("segmentation", "bfloat16")
+
+
+@pytest.mark.skipif(not this_processor().bfloat16, reason="this processor has no bfloat16")
+def test_rounded_graphs_are_close_to_exact_ones() -> None:
+    config = GraphConfig(backend="openvino", precision="bfloat16")
+    for name, limit in (("segmentation", 0.05), ("embedding", 0.01)):
+        exact = output(load(name), samples(name))
+        rounded = output(models.load(name, config, ONE), samples(name))
+        assert not np.array_equal(exact, rounded)
+        if name == "segmentation":
+            assert np.abs(np.exp(exact) - np.exp(rounded)).mean() < limit
+        else:
+            lengths = np.linalg.norm(exact, axis=-1) * np.linalg.norm(rounded, axis=-1)
+            assert ((exact * rounded).sum(-1) >= (1 - limit) * lengths).all()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_both_runtimes_say_the_same(name: str) -> None:
+    inputs = samples(name)
+    mine, other = (output(opened(b, name), inputs) for b in ("openvino", "onnxruntime"))
+    if name == "segmentation":
+        assert mine == pytest.approx(other, abs=1e-3)
+    else:
+        lengths = np.linalg.norm(mine, axis=-1) * np.linalg.norm(other, axis=-1)
+        assert ((mine * other).sum(-1) >= (1 - 1e-4) * lengths).all()
+
+
+def compile_never(*_: object) -> None:
+    raise AssertionError("compiled, although it lies in the cache")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_second_start_compiles_nothing(
+    name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load(name)
+    monkeypatch.setattr(openvino._Compiler, "compile", compile_never)
+    second = load(name)
+    inputs = samples(name)
+    assert output(first, inputs).tobytes() == output(second, inputs).tobytes()
+    more = load(name, runtime=Runtime(threads=3))
+    assert output(more, inputs).tobytes() == output(first, inputs).tobytes()
+    with pytest.raises(ModelError, match="compiled, although"):
+        load("powerset_decode")
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "cut short": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "empty": lambda path: os.truncate(path, 0),
+    "rubbish": lambda path: path.write_bytes(os.urandom(4_000)),
+    "one bit": lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\x7f"),
+    "rubbish under its own hash": lambda path: compile_cache.store(path.stem, b"rubbish" * 99),
+    "nothing under its own hash": lambda path: compile_cache.store(path.stem, b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_cache_costs_a_warning(
+    damage: str,
+    cache: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = output(load("segmentation"), samples("segmentation"))
+    (path,) = cache.iterdir()
+    DAMAGE[damage](path)
+    with caplog.at_level(logging.WARNING):
+        found = output(load("segmentation"), samples("segmentation"))
+    assert found.tobytes() == expected.tobytes()
+    assert caplog.messages == [f"{path}: damaged compile cache; compiling again"]
+    monkeypatch.setattr(openvino._Compiler, "compile", compile_never)
+    load("segmentation")  # it is whole again
+
+
+def test_a_cache_that_cannot_be_written_costs_one_warning(
+    cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.write_text("a file where the folder would be")
+    with caplog.at_level(logging.WARNING):
+        graphs = [load(name) for name in ("segmentation", "powerset_decode")]
+    assert all(graph.run(samples(graph.metadata["graph"])) for graph in graphs)
+    (warning,) = [m for m in caplog.messages if "cannot be written" in m]
+    assert warning.startswith(f"{cache}: cannot be written (")
+    assert warning.endswith("name another folder in HOCKET_CACHE")
+
+
+def test_a_read_only_cache_is_read(
+    cache: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:  # as the system does to all but its administrator
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    load("segmentation")
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with caplog.at_level(logging.WARNING):
+        load("segmentation")
+        assert caplog.messages == []
+        load("powerset_decode")
+    (warning,) = caplog.messages
+    assert warning.startswith(
+        f"{cache}: cannot be written (Permission denied); graphs are compiled"
+    )
+
+
+def test_the_cache_forgets_what_was_not_used_for_longest(cache: Path) -> None:
+    for number in range(compile_cache.KEPT + 3):
+        compile_cache.store(f"{number:032}", b"compiled")
+        os.utime(cache / f"{number:032}.compiled", (number, number))
+    kept = sorted(int(path.stem) for path in cache.iterdir())
+    assert kept == list(range(3, compile_cache.KEPT + 3))
+    assert compile_cache.fetch(f"{5:032}") == b"compiled"
+    compile_cache.store("later", b"compiled")
+    assert (cache / f"{5:032}.compiled").exists()  # used last, if stored long ago
+    assert not (cache / f"{3:032}.compiled").exists()
+
+
+def fresh(program: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_telemetry_package_is_not_there_while_openvino_looks_for_it(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom hocket.backends.openvino import _import_openvino\n"
+        "library = _import_openvino()\n"
+        "import openvino.tools.ovc as tools\n"
+        "print(type(tools.telemetry).__module__, 'openvino_telemetry' in sys.modules)\n"
+        "import openvino_telemetry\n"  # others may have it
+    )
+    assert fresh(program, HOME=str(tmp_path)).split() == [
+        "openvino.tools.ovc.telemetry_stub",
+        "False",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_telemetry_package_that_others_use_stays_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = type(sys)("openvino_telemetry")
+    monkeypatch.setitem(sys.modules, "openvino_telemetry", theirs)
+    openvino._import_openvino()
+    assert sys.modules["openvino_telemetry"] is theirs
+
+
+def test_openvino_is_not_imported_where_it_is_not_used() -> None:
+    program = (
+        "import sys\nfrom hocket import models\nfrom hocket.backends import Processor\n"
+        "from hocket.config import GraphConfig, Runtime\n"
+        "models.this_processor = Processor\n"
+        "models.load('segmentation', GraphConfig(), Runtime())\n"
+        "print('onnxruntime' in sys.modules, 'openvino' in sys.modules)"
+    )
+    assert fresh(program).split() == ["True", "False"]
+
+
+def test_without_openvino_it_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BackendError, match=r"OpenVINO cannot be imported .*pip install openvino'"):
+        load("segmentation")
+
+
+def test_a_file_that_is_another_graph_is_refused(cache: Path) -> None:
+    with pytest.raises(ModelError, match=r"found inputs and outputs .*, expected "):
+        open_openvino("embedding", *files("segmentation"), "float32", ONE)
+    with pytest.raises(ModelError, match="OpenVINO cannot load it"):
+        open_openvino("segmentation", b"", {}, "float32", ONE)
