@@ -129,7 +129,7 @@ def calibration_pieces(folder: Path) -> list[dict[str, Array]]:
     """
     files = sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav"))
     longest = CALIBRATION_SAMPLES / 16_000
-    config = Config(units=UnitConfig(length_s=longest, hop_s=longest))
+    config = Config(units=UnitConfig(length_s=longest, hop_s=longest, span_s=longest))
     listener = _Listener(Diarizer(config, Runtime(threads=1)))
     for file in files:
         listener.diarizer.infer(read_audio(file, target_rate=16_000))

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 from typing import cast
 
@@ -13,7 +13,7 @@ import click
 from hocket import models
 from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processor
 from hocket.clustering import CLUSTERERS
-from hocket.config import ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
+from hocket.config import PRESETS, ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
 from hocket.errors import AudioError, ConfigError, HocketError, OutputError, one_line
 from hocket.models.export import TARGETS, export
@@ -53,17 +53,20 @@ def cli() -> None:
 @click.option("--min-speakers", type=int, help="Fewest speakers to find.")
 @click.option("--max-speakers", type=int, help="Most speakers to find.")
 @click.option(
-    "--embedding",
-    default=GraphConfig.embedding,
+    "--preset",
+    type=click.Choice(tuple(PRESETS)),
+    default="balanced",
     show_default=True,
-    help="Embedding model; 'hocket models list' shows them.",
+    help="What to spend: accurate takes three times as long as balanced, fast two thirds.",
+)
+@click.option(
+    "--embedding",
+    help="Embedding model; 'hocket models list' shows them. Default: the preset's.",
 )
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    default=GraphConfig.precision,
-    show_default=True,
-    help="Rounded numbers are faster and almost as accurate; auto takes what this processor has.",
+    help="Default: the preset's. auto rounds where this processor is quicker for it.",
 )
 @click.option(
     "--backend",
@@ -86,8 +89,9 @@ def diarize(
     files: tuple[str, ...],
     output: str | None,
     format_name: str | None,
-    embedding: str,
-    precision: str,
+    preset: str,
+    embedding: str | None,
+    precision: str | None,
     backend: str,
     clustering: str,
     plda: str | None,
@@ -100,10 +104,11 @@ def diarize(
     if table is None:  # who names a format and no file wants to see that format
         table = sys.stdout.isatty() and (format_name is None or output is not None)
     format_name, places = _destinations(files, output, format_name)
-    config = Config(
-        graphs=GraphConfig(embedding, precision, backend),
-        clusters=ClusterConfig(method=clustering, plda=plda),
+    chosen = Config.preset(preset)
+    graphs = GraphConfig(
+        embedding or chosen.graphs.embedding, precision or chosen.graphs.precision, backend
     )
+    config = replace(chosen, graphs=graphs, clusters=ClusterConfig(method=clustering, plda=plda))
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
     if output is None and not table:
         click.echo(WRITERS[format_name].header, nl=False)

@@ -6,8 +6,9 @@ the model manifest. A value of None below means "what the manifest says".
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hocket.errors import ConfigError
 
@@ -25,8 +26,8 @@ class GraphConfig:
     backend: name of the runtime, or auto, the quickest here; `hocket.backends.choice` decides.
     """
 
-    embedding: str = "campplus"
-    precision: str = "float32"
+    embedding: str = "campplus-local"
+    precision: str = "auto"
     backend: str = "auto"
 
 
@@ -37,7 +38,7 @@ class WindowConfig:
     batch: windows per call; here because a runtime may add in another order for another number.
     """
 
-    step_s: float = 2.5
+    step_s: float = 5.0
     batch: int = 4
 
     def __post_init__(self) -> None:
@@ -141,7 +142,7 @@ class TurnConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that may change a result, stage by stage."""
+    """Everything that may change a result, stage by stage; the defaults are the preset balanced."""
 
     graphs: GraphConfig = field(default_factory=GraphConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
@@ -149,6 +150,29 @@ class Config:
     units: UnitConfig = field(default_factory=UnitConfig)
     clusters: ClusterConfig = field(default_factory=ClusterConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """Settings that go together, by one of the names in `PRESETS`; ConfigError for others."""
+        if name not in PRESETS:
+            raise ConfigError(f"preset is '{name}'; give one of {', '.join(PRESETS)}")
+        return cls(**PRESETS[name])
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "accurate": {
+        "graphs": GraphConfig(embedding="campplus", precision="float32"),
+        "windows": WindowConfig(step_s=2.5),
+    },
+    "balanced": {},
+    "fast": {"windows": WindowConfig(step_s=9.0)},
+}
+"""What each preset sets; DER and speed of all are on the front page (docs/decisions/012-spans.md).
+
+accurate: every sample in four windows, every unit heard by itself, nothing rounded. balanced: every
+sample in two windows, runs heard once, numbers rounded where the processor is quick at it. fast:
+every sample in one window, or two at its edges.
+"""
 
 
 @dataclass(frozen=True)
