@@ -35,7 +35,7 @@ def achieved(
     busy: Mapping[str, float],
     seconds: float,
     threads: int,
-    peak: float | None,
+    peaks: Mapping[str, float | None],
 ) -> dict[str, dict[str, float | None]]:
     """GMAC/s of every stage and end to end, and their share of the peak.
 
@@ -44,11 +44,21 @@ def achieved(
         busy: seconds by stage, added over workers.
         seconds: end to end.
         threads: workers of one thread each.
-        peak: GMAC/s of so many sessions of one thread side by side; None where it is not known.
+        peaks: GMAC/s of so many sessions of one thread side by side, by stage, in the precision of
+            the stage; None where it is not known. End to end it is what all stages take at theirs.
     """
-    one = None if peak is None else peak / threads
-    rows = {stage: _row(count, busy.get(stage, 0.0), one) for stage, count in macs.items()}
-    return {**rows, "end to end": _row(sum(macs.values()), seconds, peak)}
+    rows: dict[str, dict[str, float | None]] = {}
+    least_seconds: float | None = 0.0
+    for stage, count in macs.items():
+        peak = peaks.get(stage)
+        rows[stage] = _row(count, busy.get(stage, 0.0), peak / threads if peak else None)
+        known = least_seconds is not None and peak
+        least_seconds = (least_seconds or 0.0) + count / peak / 1e9 if known and peak else None
+    total = sum(macs.values())
+    rows["end to end"] = _row(
+        total, seconds, total / least_seconds / 1e9 if least_seconds else None
+    )
+    return rows
 
 
 def _row(macs: float, seconds: float, peak: float | None) -> dict[str, float | None]:

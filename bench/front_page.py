@@ -11,30 +11,59 @@ from bench.report import RESULTS, number, read_results
 README = REPOSITORY / "README.md"
 MARKED = re.compile(r"(?s)(<!-- measured:[^\n]*-->\n).*?(<!-- /measured -->)")
 PARTS = ("der", "miss", "false_alarm", "confusion")
-KINDS = ("all", "real", "meeting", "panel")
+KINDS = ("real", "meeting", "panel")
+LABELS = {
+    "accurate": "development-accurate",
+    "balanced": "development",
+    "fast": "development-fast",
+}
+HEADER = (
+    "preset",
+    "x real time",
+    "DER %",
+    "miss",
+    "false alarm",
+    "confusion",
+    *KINDS,
+    "right number of speakers",
+)
 
 
 def with_table(page: str, results: Path = RESULTS) -> str:
     """`page` with a fresh table between its markers; BenchError without markers or results."""
     if not MARKED.search(page):
         raise BenchError("README.md: found no '<!-- measured: … -->' and '<!-- /measured -->'")
-    der, speed = (read_results(results / f"{name}-development.json") for name in ("der", "speed"))
-    table = _table(der, speed)
+    found = {
+        preset: tuple(read_results(results / f"{kind}-{label}.json") for kind in ("der", "speed"))
+        for preset, label in LABELS.items()
+    }
+    lines = [_line(HEADER), _line(["---"] * len(HEADER))]
+    lines += [_line(_cells(preset, *each)) for preset, each in found.items()]
+    table = "\n".join([*lines, "", _facts(found["balanced"][1]), ""])
     return MARKED.sub(lambda match: match[1] + table + match[2], page)
 
 
-def _table(der: dict[str, Any], speed: dict[str, Any]) -> str:
-    rows = {"all": der["all"], **der["kinds"]}
-    lines = ["| recordings | DER % | miss | false alarm | confusion | right number of speakers |"]
-    lines.append("|---|---|---|---|---|---|")
-    for kind in KINDS:
-        row = rows[kind]
-        rates = " | ".join(number(row[f"{part}_percent"]) for part in PARTS)
-        lines.append(f"| {kind} | {rates} | {row['files_right_count']} of {row['files']} |")
-    machine = f"{speed['environment']['cores']} cores ({speed['environment']['cpu']})"
-    facts = (
-        f"From file to turns, on {machine}: {speed['end_to_end']['x_real_time']:.0f} x real time. "
-        f"First turns of a 30 s clip {speed['cold_start']['seconds']:.1f} s after a cold start. "
+def _cells(preset: str, der: dict[str, Any], speed: dict[str, Any]) -> list[str]:
+    everything = der["all"]
+    return [
+        preset,
+        f"{speed['end_to_end']['x_real_time']:.0f}",
+        *(number(everything[f"{part}_percent"]) for part in PARTS),
+        *(number(der["kinds"][kind]["der_percent"]) for kind in KINDS),
+        f"{everything['files_right_count']} of {everything['files']}",
+    ]
+
+
+def _facts(speed: dict[str, Any]) -> str:
+    machine = speed["environment"]
+    rounded = [f"{stage} in {precision}" for stage, precision in speed["precisions"].items()]
+    return (
+        f"From file to turns on {machine['cores']} cores ({machine['cpu']}), balanced and fast with "
+        f"{' and '.join(rounded)}: other processors have quicker ones. Balanced: first turns of a "
+        f"30 s clip {speed['cold_start']['seconds']:.1f} s after a cold start, "
         f"{speed['peak_rss_mb']['corpus']:.0f} MB of memory at most."
     )
-    return "\n".join([*lines, "", facts, ""])
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -14,6 +14,8 @@ from bench.errors import BenchError
 from bench.peak import measure_peaks
 from bench.process import ask
 from bench.worker import Answer, Pass, Task
+from hocket import models
+from hocket.config import GraphConfig
 
 CLIP_S = 30.0
 
@@ -44,20 +46,29 @@ def measure_speed(
     graphs = cast("dict[str, str]", warm["config"].get("graphs", {}))
     macs = count_macs(heard, graphs["embedding"], read_models())
     peaks = measure_peaks(threads)
-    peak = peaks.get(graphs["precision"]) or {}
+    precisions = {stage: models.choice_of(stage, GraphConfig(**graphs)).precision for stage in macs}
     rows = [
         {
             "threads": number,
             "runtime": each.warm["runtime"],
             **each.starts(clip_s),
             **summarize_passes(each.warm["passes"], audio_s),
-            "arithmetic": _arithmetic(macs, each.warm["passes"], number, peak.get(str(number))),
+            "arithmetic": _arithmetic(
+                macs,
+                each.warm["passes"],
+                number,
+                {
+                    stage: (peaks.get(precision) or {}).get(str(number))
+                    for stage, precision in precisions.items()
+                },
+            ),
         }
         for number, each in answers.items()
     ]
     return {
         "preset": preset,
         "config": warm["config"],
+        "precisions": precisions,
         "repeats": repeats,
         "files": len(files),
         "audio_minutes": round(audio_s / 60, 3),
@@ -164,10 +175,13 @@ def write_clip(recordings: Sequence[Recording], path: Path) -> float:
 
 
 def _arithmetic(
-    macs: Mapping[str, float], passes: Sequence[Pass], threads: int, peak: float | None
+    macs: Mapping[str, float],
+    passes: Sequence[Pass],
+    threads: int,
+    peaks: Mapping[str, float | None],
 ) -> dict[str, dict[str, float | None]]:
     busy = {stage: median(run["stages"].get(stage, 0.0) for run in passes) for stage in macs}
-    return achieved(macs, busy, median(run["seconds"] for run in passes), threads, peak)
+    return achieved(macs, busy, median(run["seconds"] for run in passes), threads, peaks)
 
 
 def _start(answers: Sequence[Answer], clip_s: float) -> dict[str, object]:
