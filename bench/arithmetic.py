@@ -55,9 +55,8 @@ def achieved(
         known = least_seconds is not None and peak
         least_seconds = (least_seconds or 0.0) + count / peak / 1e9 if known and peak else None
     total = sum(macs.values())
-    rows["end to end"] = _row(
-        total, seconds, total / least_seconds / 1e9 if least_seconds else None
-    )
+    peak = total / least_seconds / 1e9 if least_seconds else None
+    rows["end to end"] = _row(total, seconds, peak)
     return rows
 
 

@@ -58,9 +58,9 @@ def _facts(speed: dict[str, Any]) -> str:
     machine = speed["environment"]
     rounded = [f"{stage} in {precision}" for stage, precision in speed["precisions"].items()]
     return (
-        f"From file to turns on {machine['cores']} cores ({machine['cpu']}), balanced and fast with "
-        f"{' and '.join(rounded)}: other processors have quicker ones. Balanced: first turns of a "
-        f"30 s clip {speed['cold_start']['seconds']:.1f} s after a cold start, "
+        f"From file to turns on {machine['cores']} cores ({machine['cpu']}), balanced and fast "
+        f"with {' and '.join(rounded)}: other processors have quicker ones. Balanced: first turns "
+        f"of a 30 s clip {speed['cold_start']['seconds']:.1f} s after a cold start, "
         f"{speed['peak_rss_mb']['corpus']:.0f} MB of memory at most."
     )
 
