@@ -159,22 +159,6 @@ class Config:
         return cls(**PRESETS[name])
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "accurate": {
-        "graphs": GraphConfig(embedding="campplus", precision="float32"),
-        "windows": WindowConfig(step_s=2.5),
-    },
-    "balanced": {},
-    "fast": {"windows": WindowConfig(step_s=9.0)},
-}
-"""What each preset sets; DER and speed of all are on the front page (docs/decisions/012-spans.md).
-
-accurate: every sample in four windows, every unit heard by itself, nothing rounded. balanced: every
-sample in two windows, runs heard once, numbers rounded where the processor is quick at it. fast:
-every sample in one window, or two at its edges.
-"""
-
-
 @dataclass(frozen=True)
 class SpeakerCount:
     """How many speakers the result may have; None leaves that end open."""
@@ -220,7 +204,7 @@ class Runtime:
     """
 
     threads: int | None = None
-    slab_s: float = 240.0
+    slab_s: float = 480.0
 
     def __post_init__(self) -> None:
         _check_numbers(self, above_zero=("threads", "slab_s"))
@@ -259,3 +243,19 @@ def _check_numbers(
         if value < 0 or (value == 0 and name in above_zero):
             least = "more than 0" if name in above_zero else "0 or more"
             raise ConfigError(f"{name} is {value}; give {least}")
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "accurate": {
+        "graphs": GraphConfig(embedding="campplus", precision="float32"),
+        "windows": WindowConfig(step_s=2.5),
+    },
+    "balanced": {},
+    "fast": {"windows": WindowConfig(step_s=9.0)},
+}
+"""What each preset sets; DER and speed of all are on the front page (docs/decisions/012-spans.md).
+
+accurate: every sample in four windows, every unit heard by itself, nothing rounded. balanced: every
+sample in two windows, runs heard once, numbers rounded where the processor is quick at it. fast:
+every sample in one window, or two at its edges.
+"""

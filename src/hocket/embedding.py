@@ -71,25 +71,34 @@ def unit_seconds(runs: Runs, units: Units, geometry: Geometry) -> NDArray[np.flo
     return lengths[units.run] / shares[units.run]
 
 
-def span_inputs(sound: Waveform, span: Span, geometry: Geometry, least: int, grid: int) -> Tensors:
-    """What the `embedding` graph is given for a span.
-
-    Its length is rounded up to a grid by repeating it from its start, which adds no foreign sound
-    and which no unit but the only one of a short span sees.
+def heard_length(samples: int, least: int, grid: int) -> int:
+    """Samples that the graph is given for a span of `samples`: a length that recurs.
 
     Args:
-        sound: samples of the span.
-        span: its frames and units.
-        geometry: frame grid.
+        samples: length of the span.
         least: samples that the graph needs.
         grid: samples; runtimes keep what they prepare for each length.
     """
-    length = max(-(-len(sound) // grid) * grid, least)
+    return max(-(-samples // grid) * grid, least)
+
+
+def span_inputs(sound: Waveform, length: int, span: Span, geometry: Geometry) -> Tensors:
+    """What the `embedding` graph is given for a span.
+
+    Args:
+        sound: as the recording goes on from the beginning of the span, without a copy: units'
+            masks hide what follows it. Where the recording ends, the span alone, which is repeated
+            from its start.
+        length: samples the graph is given.
+        span: its frames and units.
+        geometry: frame grid.
+    """
     frames = -(-length // geometry.frame_step)
     masks = np.zeros((1, len(span.units), frames), np.float32)
     for mask, (first, last) in zip(masks[0], span.units - span.first, strict=True):
         mask[first:last] = 1
-    if len(span.units) == 1:
-        masks[:] = 1
-    whole = sound if len(sound) == length else np.resize(sound, length)
-    return {"waveform": whole[None, None], "masks": masks}
+    if len(sound) != length:
+        sound = np.resize(sound, length)
+        if len(span.units) == 1:  # which the repetition belongs to
+            masks[:] = 1
+    return {"waveform": sound[None, None], "masks": masks}

@@ -23,7 +23,7 @@ from hocket.arrays import LogProbs, Runs, UnitEmbeddings, Units, Waveform
 from hocket.audio import AudioStream
 from hocket.buffers import SampleBuffer
 from hocket.config import Config, Runtime
-from hocket.embedding import Span, plan_spans, plan_units, span_inputs
+from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs
 from hocket.geometry import Geometry
 from hocket.graph import Graph, least_lengths
 from hocket.prefetch import prefetched
@@ -257,17 +257,26 @@ class _Voices:
         done = 0
         for span in spans:
             mine = found[done : done + len(span.units)]
-            start, end = map(self._geometry.frame_start, (span.first, span.last))
-            work = partial(self._hear, span, buffer.view(start, end))
+            work = partial(self._hear, span, *self._sound(span, buffer))
             self._questions.ask(work, partial(self._keep, mine))
             done += len(span.units)
 
-    def _hear(self, span: Span, sound: Waveform) -> NDArray[np.float32]:
+    def _sound(self, span: Span, buffer: SampleBuffer) -> tuple[Waveform, int]:
+        """Samples from the beginning of a span, and how many the graph is given.
+
+        While the recording goes on, a window beyond the span is in the buffer, so whether there are
+        enough does not depend on how far decoding has come.
+        """
+        start, end = map(self._geometry.frame_start, (span.first, span.last))
+        length = heard_length(end - start, self._least, self._grid)
+        end = start + length if start + length <= buffer.end else min(end, buffer.end)
+        return buffer.view(start, end), length
+
+    def _hear(self, span: Span, sound: Waveform, length: int) -> NDArray[np.float32]:
         """On a worker: the span's units, (units, dimension)."""
         with self._watch.stage("embedding"):
-            inputs = span_inputs(sound, span, self._geometry, self._least, self._grid)
-            whole = inputs["waveform"]
-            self._watch.copy("embedding", 0 if np.shares_memory(whole, sound) else whole.nbytes)
+            inputs = span_inputs(sound, length, span, self._geometry)
+            self._watch.copy("embedding", 0 if len(sound) == length else 4 * length)
             found: NDArray[np.float32] = self._ears.embedding.run(inputs)["embeddings"][0]
         return found
 
