@@ -192,8 +192,8 @@ class _Hearing:
                 self._sums.add(first, log_probs[index : index + 1], heard)
         # the tail may start on any frame after the last window, so nothing beyond is settled
         self._settle(int(firsts[-1]))
-        expected = self._grid.starts(self._progress.samples or end)
-        self._progress.advance("segmentation", len(starts), len(expected))
+        expected = self._grid.count(self._progress.samples or end)
+        self._progress.advance("segmentation", len(starts), expected)
 
     def _settle(self, frame: int) -> None:
         with self._watch.stage("segmentation"):
