@@ -210,7 +210,8 @@ class _Hearing:
     def _release(self) -> None:
         """Let go of samples that no window and no run to come needs."""
         open_run = self._geometry.frame_start(self._finder.needed)
-        self._buffer.release(min(open_run, self._windows * self._grid.step))
+        last_window = max(0, self._windows - 1) * self._grid.step  # the tail starts behind it
+        self._buffer.release(min(open_run, last_window))
 
     def _settle_views(self) -> None:
         """The buffer writes over what it left at its last move: no question may look there."""
