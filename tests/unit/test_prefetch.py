@@ -31,6 +31,13 @@ class Source:
             self.closed = True
 
 
+def take_all(source: Iterator[int], taken: list[int]) -> None:
+    """Keep what is taken even if an error follows."""
+    with prefetched(source, 2) as items:
+        for item in items:
+            taken.append(item)  # noqa: PERF402
+
+
 def decoders_left() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith("hocket")]
 
@@ -80,9 +87,8 @@ def test_the_source_is_ahead_and_only_so_far(ahead: int) -> None:
 @pytest.mark.parametrize("number", [0, 1, 7])
 def test_an_error_comes_where_its_item_would_have(number: int, error: BaseException) -> None:
     source, taken = Source(number, error), list[int]()
-    with pytest.raises(type(error)) as caught, prefetched(source.items(), 2) as items:
-        for item in items:
-            taken.append(item)  # noqa: PERF402 - what was taken before the error counts
+    with pytest.raises(type(error)) as caught:
+        take_all(source.items(), taken)
     assert caught.value is error
     assert taken == list(range(number))
     assert source.closed
@@ -103,9 +109,14 @@ def test_a_consumer_may_stop_early(taken: int) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_consumer_may_raise(error: type[BaseException]) -> None:
     source = Source(1_000_000)
-    with pytest.raises(error), prefetched(source.items(), 3) as items:
-        next(items)
-        raise error
+
+    def take_one() -> None:
+        with prefetched(source.items(), 3) as items:
+            next(items)
+            raise error
+
+    with pytest.raises(error):
+        take_one()
     assert source.closed
     assert decoders_left() == []
 
@@ -146,8 +157,7 @@ class Stubborn:
 
 def test_a_source_that_fails_to_close_ends_with_that_error() -> None:
     taken: list[int] = []
-    with pytest.raises(OSError, match="cannot be closed"), prefetched(Stubborn(2), 4) as items:
-        for item in items:
-            taken.append(item)  # noqa: PERF402 - what was taken before the error counts
+    with pytest.raises(OSError, match="cannot be closed"):
+        take_all(Stubborn(2), taken)
     assert taken == [0, 1]
     assert decoders_left() == []
