@@ -140,14 +140,15 @@ def test_memory_that_runs_out_while_decoding_is_one_line_and_no_file(
     assert nobody_left()
 
 
-BY_RULE = """
+BY_RULE = r"""
 import sys, time
 from hocket import cli
 from hocket.pipeline import Diarizer
 from tests.ears import SHIPPED, RuleEmbedding, RuleSegmentation
 
 def slowly():
-    print("at work", flush=True)
+    sys.stdout.write("at work\n")  # at once, as several workers do
+    sys.stdout.flush()
     time.sleep(0.1)
 
 Diarizer.segmentation_graph = RuleSegmentation(SHIPPED, slowly)
