@@ -240,6 +240,7 @@ class _Voices:
 
     def forget(self) -> None:
         """Begin anew: what was taken for runs is none; answers still to come are dropped."""
+        self._number_of_runs = self._number_of_units = 0
         self._runs = [np.zeros((0, 2), np.int64)]
         self._units = [Units(*np.zeros((3, 0), np.int64))]
         self._embeddings = [np.zeros((0, self._dimension), np.float32)]
@@ -250,9 +251,10 @@ class _Voices:
             return
         units = plan_units(runs, self._geometry, self._ears.config.units)
         spans = plan_spans(units, self._geometry, self._ears.span_s, self._ears.config.units)
-        before = sum(map(len, self._runs))
         self._runs.append(runs)
-        self._units.append(Units(units.run + before, units.first, units.last))
+        self._units.append(Units(units.run + self._number_of_runs, units.first, units.last))
+        self._number_of_runs += len(runs)
+        self._number_of_units += len(units.run)
         found = np.zeros((len(units.run), self._dimension), np.float32)
         self._embeddings.append(found)
         done = 0
@@ -274,7 +276,7 @@ class _Voices:
 
     def _keep(self, mine: UnitEmbeddings, embeddings: NDArray[np.float32]) -> None:
         mine[:] = embeddings
-        self._progress.advance("embedding", len(mine), sum(map(len, self._embeddings)))
+        self._progress.advance("embedding", len(mine), self._number_of_units)
 
     def result(self) -> tuple[Runs, Units, UnitEmbeddings]:
         """Everything, once all answers are taken."""
