@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hocket import Diarizer, Runtime
+from hocket import Config, Diarizer
+from hocket.config import WindowConfig
 from hocket.graph import Graph
 from hocket_forge import candidates, rows
 from hocket_forge.candidates import DECIDING, Candidate
@@ -109,8 +110,9 @@ def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
     from bench.corpus import Recording, Turn, find_recordings
     from bench.der import Hypothesis, measure_errors
 
-    # as `Diarizer.infer` runs int8: windows of one call would share a scale
-    diarizer = Diarizer(runtime=Runtime(batch_windows=1 if row.precision == "int8" else 16))
+    # a window a call in int8, as the engine has it: windows of one call would share a scale
+    windows = WindowConfig(batch=1) if row.precision == "int8" else WindowConfig()
+    diarizer = Diarizer(Config(windows=windows))
     if row.name == "segmentation":
         diarizer.segmentation_graph = graph
     else:

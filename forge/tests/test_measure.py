@@ -12,7 +12,7 @@ from hocket_forge.rows import Row
 from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import ROOT
 
-from hocket import models
+from hocket import Config, models
 from hocket.config import GraphConfig, Runtime
 from hocket.graph import Graph, Tensors
 
@@ -48,7 +48,7 @@ def test_frames_of_log_probabilities_differ_by_their_best_class() -> None:
 
 
 @pytest.mark.parametrize("name", DECIDING)
-@pytest.mark.parametrize(("precision", "batch"), [("float32", 16), ("int8", 1)])
+@pytest.mark.parametrize(("precision", "batch"), [("float32", 4), ("int8", 1)])
 def test_a_der_is_taken_with_the_graph_in_its_own_place(
     name: str, precision: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,8 +57,8 @@ def test_a_der_is_taken_with_the_graph_in_its_own_place(
 
     engines: list[SimpleNamespace] = []
 
-    def engine(runtime: Runtime) -> SimpleNamespace:
-        engines.append(SimpleNamespace(batch=runtime.batch_windows))
+    def engine(config: Config) -> SimpleNamespace:
+        engines.append(SimpleNamespace(batch=config.windows.batch))
         return engines[-1]
 
     monkeypatch.setattr(measure, "Diarizer", engine)

@@ -192,8 +192,8 @@ class _Hearing:
                 self._sums.add(first, log_probs[index : index + 1], heard)
         # the tail may start on any frame after the last window, so nothing beyond is settled
         self._settle(int(firsts[-1]))
-        expected = self._grid.starts(self._progress.samples or end)
-        self._progress.advance("segmentation", len(starts), len(expected))
+        expected = self._grid.count(self._progress.samples or end)
+        self._progress.advance("segmentation", len(starts), expected)
 
     def _settle(self, frame: int) -> None:
         with self._watch.stage("segmentation"):
@@ -210,7 +210,8 @@ class _Hearing:
     def _release(self) -> None:
         """Let go of samples that no window and no run to come needs."""
         open_run = self._geometry.frame_start(self._finder.needed)
-        self._buffer.release(min(open_run, self._windows * self._grid.step))
+        last_window = max(0, self._windows - 1) * self._grid.step  # the tail starts behind it
+        self._buffer.release(min(open_run, last_window))
 
     def _settle_views(self) -> None:
         """The buffer writes over what it left at its last move: no question may look there."""
@@ -239,6 +240,7 @@ class _Voices:
 
     def forget(self) -> None:
         """Begin anew: what was taken for runs is none; answers still to come are dropped."""
+        self._number_of_runs = self._number_of_units = 0
         self._runs = [np.zeros((0, 2), np.int64)]
         self._units = [Units(*np.zeros((3, 0), np.int64))]
         self._embeddings = [np.zeros((0, self._dimension), np.float32)]
@@ -249,9 +251,10 @@ class _Voices:
             return
         units = plan_units(runs, self._geometry, self._ears.config.units)
         spans = plan_spans(units, self._geometry, self._ears.span_s, self._ears.config.units)
-        before = sum(map(len, self._runs))
         self._runs.append(runs)
-        self._units.append(Units(units.run + before, units.first, units.last))
+        self._units.append(Units(units.run + self._number_of_runs, units.first, units.last))
+        self._number_of_runs += len(runs)
+        self._number_of_units += len(units.run)
         found = np.zeros((len(units.run), self._dimension), np.float32)
         self._embeddings.append(found)
         done = 0
@@ -282,7 +285,7 @@ class _Voices:
 
     def _keep(self, mine: UnitEmbeddings, embeddings: NDArray[np.float32]) -> None:
         mine[:] = embeddings
-        self._progress.advance("embedding", len(mine), sum(map(len, self._embeddings)))
+        self._progress.advance("embedding", len(mine), self._number_of_units)
 
     def result(self) -> tuple[Runs, Units, UnitEmbeddings]:
         """Everything, once all answers are taken."""

@@ -1,7 +1,7 @@
 """An iterator run ahead of its consumer, on a thread of its own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import TypeVar, cast
@@ -38,15 +38,14 @@ def prefetched(source: Iterator[Item], ahead: int) -> Iterator[Iterator[Item]]:
 def _fill(source: Iterator[Item], queue: Queue[object], stopped: Event) -> None:
     last: object = _END
     try:
-        for item in source:
-            if not _put(item, queue, stopped):
-                break
+        with ExitStack() as stack:
+            if hasattr(source, "close"):
+                stack.callback(source.close)
+            for item in source:
+                if not _put(item, queue, stopped):
+                    break
     except BaseException as error:  # noqa: BLE001 - it is raised again on the other side
         last = _Failure(error)
-    finally:
-        close = getattr(source, "close", None)
-        if close:
-            close()
     _put(last, queue, stopped)
 
 

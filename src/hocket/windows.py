@@ -37,14 +37,19 @@ class WindowGrid:
         """Number of windows that lie within the first `samples` samples."""
         return max(0, (samples - self.length) // self.step + 1)
 
+    def count(self, samples: int) -> int:
+        """Number of windows of a recording of `samples` samples."""
+        whole = self.whole(samples)
+        reached = (whole - 1) * self.step + self.length if whole else 0
+        return whole + (reached < samples)
+
     def starts(self, samples: int) -> NDArray[np.int64]:
         """First sample of every window of a recording of `samples` samples, (windows,)."""
-        starts = [index * self.step for index in range(self.whole(samples))]
-        reached = starts[-1] + self.length if starts else 0
-        if reached < samples:
+        starts = np.arange(self.count(samples), dtype=np.int64) * self.step
+        if len(starts) > self.whole(samples):
             missing = max(0, samples - self.length)
-            starts.append(-(-missing // self.frame_step) * self.frame_step)
-        return np.array(starts, np.int64)
+            starts[-1] = -(-missing // self.frame_step) * self.frame_step
+        return starts
 
 
 def heard_frames(samples: int, start: int, geometry: Geometry) -> int:

@@ -345,12 +345,13 @@ def running(*arguments: str | Path) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_no_half_file(tmp_path: Path, sent: signal.Signals) -> None:
     samples, rate = soundfile.read(CONVERSATION, dtype="float32")
-    long = tmp_path / "long.flac"
-    soundfile.write(long, np.tile(samples, 20), rate)
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.tile(samples, 80), rate, subtype="PCM_16")
     out = tmp_path / "out"
     out.mkdir()
     process = running(long, "-o", out / "long.rttm")
     time.sleep(3)
+    assert process.poll() is None
     process.send_signal(sent)
     _, err = process.communicate(timeout=60)
     assert list(out.iterdir()) == []

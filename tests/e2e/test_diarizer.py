@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.corpus import find_recordings
 from bench.scoring import score, summarize
-from hocket import Config, Diarizer, Result, Runtime, SpeakerCount, diarize
+from hocket import Config, Diarizer, Result, Runtime, SpeakerCount, audio, decoding, diarize
 from hocket.config import ClusterConfig, GraphConfig, TurnConfig
 from hocket.errors import ConfigError, GraphInputError
 from hocket.result import Turn
@@ -65,6 +65,11 @@ def test_a_result_carries_turns_speakers_embeddings_and_times(conversation: Resu
     stages = {"load", "decode", "segmentation", "embedding", "clustering", "reconstruct"}
     assert set(conversation.seconds) == stages
     assert all(seconds >= 0 for seconds in conversation.seconds.values())
+    size = 4 * 16_000 * 30
+    assert set(conversation.copied) == {"decode", "segmentation", "embedding"}
+    assert conversation.copied["decode"] == size  # nothing moves: it all fits
+    assert conversation.copied["segmentation"] == 4 * 160_000 * 10  # windows
+    assert 0 < conversation.copied["embedding"] < 3 * size
     assert conversation.turns[0].speaker == "SPEAKER_00"
 
 
@@ -96,20 +101,41 @@ def test_the_same_bytes_come_out_every_time(diarizer: Diarizer, conversation: Re
     assert everything(Diarizer()(CONVERSATION)) == everything(conversation)
 
 
-@pytest.mark.parametrize("backend", INSTALLED)
-@pytest.mark.parametrize(("threads", "batch_windows"), [(1, 1), (2, 5), (2, 32)])
-def test_the_runtime_changes_no_turn(
-    conversation: Result, backend: str, threads: int, batch_windows: int
+@pytest.mark.parametrize(
+    ("threads", "slab_s"), [(1, 240.0), (2, 0.01), (3, 12.0), (3, 3600.0), (1, 3.0)]
+)
+def test_the_runtime_changes_nothing(
+    diarizer: Diarizer, conversation: Result, threads: int, slab_s: float
 ) -> None:
-    config = Config(graphs=GraphConfig(backend=backend))
-    other = Diarizer(config, Runtime(threads=threads, batch_windows=batch_windows))
-    assert other(CONVERSATION).turns == conversation.turns
+    other = diarizer_like(diarizer, Runtime(threads=threads, slab_s=slab_s))
+    assert everything(other(CONVERSATION)) == everything(conversation)
+
+
+def diarizer_like(diarizer: Diarizer, runtime: Runtime) -> Diarizer:
+    """With the same open graphs."""
+    other = Diarizer(runtime=runtime)
+    other.segmentation_graph = diarizer.segmentation_graph
+    other.embedding_graph = diarizer.embedding_graph
+    return other
+
+
+@pytest.mark.parametrize("frames", [1_000, 1 << 16, 1 << 20])
+def test_the_size_of_blocks_changes_nothing(
+    diarizer: Diarizer, conversation: Result, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "BLOCK_FRAMES", frames)
+    monkeypatch.setattr(audio, "BLOCK_FRAMES", frames)
+    assert everything(diarizer(CONVERSATION)) == everything(conversation)
+    samples = samples_of(CONVERSATION)
+    by_array = diarizer(samples, sample_rate=16_000, name=str(CONVERSATION))
+    assert everything(by_array) == everything(conversation)
 
 
 @pytest.mark.parametrize("clip", sorted(CLIPS.glob("*.flac")), ids=lambda path: path.stem)
 def test_every_backend_hears_the_same_turns(clip: Path) -> None:
     turns = [
-        Diarizer(Config(graphs=GraphConfig(backend=backend)))(clip).turns for backend in INSTALLED
+        Diarizer(Config(graphs=GraphConfig(precision="float32", backend=backend)))(clip).turns
+        for backend in INSTALLED
     ]
     assert turns[0]
     assert all(found == turns[0] for found in turns)
@@ -121,7 +147,9 @@ def test_file_bytes_and_array_give_the_same_turns(diarizer: Diarizer, conversati
     with CONVERSATION.open("rb") as file:
         assert diarizer(file).turns == conversation.turns
     samples = samples_of(CONVERSATION)
-    assert diarizer(samples, sample_rate=16_000).turns == conversation.turns
+    by_array = diarizer(samples, sample_rate=16_000)
+    assert by_array.turns == conversation.turns
+    assert by_array.embeddings.tobytes() == conversation.embeddings.tobytes()
     assert diarize(samples, sample_rate=16_000).turns == conversation.turns
 
 

@@ -16,7 +16,7 @@ from hocket.config import ClusterConfig
 from hocket.embedding import plan_units
 from hocket.geometry import Geometry
 from hocket.pipeline import Artifacts
-from hocket.runs import count_people, find_runs
+from hocket.runs import RunFinder, count_people
 from hocket.segmentation import Segmentation
 from hocket.writers import WRITERS, document
 
@@ -51,7 +51,8 @@ def artifacts_of(speech: Speech) -> Artifacts:
     segmentation = Segmentation(starts, activity.astype(np.float16), occupancy)
     config = Config()
     counts = count_people(occupancy, config.runs)
-    runs = find_runs(segmentation.activity, starts, counts, SHIPPED, config.runs)
+    finder = RunFinder(config.runs, SHIPPED.frames_of(config.runs.longest_s))
+    runs = np.concatenate([finder.feed(counts, np.zeros(len(counts))), finder.close()])
     units = plan_units(runs, SHIPPED, config.units)
     return Artifacts(
         uri="talk",

@@ -1,6 +1,6 @@
-"""What is embedded: short pieces of runs, each given to the graph as its own samples repeated."""
+"""What is embedded: short pieces of runs, heard together in spans, each pooled by its mask."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 
@@ -8,57 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from hocket import embedding
-from hocket.arrays import Runs, UnitEmbeddings, Units, Waveform
+from hocket.arrays import Runs, Waveform
 from hocket.config import UnitConfig
-from hocket.embedding import embed, plan_units, unit_seconds
+from hocket.embedding import Span, plan_spans, plan_units, span_inputs, unit_seconds
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
-from hocket.graph import SPECS, Tensors
+from hocket.graph import SPECS
 
 GRID = Geometry(100, 200, 4, 10, 48, 3)
 CONFIG = UnitConfig(length_s=1.0, hop_s=0.4, min_s=0.2, grid_s=0.3)
 LENGTH, HOP, LEAST = 25, 10, 5  # in frames
-GRID_SAMPLES = 30
 
-Sound = tuple[float, ...]
-
-
-class FakeGraph:
-    """An embedding graph that keeps what it is given; an embedding is the sound's number, from 1.
-
-    Equal numbers of sounds and embeddings let a test find the sound behind an embedding.
-    """
-
-    spec = SPECS["embedding"]
-    metadata: Mapping[str, str] = {"dimension": "4"}
-
-    def __init__(self) -> None:
-        self.calls: list[NDArray[np.float32]] = []
-
-    @property
-    def sounds(self) -> list[Sound]:
-        return [tuple(sound.tolist()) for call in self.calls for sound in call]
-
-    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        self.spec.check_inputs(inputs)
-        assert inputs["masks"].all()
-        first = 1 + len(self.sounds)
-        self.calls.append(inputs["waveform"][:, 0].copy())
-        numbers = np.arange(first, 1 + len(self.sounds), dtype=np.float32)
-        return {"embeddings": np.tile(numbers[:, None, None], (1, 1, 4))}
-
-
-class MeanGraph(FakeGraph):
-    """An embedding graph whose embeddings depend on the sound alone."""
-
-    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        super().run(inputs)
-        sounds = inputs["waveform"][:, 0]
-        columns = [sounds[:, 0], sounds[:, -1], sounds.max(axis=1), sounds.min(axis=1)]
-        return {"embeddings": np.stack(columns, axis=1)[:, None]}
+SPANS_S = st.sampled_from([0.01, 0.5, 1.0, 1.3, 2.0, 5.0, 100.0])
 
 
 @st.composite
@@ -76,7 +38,7 @@ def run_of(frames: int, first: int = 3) -> Runs:
     return np.array([[first, first + frames]], np.int64)
 
 
-def spans_of(runs: Runs, config: UnitConfig = CONFIG) -> Iterator[list[tuple[int, int]]]:
+def units_of(runs: Runs, config: UnitConfig = CONFIG) -> Iterator[list[tuple[int, int]]]:
     """First and last frame of the units of each run."""
     units = plan_units(runs, GRID, config)
     for run in range(len(runs)):
@@ -86,14 +48,14 @@ def spans_of(runs: Runs, config: UnitConfig = CONFIG) -> Iterator[list[tuple[int
 
 @given(RUNS)
 def test_units_cover_the_runs_that_are_long_enough_and_nothing_else(runs: Runs) -> None:
-    for (first, last), spans in zip(runs.tolist(), spans_of(runs), strict=True):
+    for (first, last), spans in zip(runs.tolist(), units_of(runs), strict=True):
         covered = {frame for start, end in spans for frame in range(start, end)}
         assert covered == (set(range(first, last)) if last - first >= LEAST else set())
 
 
 @given(RUNS)
 def test_a_run_up_to_the_length_is_one_unit_and_longer_ones_have_units_of_it(runs: Runs) -> None:
-    for (first, last), spans in zip(runs.tolist(), spans_of(runs), strict=True):
+    for (first, last), spans in zip(runs.tolist(), units_of(runs), strict=True):
         if LEAST <= last - first <= LENGTH:
             assert spans == [(first, last)]
         assert all(end - start == min(LENGTH, last - first) for start, end in spans)
@@ -101,7 +63,7 @@ def test_a_run_up_to_the_length_is_one_unit_and_longer_ones_have_units_of_it(run
 
 @given(RUNS)
 def test_units_are_spread_evenly_and_as_few_as_the_hop_lets_them_be(runs: Runs) -> None:
-    for (first, last), spans in zip(runs.tolist(), spans_of(runs), strict=True):
+    for (first, last), spans in zip(runs.tolist(), units_of(runs), strict=True):
         hops = [after - before for (before, _), (after, _) in pairwise(spans)]
         assert max(hops, default=0) <= HOP
         assert max(hops, default=0) - min(hops, default=0) <= 1
@@ -122,37 +84,14 @@ def test_without_runs_there_are_no_units() -> None:
         units = plan_units(runs, GRID, CONFIG)
         assert [column.shape for column in units] == [(0,)] * 3
         assert unit_seconds(runs, units, GRID).shape == (0,)
-        graph = FakeGraph()
-        assert embed_all(runs, graph).shape == (0, 4)
-        assert graph.calls == []
+        assert plan_spans(units, GRID, 1.0, CONFIG) == []
 
 
 @pytest.mark.parametrize(
     ("frames", "units"), [(4, 0), (5, 1), (25, 1), (26, 2), (35, 2), (36, 3), (45, 3), (46, 4)]
 )
 def test_a_run_has_as_many_units_as_it_needs(frames: int, units: int) -> None:
-    assert [len(spans) for spans in spans_of(run_of(frames))] == [units]
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"length_s": 1e-4, "hop_s": 1e-4, "min_s": 1e-4},
-        {"length_s": 0.02, "hop_s": 0.01, "min_s": 0.01},
-        {"hop_s": 1e-4},
-        {"min_s": 1e-4},
-        {"grid_s": 1e-4},
-        {"grid_s": 50.0},
-    ],
-    ids=str,
-)
-def test_every_accepted_length_can_be_embedded_with(changed: dict[str, float]) -> None:
-    """A unit shorter than a frame or a grid finer than a sample is either refused or made do."""
-    lengths = {"length_s": 1.0, "hop_s": 0.4, "min_s": 0.2, "grid_s": 0.2}
-    with suppress(ConfigError):
-        found = embed_all(run_of(30), FakeGraph(), UnitConfig(**(lengths | changed)))
-        assert len(found)
-        assert found.any(axis=1).all()
+    assert [len(spans) for spans in units_of(run_of(frames))] == [units]
 
 
 @given(RUNS)
@@ -167,82 +106,148 @@ def test_units_of_a_run_share_its_seconds(runs: Runs) -> None:
             assert sum(mine) == pytest.approx((last - first) * 4 / 100)
 
 
-def recording_of(runs: Runs) -> Waveform:
-    """A waveform with room for all runs, in which every sample tells its place."""
-    return np.arange(1, GRID.frame_start(int(runs.max(initial=0))) + 9, dtype=np.float32)
+def rows_of(span: Span) -> list[tuple[int, int]]:
+    return [(first, last) for first, last in span.units.tolist()]
 
 
-def embed_all(runs: Runs, graph: FakeGraph, config: UnitConfig = CONFIG) -> UnitEmbeddings:
-    units = plan_units(runs, GRID, config)
-    return embed(recording_of(runs), units, graph, GRID, config, lambda _: None)
+def longest_of(span_s: float) -> int:
+    """Frames of the longest span; a unit is never cut."""
+    return max(round(span_s * 25), LENGTH)
 
 
-def samples_of(first: int, last: int) -> list[float]:
-    """Samples around the centres of frames, numbered from 1; frame 0 is centred on sample 5."""
-    return [float(sample + 1) for sample in range(5 + 4 * first - 2, 5 + 4 * last - 2)]
+@given(RUNS, SPANS_S)
+def test_every_unit_is_in_one_span_in_order(runs: Runs, span_s: float) -> None:
+    units = plan_units(runs, GRID, CONFIG)
+    spans = plan_spans(units, GRID, span_s, CONFIG)
+    expected = list(zip(units.first.tolist(), units.last.tolist(), strict=True))
+    assert [row for span in spans for row in rows_of(span)] == expected
 
 
-def rows_of(units: Units) -> Iterator[tuple[int, int]]:
-    yield from zip(units.first.tolist(), units.last.tolist(), strict=True)
+@given(RUNS, SPANS_S)
+def test_a_span_reaches_from_its_first_unit_to_its_last_and_no_further(
+    runs: Runs, span_s: float
+) -> None:
+    for span in plan_spans(plan_units(runs, GRID, CONFIG), GRID, span_s, CONFIG):
+        rows = rows_of(span)
+        assert span.units.dtype == np.int64
+        assert (span.first, span.last) == (rows[0][0], max(last for _, last in rows))
+        assert type(span.first) is type(span.last) is int
+        assert span.last - span.first <= longest_of(span_s)
 
 
-@given(RUNS)
-def test_the_graph_hears_the_samples_of_a_unit_repeated_up_to_the_grid(runs: Runs) -> None:
-    units, graph = plan_units(runs, GRID, CONFIG), FakeGraph()
-    for embedding_, row in zip(embed_all(runs, graph), rows_of(units), strict=True):
-        samples = samples_of(*row)
-        sound = graph.sounds[int(embedding_[0]) - 1]
-        assert sound == tuple(samples[place % len(samples)] for place in range(len(sound)))
-        assert len(sound) % GRID_SAMPLES == 0
-        assert len(samples) <= len(sound) < len(samples) + GRID_SAMPLES
+@given(RUNS, SPANS_S)
+def test_no_span_holds_units_of_two_runs(runs: Runs, span_s: float) -> None:
+    for span in plan_spans(plan_units(runs, GRID, CONFIG), GRID, span_s, CONFIG):
+        inside = (runs[:, 0] <= span.first) & (span.last <= runs[:, 1])
+        assert inside.sum() == 1
 
 
-@given(RUNS)
-def test_every_unit_is_embedded_once(runs: Runs) -> None:
-    graph = FakeGraph()
-    embeddings = embed_all(runs, graph)
-    number = len(plan_units(runs, GRID, CONFIG).run)
-    assert embeddings.shape == (number, 4)
-    assert embeddings.dtype == np.float32
-    assert sorted(embeddings[:, 0].tolist()) == list(range(1, 1 + number))
-    assert len(graph.sounds) == number
+@given(RUNS, SPANS_S)
+def test_spans_of_a_run_are_as_few_as_equal_ones_can_be(runs: Runs, span_s: float) -> None:
+    units = plan_units(runs, GRID, CONFIG)
+    spans = plan_spans(units, GRID, span_s, CONFIG)
+    for first, last in runs.tolist():
+        mine = [span for span in spans if first <= span.first and span.last <= last]
+        sizes = [len(span.units) for span in mine]
+        assert max(sizes, default=0) - min(sizes, default=0) <= 1
+        if len(mine) > 1:
+            rows = np.concatenate([span.units for span in mine])
+            fewer = np.array_split(rows, len(mine) - 1)
+            assert any(part[-1, 1] - part[0, 0] > longest_of(span_s) for part in fewer)
 
 
-@given(RUNS, st.sampled_from([0.1, 0.5, 1.0, 2.0, 5.0, 40.0]))
-def test_batches_hold_equal_lengths_of_about_so_many_seconds(runs: Runs, batch_s: float) -> None:
-    graph = FakeGraph()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedding, "BATCH_S", batch_s)
-        embed_all(runs, graph)
-    lengths = [call.shape[1] for call in graph.calls]
-    for length in set(lengths):
-        sizes = [len(call) for call in graph.calls if call.shape[1] == length]
-        assert set(sizes[:-1]) <= {max(sizes)}  # all full but the last
-        assert max(sizes) == 1 or max(sizes) * length <= 100 * batch_s + length / 2
+def test_a_span_of_a_unit_hears_units_alone_and_a_long_one_all_of_a_run() -> None:
+    units = plan_units(run_of(65), GRID, CONFIG)
+    assert len(units.run) == 5
+    alone = plan_spans(units, GRID, 1.0, CONFIG)
+    assert [(span.first, span.last) for span in alone] == [
+        (first, first + 25) for first in (3, 13, 23, 33, 43)
+    ]
+    (whole,) = plan_spans(units, GRID, 2.6, CONFIG)
+    assert (whole.first, whole.last) == (3, 68)
+    two = plan_spans(units, GRID, 2.5, CONFIG)
+    assert [(span.first, span.last) for span in two] == [(3, 48), (33, 68)]
 
 
-def test_a_full_batch_holds_as_many_seconds_as_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "BATCH_S", 3.6)
-    runs = np.array([[30 * run, 30 * run + LENGTH] for run in range(8)], np.int64)
-    graph = FakeGraph()
-    embed_all(runs, graph)
-    assert [call.shape for call in graph.calls] == [(3, 120), (3, 120), (2, 120)]
+def sound_of(span: Span) -> Waveform:
+    """The samples of a span, numbered from 1 so that each tells its place."""
+    return np.arange(1, 1 + 4 * (span.last - span.first), dtype=np.float32)
 
 
-@given(RUNS, st.floats(0.05, 10))
-def test_batches_do_not_change_embeddings(runs: Runs, batch_s: float) -> None:
-    expected = embed_all(runs, MeanGraph())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedding, "BATCH_S", batch_s)
-        np.testing.assert_array_equal(embed_all(runs, MeanGraph()), expected)
+@st.composite
+def spans(draw: st.DrawFn) -> Span:
+    """Spans of some overlapping units."""
+    runs = run_of(draw(st.integers(LEAST, 120)), draw(st.integers(0, 50)))
+    units = plan_units(runs, GRID, CONFIG)
+    found = plan_spans(units, GRID, draw(SPANS_S), CONFIG)
+    return draw(st.sampled_from(found))
 
 
-@given(RUNS)
-def test_progress_is_told_after_every_call(runs: Runs) -> None:
-    graph, told = FakeGraph(), list[tuple[int, int]]()
+GRIDS = st.sampled_from([1, 4, 10, 30, 1000])
+LEASTS = st.sampled_from([1, 90, 400])
 
-    def advance(number: int) -> None:
-        told.append((len(graph.calls), number))
 
-    embed(recording_of(runs), plan_units(runs, GRID, CONFIG), graph, GRID, CONFIG, advance)
-    assert told == [(number, len(call)) for number, call in enumerate(graph.calls, start=1)]
+@given(spans(), LEASTS, GRIDS)
+def test_the_graph_hears_the_samples_of_a_span_repeated_up_to_the_grid(
+    span: Span, least: int, grid: int
+) -> None:
+    sound = sound_of(span)
+    (heard,) = span_inputs(sound, span, GRID, least, grid)["waveform"][:, 0]
+    assert heard.tolist() == [sound[place % len(sound)] for place in range(len(heard))]
+    rounded = -(-len(sound) // grid) * grid
+    assert len(heard) == max(rounded, least)
+
+
+@given(spans(), LEASTS, GRIDS)
+def test_inputs_are_what_the_graph_takes(span: Span, least: int, grid: int) -> None:
+    inputs = span_inputs(sound_of(span), span, GRID, least, grid)
+    SPECS["embedding"].check_inputs(inputs, {"samples": least})
+    assert inputs["masks"].shape[:2] == (1, len(span.units))
+    samples, frames = inputs["waveform"].shape[2], inputs["masks"].shape[2]
+    assert 4 * (frames - 1) < samples <= 4 * frames
+
+
+@given(spans(), LEASTS, GRIDS)
+def test_a_mask_is_its_unit_and_nothing_else(span: Span, least: int, grid: int) -> None:
+    masks = span_inputs(sound_of(span), span, GRID, least, grid)["masks"][0]
+    if len(masks) == 1:
+        assert masks.all()  # the only unit sees what it is repeated by
+        return
+    for mask, (first, last) in zip(masks, rows_of(span), strict=True):
+        seen = set(range(first - span.first, last - span.first))
+        assert mask.tolist() == [float(frame in seen) for frame in range(len(mask))]
+
+
+@given(spans())
+def test_sound_of_a_length_on_the_grid_is_not_copied(span: Span) -> None:
+    sound = sound_of(span)
+    same = span_inputs(sound, span, GRID, 1, 4)["waveform"]
+    assert np.shares_memory(same, sound)
+    before = sound.copy()
+    for least, grid in ((len(sound) + 1, 4), (1, len(sound) - 1)):
+        longer = span_inputs(sound, span, GRID, least, grid)["waveform"]
+        assert not np.shares_memory(longer, sound)
+    np.testing.assert_array_equal(sound, before)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"length_s": 1e-4, "hop_s": 1e-4, "min_s": 1e-4},
+        {"length_s": 0.02, "hop_s": 0.01, "min_s": 0.01},
+        {"hop_s": 1e-4},
+        {"min_s": 1e-4},
+        {"span_s": 1e-4},
+        {"span_s": 50.0},
+    ],
+    ids=str,
+)
+def test_every_accepted_length_gives_units_that_can_be_heard(changed: dict[str, float]) -> None:
+    """A unit shorter than a frame is either refused or made do."""
+    lengths = {"length_s": 1.0, "hop_s": 0.4, "min_s": 0.2, "span_s": 2.0}
+    with suppress(ConfigError):
+        config = UnitConfig(**(lengths | changed))
+        found = plan_spans(plan_units(run_of(30), GRID, config), GRID, config.span_s or 1, config)
+        assert found
+        for span in found:
+            SPECS["embedding"].check_inputs(span_inputs(sound_of(span), span, GRID, 1, 7))

@@ -1,4 +1,7 @@
-"""Probabilities to runs: how many people speak, who speaks alone, and where another takes over."""
+"""Probabilities to runs: how many people speak, who speaks alone, and where another takes over.
+
+Runs are found as frames come in; what is expected is found from the whole recording at once.
+"""
 
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -12,10 +15,9 @@ from numpy.typing import NDArray
 
 from hocket.arrays import FrameCounts, Occupancy, Runs, SlotActivity
 from hocket.config import RunConfig
-from hocket.geometry import Geometry
-from hocket.runs import count_people, find_runs
+from hocket.runs import RunFinder, Takeover, count_people, takeovers
+from hocket.windows import FrameSums
 
-GRID = Geometry(100, 200, 4, 10, 48, 3)
 REACH = 3  # frames
 CONFIG = RunConfig(min_speech=0.4, min_overlap=0.55, min_takeover=0.5, takeover_s=0.12)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -31,8 +33,28 @@ class Scene(NamedTuple):
     first_frames: NDArray[np.int64]
     counts: FrameCounts
 
-    def runs(self, config: RunConfig = CONFIG) -> Runs:
-        return find_runs(self.activity, self.first_frames, self.counts, GRID, config)
+    @property
+    def takeover(self) -> Takeover:
+        sums = FrameSums(2, np.float64)
+        for first, window in zip(self.first_frames.tolist(), self.activity, strict=True):
+            sums.add(first, takeovers(window, REACH))
+        changed, heard = sums.settle(len(self.counts)).T
+        return np.asarray(changed / np.maximum(heard, 1e-9), np.float64)
+
+    def runs(self, config: RunConfig = CONFIG, longest: int = 1000) -> Runs:
+        return fed(RunFinder(config, longest), self.counts, self.takeover, [])
+
+
+def fed(finder: RunFinder, counts: FrameCounts, takeover: Takeover, ends: list[int]) -> Runs:
+    """All that counts of runs found in frames that come in parts with these ends."""
+    parts = []
+    for first, last in pairwise([0, *ends, len(counts)]):
+        alone = finder.heard_alone
+        found = finder.feed(counts[first:last], takeover[first:last])
+        if finder.heard_alone and not alone:
+            parts.clear()
+        parts.append(found)
+    return np.concatenate([*parts, finder.close()])
 
 
 @st.composite
@@ -73,7 +95,7 @@ def stretches_of(counts: FrameCounts, number: int) -> list[tuple[int, int]]:
     return found
 
 
-def takeovers(scene: Scene) -> Edges:
+def edges_of(scene: Scene) -> Edges:
     """Over all pairs of a frame before and a frame after: how often is it another slot?"""
     changed, heard = dict[int, Fraction](), dict[int, Fraction]()
     for window, first in zip(scene.activity, scene.first_frames.tolist(), strict=True):
@@ -96,7 +118,7 @@ def takeovers(scene: Scene) -> Edges:
 def cuts_between(edges: Edges, first: int, last: int, least: float) -> list[int]:
     """The middle of the most probable edges of every stretch of edges above `least`."""
     cuts = []
-    places = range(first, last + 1)
+    places = range(first, last)
     for above, group in groupby(places, key=lambda place: edges.get(place, 0) > least):
         stretch = list(group)
         if above:
@@ -105,6 +127,20 @@ def cuts_between(edges: Edges, first: int, last: int, least: float) -> list[int]
             cut = sum(best) // len(best)
             cuts += [cut] if first < cut < last else []
     return cuts
+
+
+def expected_runs(scene: Scene, longest: int) -> list[list[int]]:
+    """Runs of the whole recording, none longer than `longest`."""
+    alone = stretches_of(scene.counts, 1)
+    edges = edges_of(scene) if alone else {}
+    spoken = np.minimum(scene.counts, 1)
+    expected = []
+    for first, last in alone or stretches_of(spoken, 1):
+        for start in range(first, last, longest):
+            end = min(start + longest, last)
+            cuts = cuts_between(edges, start, end, CONFIG.min_takeover)
+            expected += [list(run) for run in pairwise([start, *cuts, end])]
+    return expected
 
 
 @given(occupancies(), st.sampled_from([0.1, 0.4, 0.7]), st.sampled_from([0.1, 0.55, 0.9]))
@@ -123,15 +159,7 @@ def test_people_are_counted_by_what_is_probable(
 
 @given(scenes())
 def test_runs_are_the_stretches_of_one_person_cut_at_takeovers(scene: Scene) -> None:
-    alone = stretches_of(scene.counts, 1)
-    if not alone:
-        return
-    edges = takeovers(scene)
-    expected = []
-    for first, last in alone:
-        cuts = cuts_between(edges, first, last, CONFIG.min_takeover)
-        expected += [list(run) for run in pairwise([first, *cuts, last])]
-    assert scene.runs().tolist() == expected
+    assert scene.runs().tolist() == expected_runs(scene, 1000)
 
 
 @given(scenes(), st.floats(0, 1.2), st.floats(0.001, 2))
@@ -201,23 +229,126 @@ def test_windows_vote_on_a_takeover(hearing_it: int, runs: int) -> None:
     change = one_window("1111110000", "0000001111").activity[0]
     no_change = one_window("1111111111", "0000000000").activity[0]
     activity = np.stack([change] * hearing_it + [no_change] * (3 - hearing_it))
-    assert len(find_runs(activity, np.zeros(3, np.int64), np.ones(10, np.int32), GRID, CONFIG)) == (
-        runs
-    )
+    scene = Scene(activity, np.zeros(3, np.int64), np.ones(10, np.int32))
+    assert len(scene.runs()) == runs
 
 
 def test_a_window_that_hears_little_has_little_to_say_of_a_takeover() -> None:
     change = one_window("1111110000", "0000001111").activity[0]
     no_change = one_window("1111111111", "0000000000").activity[0]
-    starts, counts = np.zeros(3, np.int64), np.ones(10, np.int32)
-    activity = np.stack([change, 0.25 * no_change, 0.25 * no_change])
-    assert find_runs(activity, starts, counts, GRID, CONFIG).tolist() == [[0, 6], [6, 10]]
+    activity = np.stack([change, 0.25 * no_change, 0.25 * no_change]).astype(np.float16)
+    scene = Scene(activity, np.zeros(3, np.int64), np.ones(10, np.int32))
+    assert scene.runs().tolist() == [[0, 6], [6, 10]]
 
 
 @pytest.mark.parametrize("frames", [0, 6])
 def test_without_speech_there_is_no_run(frames: int) -> None:
-    activity = np.zeros((1 if frames else 0, frames, 3), np.float16)
-    starts = np.zeros(len(activity), np.int64)
-    runs = find_runs(activity, starts, np.zeros(frames, np.int32), GRID, CONFIG)
-    assert runs.shape == (0, 2)
-    assert runs.dtype == np.int64
+    finder = RunFinder(CONFIG, 9)
+    for runs in (finder.feed(np.zeros(frames, np.int32), np.zeros(frames)), finder.close()):
+        assert runs.shape == (0, 2)
+        assert runs.dtype == np.int64
+    assert not finder.heard_alone
+    assert finder.needed == frames
+
+
+@st.composite
+def parted(draw: st.DrawFn) -> tuple[Scene, list[int]]:
+    """A scene, and where its frames are parted as they come in; a part may be empty."""
+    scene = draw(scenes())
+    if draw(st.booleans()):  # nobody alone, or not before a while
+        silent = draw(st.integers(0, len(scene.counts)))
+        counts = scene.counts.copy()
+        counts[:silent][counts[:silent] == 1] = 2
+        scene = scene._replace(counts=counts)
+    ends = draw(st.lists(st.integers(0, len(scene.counts)), max_size=8))
+    return scene, sorted(ends)
+
+
+LONGEST = st.sampled_from([1, 2, 3, 5, 8, 1000])
+
+
+@given(parted(), LONGEST)
+def test_runs_are_the_same_however_frames_come_in(
+    pair: tuple[Scene, list[int]], longest: int
+) -> None:
+    scene, ends = pair
+    found = fed(RunFinder(CONFIG, longest), scene.counts, scene.takeover, ends)
+    assert found.tolist() == expected_runs(scene, longest)
+    frame_by_frame = list(range(1, len(scene.counts)))
+    one_by_one = fed(RunFinder(CONFIG, longest), scene.counts, scene.takeover, frame_by_frame)
+    assert one_by_one.tolist() == found.tolist()
+
+
+@given(parted(), LONGEST)
+def test_no_run_is_longer_than_the_longest_and_none_is_lost(
+    pair: tuple[Scene, list[int]], longest: int
+) -> None:
+    scene, ends = pair
+    runs = fed(RunFinder(CONFIG, longest), scene.counts, scene.takeover, ends)
+    covered = [frame for first, last in runs.tolist() for frame in range(first, last)]
+    alone = np.flatnonzero(scene.counts == 1).tolist()
+    assert covered == (alone or np.flatnonzero(scene.counts).tolist())
+    assert (runs[:, 1] - runs[:, 0] <= longest).all()
+
+
+@given(parted(), LONGEST)
+def test_runs_never_hold_a_frame_that_was_not_needed_any_more(
+    pair: tuple[Scene, list[int]], longest: int
+) -> None:
+    scene, ends = pair
+    finder, needed = RunFinder(CONFIG, longest), 0
+    takeover = scene.takeover
+    for first, last in pairwise([0, *ends, len(scene.counts)]):
+        runs = finder.feed(scene.counts[first:last], takeover[first:last])
+        assert (runs >= needed).all()
+        assert needed <= finder.needed <= last
+        assert last - finder.needed <= longest  # so what is open never grows
+        needed = finder.needed
+    assert (finder.close() >= needed).all()
+    assert len(finder.close()) == 0
+
+
+@given(parted(), LONGEST)
+def test_runs_are_void_once_somebody_is_heard_alone_and_never_again(
+    pair: tuple[Scene, list[int]], longest: int
+) -> None:
+    scene, ends = pair
+    finder, seen = RunFinder(CONFIG, longest), False
+    takeover = scene.takeover
+    for first, last in pairwise([0, *ends, len(scene.counts)]):
+        runs = finder.feed(scene.counts[first:last], takeover[first:last])
+        seen |= bool((scene.counts[first:last] == 1).any())
+        assert finder.heard_alone == seen
+        for start, end in runs.tolist():
+            people = set(scene.counts[start:end].tolist())
+            assert people == {1} if seen else people <= {1, 2}
+
+
+def test_a_run_waits_for_its_end() -> None:
+    finder = RunFinder(CONFIG, 100)
+    assert finder.feed(np.ones(5, np.int32), np.zeros(5)).tolist() == []
+    assert finder.needed == 0
+    assert finder.feed(np.array([1, 1, 0, 0], np.int32), np.zeros(4)).tolist() == [[0, 7]]
+    assert finder.needed == 9
+    assert finder.feed(np.array([0, 1], np.int32), np.zeros(2)).tolist() == []
+    assert finder.needed == 10
+    assert finder.close().tolist() == [[10, 11]]
+
+
+def test_a_long_run_is_cut_where_it_grows_too_long_and_not_before() -> None:
+    finder = RunFinder(CONFIG, 4)
+    assert finder.feed(np.ones(4, np.int32), np.zeros(4)).tolist() == []
+    assert finder.feed(np.ones(1, np.int32), np.zeros(1)).tolist() == [[0, 4]]
+    assert finder.needed == 4
+    assert finder.feed(np.ones(8, np.int32), np.zeros(8)).tolist() == [[4, 8], [8, 12]]
+    assert finder.close().tolist() == [[12, 13]]
+
+
+def test_speech_of_several_counts_until_somebody_speaks_alone() -> None:
+    finder = RunFinder(CONFIG, 100)
+    assert finder.feed(np.array([2, 2, 0], np.int32), np.zeros(3)).tolist() == [[0, 2]]
+    assert not finder.heard_alone
+    assert finder.feed(np.array([2, 1, 1, 0, 2], np.int32), np.zeros(5)).tolist() == [[4, 6]]
+    assert finder.heard_alone
+    assert finder.feed(np.array([2, 2, 0], np.int32), np.zeros(3)).tolist() == []
+    assert finder.close().tolist() == []

@@ -1,6 +1,5 @@
 """Windows to probabilities, with a graph that believes something else of every frame it hears."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,71 +8,75 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import LogProbs, Waveform
+from hocket.arrays import LogProbs, Occupancy
 from hocket.geometry import Geometry
-from hocket.graph import SPECS, Tensors
 from hocket.powerset import occupancy, slot_activity
-from hocket.segmentation import Segmentation, segment
-from hocket.windows import SlicedWindows, slice_windows
+from hocket.runs import Takeover, takeovers
+from hocket.segmentation import Segmentation, SegmentationSums
+from hocket.windows import WindowGrid, heard_frames
 
 RATE = 100
+REACH = 3
 
 
-class FickleGraph:
-    """A segmentation graph of any geometry; it keeps what it is given.
+class Found(NamedTuple):
+    """What comes of all windows of a recording; occupancy and takeover as they were handed out."""
 
-    What it says of a frame depends on the sound there and on the frame's place in the window, so
-    two windows never agree.
-    """
-
-    spec = SPECS["segmentation"]
-    metadata: Mapping[str, str] = {}
-
-    def __init__(self, geometry: Geometry) -> None:
-        self.geometry = geometry
-        self.calls: list[NDArray[np.float32]] = []
-
-    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        self.spec.check_inputs(inputs)
-        self.calls.append(inputs["waveform"][:, 0].copy())
-        windows = [self.log_probs(window) for window in self.calls[-1]]
-        return {"log_probs": np.stack(windows)}
-
-    def log_probs(self, window: NDArray[np.float32]) -> LogProbs:
-        """What it says of one window, (frames, 7)."""
-        places = np.arange(self.geometry.window_frames)
-        heard = window[places * self.geometry.frame_step].astype(np.float64)
-        logits = 4 * np.sin((heard + 0.3 * places)[:, None] * np.arange(1, 8))
-        total = np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        return (logits - total).astype(np.float32)
+    segmentation: Segmentation
+    occupancy: list[Occupancy]
+    takeover: list[Takeover]
 
 
 class Case(NamedTuple):
-    """A recording, in which every sample tells its place, and how it is cut."""
+    """A recording of so many samples, and how it is cut."""
 
-    waveform: Waveform
+    samples: int
     geometry: Geometry
-    windows: SlicedWindows
+    starts: list[int]
 
-    def segment(self, batch_windows: int = 4) -> Segmentation:
-        graph = FickleGraph(self.geometry)
-        return segment(self.windows, graph, self.geometry, batch_windows, lambda _: None)
+    @property
+    def firsts(self) -> list[int]:
+        return [start // self.geometry.frame_step for start in self.starts]
+
+    @property
+    def frames(self) -> int:
+        """Frames that some window reaches or passes."""
+        return self.firsts[-1] + self.geometry.window_frames if self.starts else 0
+
+    def heard(self, window: int) -> int:
+        return heard_frames(self.samples, self.starts[window], self.geometry)
 
     def in_time(self, frame: int) -> bool:
         """Whether a frame of the recording ends within it."""
-        return self.geometry.frame_start(frame + 1) <= len(self.waveform)
+        return self.geometry.frame_start(frame + 1) <= self.samples
 
     def says(self, window: int) -> LogProbs:
-        """What the graph says of one window, (1, frames, 7)."""
-        samples = np.concatenate([self.windows.regular, self.windows.tail])[window]
-        return FickleGraph(self.geometry).log_probs(samples)[None]
+        """What the graph says of one window, (1, frames, 7): never the same of a frame twice."""
+        places = np.arange(self.geometry.window_frames)
+        heard = self.starts[window] + places * self.geometry.frame_step
+        logits = 4 * np.sin((heard + 0.3 * places)[:, None] * np.arange(1, 8))
+        total = np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return (logits - total).astype(np.float32)[None]
+
+    def sum_up(self, settled: list[int] | None = None) -> Found:
+        """Add all windows, settling up to the given frame after each; by default, at the end."""
+        sums = SegmentationSums(self.geometry, REACH)
+        found = Found(sums.result(), [], [])
+        ends = [0] * len(self.starts) if settled is None else settled
+        for window, end in enumerate([*ends, self.frames]):
+            if window < len(self.starts):
+                sums.add(self.firsts[window], self.says(window), self.heard(window))
+            occupied, takeover = sums.settle(end)
+            found.occupancy.append(occupied)
+            found.takeover.append(takeover)
+        return found._replace(segmentation=sums.result())
 
 
 def case_of(samples: int, window: int, frame_step: int, field: int, step: int) -> Case:
     frames = 1 + (window - field) // frame_step
     geometry = Geometry(RATE, window, frame_step, field, frames, 3)
-    waveform = np.arange(1, samples + 1, dtype=np.float32)
-    return Case(waveform, geometry, slice_windows(waveform, geometry, step * frame_step / RATE))
+    grid = WindowGrid.of(geometry, step * frame_step / RATE)
+    return Case(samples, geometry, grid.starts(samples).tolist())
 
 
 @st.composite
@@ -86,12 +89,25 @@ def cases(draw: st.DrawFn) -> Case:
     return case_of(samples, window, frame_step, field, draw(st.integers(1, window // frame_step)))
 
 
+@st.composite
+def settled_cases(draw: st.DrawFn) -> tuple[Case, list[int]]:
+    """A case, and a frame to settle up to after each window: never beyond the next window."""
+    case = draw(cases())
+    settled, reached = [], 0
+    for after in [*case.firsts[1:], case.frames][: len(case.firsts)]:
+        reached = draw(st.integers(reached, after))
+        settled.append(reached)
+    return case, settled
+
+
 @given(cases())
 def test_a_window_keeps_what_the_graph_says_of_its_slots(case: Case) -> None:
-    found = case.segment()
+    found = case.sum_up().segmentation
+    assert found.first_frames.dtype == np.int64
+    assert found.first_frames.tolist() == case.firsts
     assert found.activity.dtype == np.float16
-    assert found.activity.shape == (len(case.windows), case.geometry.window_frames, 3)
-    for window, first in enumerate(case.windows.first_frames.tolist()):
+    assert found.activity.shape == (len(case.starts), case.geometry.window_frames, 3)
+    for window, first in enumerate(case.firsts):
         said = slot_activity(case.says(window))[0].astype(np.float16)
         for frame, slots in enumerate(found.activity[window]):
             expected = said[frame] if case.in_time(first + frame) else np.zeros(3)
@@ -100,13 +116,13 @@ def test_a_window_keeps_what_the_graph_says_of_its_slots(case: Case) -> None:
 
 @given(cases())
 def test_how_many_speak_is_the_mean_over_the_windows(case: Case) -> None:
-    found = case.segment()
+    found = case.sum_up().segmentation
     heard: dict[int, list[NDArray[np.float32]]] = {}
-    for window, first in enumerate(case.windows.first_frames.tolist()):
+    for window, first in enumerate(case.firsts):
         for frame, people in enumerate(occupancy(case.says(window))[0], start=first):
             heard.setdefault(frame, []).append(people)
     assert found.occupancy.dtype == np.float32
-    assert found.occupancy.shape == (max(heard, default=-1) + 1, 3)
+    assert found.occupancy.shape == (case.frames, 3)
     for frame, people in enumerate(found.occupancy.tolist()):
         if not case.in_time(frame):
             assert people == [1, 0, 0]  # padding is nobody
@@ -117,41 +133,54 @@ def test_how_many_speak_is_the_mean_over_the_windows(case: Case) -> None:
             assert sum(people) == pytest.approx(1, abs=1e-5)
 
 
-@given(cases(), st.integers(1, 9))
-def test_the_size_of_a_batch_changes_nothing(case: Case, size: int) -> None:
-    for one, other in zip(case.segment(1), case.segment(size), strict=True):
+@given(cases())
+def test_a_takeover_is_what_the_windows_hear_at_its_edge(case: Case) -> None:
+    found = case.sum_up()
+    votes = np.zeros((case.frames + 1, 2))
+    for first, activity in zip(case.firsts, found.segmentation.activity, strict=True):
+        votes[first : first + len(activity) + 1] += takeovers(activity, REACH)
+    changed, heard = votes[: case.frames].T
+    takeover = np.concatenate(found.takeover)
+    assert takeover.shape == (case.frames,)
+    spoken = heard > 0
+    assert takeover[spoken] == pytest.approx(changed[spoken] / np.maximum(heard[spoken], 1e-9))
+    assert not takeover[~spoken].any()
+
+
+@given(settled_cases())
+def test_where_frames_are_settled_changes_nothing(pair: tuple[Case, list[int]]) -> None:
+    case, settled = pair
+    found, at_once = case.sum_up(settled), case.sum_up()
+    for one, other in zip(found.segmentation, at_once.segmentation, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(np.concatenate(found.takeover), np.concatenate(at_once.takeover))
+    np.testing.assert_array_equal(np.concatenate(found.occupancy), found.segmentation.occupancy)
+    lengths = np.diff([0, *settled, case.frames]).tolist()
+    assert [len(part) for part in found.occupancy] == lengths
+    assert [len(part) for part in found.takeover] == lengths
 
 
-@given(cases(), st.integers(1, 9))
-def test_the_graph_hears_all_windows_and_progress_is_told_call_by_call(
-    case: Case, size: int
-) -> None:
-    graph, told = FickleGraph(case.geometry), list[int]()
-    found = segment(case.windows, graph, case.geometry, size, told.append)
-    np.testing.assert_array_equal(found.first_frames, case.windows.first_frames)
-    assert told == [len(call) for call in graph.calls]
-    assert all(1 <= number <= size for number in told)
-    heard = [row.tolist() for call in graph.calls for row in call]
-    rows = np.concatenate([case.windows.regular, case.windows.tail])
-    assert heard == rows.tolist()
-
-
-def test_an_empty_recording_has_no_frame_and_needs_no_graph() -> None:
+def test_an_empty_recording_has_no_frame() -> None:
     case = case_of(0, window=40, frame_step=4, field=10, step=3)
-    graph = FickleGraph(case.geometry)
-    found = segment(case.windows, graph, case.geometry, 4, lambda _: pytest.fail("told"))
-    assert graph.calls == []
+    found = case.sum_up().segmentation
     assert found.first_frames.shape == (0,)
     assert found.activity.shape == (0, case.geometry.window_frames, 3)
+    assert found.activity.dtype == np.float16
     assert found.occupancy.shape == (0, 3)
+    assert found.occupancy.dtype == np.float32
+
+
+def test_nothing_settled_is_no_frame_yet() -> None:
+    geometry = case_of(0, window=40, frame_step=4, field=10, step=3).geometry
+    found = SegmentationSums(geometry, REACH).result()
+    assert [part.shape[0] for part in found] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("samples", "heard"), [(1, 0), (6, 0), (7, 1), (22, 4), (39, 8)])
 def test_a_short_recording_is_one_window_silent_behind_its_end(samples: int, heard: int) -> None:
     case = case_of(samples, window=40, frame_step=4, field=10, step=3)
-    found = case.segment()
+    found = case.sum_up().segmentation
     assert len(found.activity) == 1
     assert len(found.occupancy) == case.geometry.window_frames
     assert found.activity[0].any(axis=1).tolist() == [True] * heard + [False] * (8 - heard)
@@ -161,6 +190,6 @@ def test_a_short_recording_is_one_window_silent_behind_its_end(samples: int, hea
 
 def test_a_recording_of_just_one_window_is_heard_to_its_last_frame() -> None:
     case = case_of(40, window=40, frame_step=4, field=10, step=3)
-    found = case.segment()
+    found = case.sum_up().segmentation
     assert len(found.activity) == 1
     assert found.activity.any(axis=2).all()

@@ -1,6 +1,8 @@
-"""Windows cover the recording, lie on the frame grid and are views of the waveform."""
+"""Windows cover the recording and lie on the frame grid; sums over them come out frame by frame."""
 
 from contextlib import suppress
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,28 +10,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import Waveform, Windows
 from hocket.config import WindowConfig
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
-from hocket.windows import SlicedWindows, slice_windows
+from hocket.windows import FrameSums, WindowGrid, heard_frames
 
 RATE = 100
 SHIPPED = Geometry(16_000, 160_000, 270, 991, 589, 3)
-
-Cut = tuple[Waveform, Geometry, int]
-"""A waveform, the geometry it is cut for, and the step in frames."""
-
-
-def numbered(samples: int) -> Waveform:
-    """A waveform in which every sample tells its place, from 1."""
-    return np.arange(1, samples + 1, dtype=np.float32)
 
 
 def geometry_of(window_samples: int, frame_step: int, receptive_field: int = 0) -> Geometry:
     field = max(receptive_field, frame_step)
     frames = 1 + (window_samples - field) // frame_step
     return Geometry(RATE, window_samples, frame_step, field, frames, 3)
+
+
+class Cut(NamedTuple):
+    """A recording of so many samples, and the grid it is cut on."""
+
+    samples: int
+    geometry: Geometry
+    step_frames: int
+
+    @property
+    def grid(self) -> WindowGrid:
+        step_s = self.step_frames * self.geometry.frame_step / RATE
+        return WindowGrid.of(self.geometry, step_s)
+
+    @property
+    def starts(self) -> list[int]:
+        starts = self.grid.starts(self.samples)
+        assert starts.dtype == np.int64
+        assert starts.ndim == 1
+        found: list[int] = starts.tolist()
+        return found
+
+    @property
+    def regular(self) -> list[int]:
+        """Starts of the windows that lie one step apart, within the recording."""
+        step = self.step_frames * self.geometry.frame_step
+        return list(range(0, self.samples - self.geometry.window_samples + 1, step))
 
 
 @st.composite
@@ -39,142 +59,184 @@ def cuts(draw: st.DrawFn, shortest: int = 0) -> Cut:
     window = draw(st.integers(frame_step, 50))
     samples = draw(st.integers(shortest * window, 4 * window + 2 * frame_step))
     geometry = geometry_of(window, frame_step, draw(st.integers(0, window)))
-    return numbered(samples), geometry, draw(st.integers(1, window // frame_step))
+    return Cut(samples, geometry, draw(st.integers(1, window // frame_step)))
 
 
-def slice_cut(cut: Cut) -> SlicedWindows:
-    waveform, geometry, step_frames = cut
-    return slice_windows(waveform, geometry, step_frames * geometry.frame_step / RATE)
-
-
-def everything(windows: SlicedWindows) -> Windows:
-    return np.concatenate([windows.regular, windows.tail])
-
-
-def heard(windows: SlicedWindows) -> NDArray[np.float32]:
-    """Numbers of the samples that some window holds; padding is 0 and not among them."""
-    values = np.unique(everything(windows))
-    return values[values > 0]
+def heard(starts: list[int], length: int, samples: int) -> set[int]:
+    """Samples that some window holds."""
+    return {place for start in starts for place in range(start, min(start + length, samples))}
 
 
 @given(cuts())
 def test_every_sample_is_in_a_window(cut: Cut) -> None:
-    np.testing.assert_array_equal(heard(slice_cut(cut)), cut[0])
+    found = heard(cut.starts, cut.geometry.window_samples, cut.samples)
+    assert found == set(range(cut.samples))
 
 
 @pytest.mark.parametrize("step_s", [2.5, 9.99, 10.0, 15.0])
 def test_no_accepted_step_leaves_sound_unheard(step_s: float) -> None:
-    waveform = numbered(35 * 16_000)
     with suppress(ConfigError):
-        step = WindowConfig(step_s=step_s).step_s
-        windows = slice_windows(waveform, SHIPPED, step)
-        missed = len(waveform) - len(heard(windows))
-        assert missed == 0
+        grid = WindowGrid.of(SHIPPED, WindowConfig(step_s=step_s).step_s)
+        starts = grid.starts(35 * 16_000).tolist()
+        assert all(after - before <= 160_000 for before, after in pairwise(starts))
+        assert starts[0] == 0
+        assert starts[-1] + 160_000 >= 35 * 16_000
 
 
 def test_a_step_longer_than_a_window_is_refused_with_one_that_is_not() -> None:
     with pytest.raises(ConfigError, match=r"^step_s is 12\.5; give at most [\d.]+") as caught:
-        slice_windows(numbered(9), SHIPPED, 12.5)
+        WindowGrid.of(SHIPPED, 12.5)
     longest = float(str(caught.value).split("at most ")[1].split(",")[0])
-    windows = slice_windows(numbered(35 * 16_000), SHIPPED, longest)
-    assert len(heard(windows)) == 35 * 16_000
+    assert 9.9 < longest < 10
+    assert WindowGrid.of(SHIPPED, longest).step <= 160_000
 
 
 @given(cuts())
-def test_a_window_holds_the_samples_from_its_first_frame_on(cut: Cut) -> None:
-    waveform, geometry, _ = cut
-    windows = slice_cut(cut)
-    rows = everything(windows)
-    assert len(rows) == len(windows) == len(windows.first_frames)
-    for row, first_frame in zip(rows, windows.first_frames.tolist(), strict=True):
-        start = first_frame * geometry.frame_step
-        expected = waveform[start : start + geometry.window_samples].tolist()
-        padding = [0.0] * (geometry.window_samples - len(expected))
-        assert row.tolist() == expected + padding
-    assert rows.dtype == np.float32
+def test_windows_start_on_frames_from_zero_on_and_never_twice(cut: Cut) -> None:
+    starts = cut.starts
+    assert all(start % cut.geometry.frame_step == 0 for start in starts)
+    assert all(before < after for before, after in pairwise(starts))
+    assert starts[:1] == ([0] if cut.samples else [])
 
 
 @given(cuts())
-def test_first_frames_rise_from_zero(cut: Cut) -> None:
-    first_frames = slice_cut(cut).first_frames
-    assert np.all(np.diff(first_frames) > 0)
-    assert first_frames[:1].tolist() in ([], [0])
+def test_windows_lie_one_step_apart_wherever_they_fit(cut: Cut) -> None:
+    assert cut.starts[: len(cut.regular)] == cut.regular
+    assert len(cut.starts) <= len(cut.regular) + 1
 
 
 @given(cuts())
-def test_regular_windows_lie_one_step_apart_wherever_they_fit(cut: Cut) -> None:
-    waveform, geometry, step_frames = cut
-    windows = slice_cut(cut)
-    last_start = len(waveform) - geometry.window_samples
-    starts = range(0, last_start + 1, step_frames * geometry.frame_step)
-    found = windows.first_frames[: len(windows.regular)] * geometry.frame_step
-    assert found.tolist() == list(starts)
-
-
-@given(cuts(shortest=1))
-def test_regular_windows_are_views(cut: Cut) -> None:
-    windows = slice_cut(cut)
-    assert all(np.shares_memory(window, cut[0]) for window in windows.regular)
-
-
-@given(cuts(shortest=1))
-def test_the_tail_is_padded_by_less_than_a_frame(cut: Cut) -> None:
-    _, geometry, _ = cut
-    tail = slice_cut(cut).tail
-    assert np.count_nonzero(tail == 0) < geometry.frame_step
+def test_windows_are_counted_as_the_recording_comes_in(cut: Cut) -> None:
+    assert cut.grid.whole(cut.samples) == len(cut.regular)
+    assert cut.grid.count(cut.samples) == len(cut.starts)
 
 
 @given(cuts())
 def test_there_is_a_tail_only_where_regular_windows_end_early(cut: Cut) -> None:
-    waveform = cut[0]
-    windows = slice_cut(cut)
-    reached = windows.regular.max(initial=0)
-    assert len(windows.tail) == (reached < len(waveform))
-    assert windows.tail.max(initial=0) in {0, len(waveform)}
+    reached = cut.regular[-1] + cut.geometry.window_samples if cut.regular else 0
+    assert (len(cut.starts) > len(cut.regular)) == (reached < cut.samples)
+
+
+@given(cuts(shortest=1))
+def test_the_tail_is_padded_by_less_than_a_frame(cut: Cut) -> None:
+    excess = cut.starts[-1] + cut.geometry.window_samples - cut.samples
+    assert excess < cut.geometry.frame_step
+
+
+@given(cuts(shortest=1))
+def test_the_tail_starts_after_the_last_whole_window_and_before_the_next(cut: Cut) -> None:
+    """So a stream may let go of what lies before its last window, and of no more."""
+    last = cut.regular[-1]
+    assert all(last < start <= last + cut.grid.step for start in cut.starts[len(cut.regular) :])
 
 
 @given(st.integers(1, 39))
-def test_a_recording_shorter_than_a_window_is_one_padded_window(samples: int) -> None:
-    windows = slice_windows(numbered(samples), geometry_of(40, 3), 0.1)
-    assert len(windows) == 1
-    assert windows.first_frames.tolist() == [0]
-    assert windows.tail[0].tolist() == [*range(1, samples + 1), *[0] * (40 - samples)]
+def test_a_recording_shorter_than_a_window_is_one_window(samples: int) -> None:
+    assert WindowGrid.of(geometry_of(40, 3), 0.1).starts(samples).tolist() == [0]
 
 
-@given(cuts())
-def test_the_waveform_stays_as_it_was(cut: Cut) -> None:
-    slice_cut(cut)
-    np.testing.assert_array_equal(cut[0], numbered(len(cut[0])))
+def test_an_empty_recording_has_no_windows() -> None:
+    starts = WindowGrid.of(SHIPPED, 2.5).starts(0)
+    assert starts.shape == (0,)
+    assert starts.dtype == np.int64
 
 
-def test_an_empty_waveform_has_no_windows() -> None:
-    windows = slice_windows(numbered(0), SHIPPED, 2.5)
-    assert len(windows) == 0
-    assert windows.first_frames.shape == (0,)
-    assert list(windows.batches(4)) == []
-
-
-@given(cuts(), st.integers(1, 40))
-def test_batches_are_all_windows_in_order(cut: Cut, size: int) -> None:
-    windows = slice_cut(cut)
-    batches = list(windows.batches(size))
-    assert all(1 <= len(batch) <= size for batch in batches)
-    rows = [row.tolist() for batch in batches for row in batch]
-    assert rows == everything(windows).tolist()
+def test_ten_hours_on_the_shipped_grid() -> None:
+    grid = WindowGrid.of(SHIPPED, 2.5)
+    samples = 36_000 * 16_000
+    starts = grid.starts(samples)
+    assert grid.step == 148 * 270
+    assert len(starts) == 1 + -(-(samples - 160_000) // grid.step) == grid.count(samples)
+    assert int(starts[-1]) + 160_000 - samples in range(270)
 
 
 def test_a_step_is_rounded_to_whole_frames_and_never_to_none() -> None:
     geometry = geometry_of(40, 4)
-    waveform = numbered(400)
     for step_s, frames in [(0.001, 1), (0.05, 1), (0.07, 2), (0.11, 3)]:
-        first_frames = slice_windows(waveform, geometry, step_s).first_frames
-        assert set(np.diff(first_frames[:-1]).tolist()) == {frames}
+        assert WindowGrid.of(geometry, step_s).step == 4 * frames
 
 
 @given(cuts())
-def test_heard_frames_of_the_last_window_end_within_the_recording(cut: Cut) -> None:
-    waveform, geometry, _ = cut
-    windows = slice_cut(cut)
-    first = int(windows.first_frames.max(initial=0))
-    ends = [geometry.frame_start(first + frame + 1) for frame in range(geometry.window_frames)]
-    assert windows.heard_frames == sum(end <= len(waveform) for end in ends)
+def test_heard_frames_of_a_window_end_within_the_recording(cut: Cut) -> None:
+    geometry = cut.geometry
+    for start in cut.starts:
+        first = start // geometry.frame_step
+        ends = [geometry.frame_start(first + frame + 1) for frame in range(geometry.window_frames)]
+        assert heard_frames(cut.samples, start, geometry) == sum(end <= cut.samples for end in ends)
+
+
+@given(cuts(shortest=1))
+def test_a_whole_window_is_heard_to_its_last_frame(cut: Cut) -> None:
+    for start in cut.regular:
+        end = start + cut.geometry.window_samples
+        assert heard_frames(end, start, cut.geometry) == cut.geometry.window_frames
+
+
+class Overlap(NamedTuple):
+    """Windows of numbers at rising places, and where what is settled ends after each of them."""
+
+    firsts: list[int]
+    values: list[NDArray[np.float64]]
+    settled: list[int]
+
+
+@st.composite
+def overlaps(draw: st.DrawFn) -> Overlap:
+    """Windows may overlap, touch, or leave frames between them unheard."""
+    steps = draw(st.lists(st.integers(0, 9), max_size=6))
+    firsts = np.cumsum(np.array(steps, np.int64)).tolist()
+    lengths = [draw(st.integers(1, 8)) for _ in firsts]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = [rng.integers(-50, 50, (length, 2)).astype(np.float64) for length in lengths]
+    settled, reached = [], 0
+    for after in [*firsts[1:], max([0, *firsts]) + 12][: len(firsts)]:
+        reached = draw(st.integers(reached, after))
+        settled.append(reached)
+    return Overlap(firsts, values, settled)
+
+
+@given(overlaps())
+def test_sums_come_out_as_over_the_whole_recording_however_they_are_settled(
+    overlap: Overlap,
+) -> None:
+    end = max([0, *overlap.firsts]) + 12
+    whole = np.zeros((end, 2))
+    sums, handed = FrameSums(2, np.float64), list[NDArray[np.floating]]()
+    for first, values, settled in zip(*overlap, strict=True):
+        whole[first : first + len(values)] += values
+        sums.add(first, values)
+        handed.append(sums.settle(settled))
+        assert sums.settled == settled
+    handed.append(sums.settle(end))
+    np.testing.assert_array_equal(np.concatenate(handed), whole)
+
+
+@given(overlaps())
+def test_sums_hold_only_what_is_not_settled(overlap: Overlap) -> None:
+    sums = FrameSums(2, np.float64)
+    for first, values, settled in zip(*overlap, strict=True):
+        sums.add(first, values)
+        sums.settle(settled)
+        assert len(sums._sums) <= max(0, first + 8 - settled)
+        assert sums._sums.base is None  # a view would hold all that was before
+
+
+@given(overlaps())
+def test_what_is_added_and_what_was_handed_out_stay_as_they_were(overlap: Overlap) -> None:
+    before = [values.copy() for values in overlap.values]
+    sums, handed = FrameSums(2, np.float64), list[NDArray[np.floating]]()
+    kept = list[NDArray[np.floating]]()
+    for first, values, settled in zip(*overlap, strict=True):
+        sums.add(first, values)
+        handed.append(sums.settle(settled))
+        kept.append(handed[-1].copy())
+    for now, then in zip([*overlap.values, *handed], [*before, *kept], strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_have_the_type_that_was_asked_for(dtype: type[np.floating]) -> None:
+    sums = FrameSums(3, dtype)
+    assert sums.settle(0).shape == (0, 3)
+    sums.add(0, np.ones((4, 3), np.float16))
+    assert sums.settle(6).dtype == dtype

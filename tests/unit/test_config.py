@@ -1,6 +1,7 @@
 """Settings that make no sense are refused at once, by name and value."""
 
 import math
+import os
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from typing import Any
 
@@ -16,19 +17,23 @@ from hocket.config import (
     TurnConfig,
     UnitConfig,
     WindowConfig,
+    usable_cores,
 )
 from hocket.errors import ConfigError
 
 ABOVE_ZERO = [
     (WindowConfig, "step_s"),
+    (WindowConfig, "batch"),
     (RunConfig, "takeover_s"),
+    (RunConfig, "longest_s"),
     (UnitConfig, "length_s"),
     (UnitConfig, "hop_s"),
     (UnitConfig, "min_s"),
     (UnitConfig, "grid_s"),
+    (UnitConfig, "span_s"),
     (TurnConfig, "fade_s"),
     (Runtime, "threads"),
-    (Runtime, "batch_windows"),
+    (Runtime, "slab_s"),
 ]
 REAL_NUMBERS = [
     (part, one.name)
@@ -109,9 +114,24 @@ def test_the_clusterer_that_needs_a_plda_is_refused_without_one() -> None:
     assert ClusterConfig(method="vbx", plda="plda.npz").plda == "plda.npz"
 
 
-def test_threads_may_be_left_to_the_runtime() -> None:
+def test_without_a_number_of_threads_there_are_as_many_workers_as_usable_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert Runtime().threads is None
-    assert Runtime(threads=None, batch_windows=1).batch_windows == 1
+    assert Runtime().workers == usable_cores() >= 1
+    assert Runtime(threads=7).workers == 7
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 8}, raising=False)
+    assert Runtime().workers == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    assert Runtime().workers == 12
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert Runtime().workers == 1
+
+
+def test_the_longest_span_is_left_to_the_manifest() -> None:
+    assert UnitConfig().span_s is None
+    assert UnitConfig(span_s=3.0).span_s == 3.0
 
 
 def test_settings_are_equal_by_value_and_cannot_be_changed() -> None:

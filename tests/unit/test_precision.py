@@ -7,9 +7,9 @@ import pytest
 
 from hocket import Config, Diarizer, models
 from hocket.audio import read_audio
-from hocket.config import GraphConfig, Runtime
+from hocket.config import GraphConfig, Runtime, WindowConfig
 from hocket.errors import ConfigError
-from hocket.graph import Graph
+from hocket.graph import Graph, Tensors
 from tests.places import CLIPS, CONVERSATION
 
 MANIFEST = tomllib.loads((models.FOLDER / "manifest.toml").read_text())
@@ -83,12 +83,29 @@ def test_the_whole_engine_runs_in_int8() -> None:
     assert Diarizer(config)(next(CLIPS.glob("*.flac"))).turns
 
 
-def test_batches_change_no_turn_in_int8() -> None:
-    config = Config(graphs=GraphConfig(precision="int8"))
-    one, many = (
-        Diarizer(config, Runtime(batch_windows=number))(CONVERSATION) for number in (1, 16)
-    )
-    assert one.turns == many.turns
+class Listener:
+    """A graph that keeps how many windows it was given in each call."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.spec, self.metadata, self._graph = graph.spec, graph.metadata, graph
+        self.calls: list[int] = []
+
+    def run(self, inputs: Tensors) -> dict[str, np.ndarray]:
+        self.calls.append(len(inputs["waveform"]))
+        return self._graph.run(inputs)
+
+
+@pytest.mark.parametrize(("precision", "batches"), [("int8", {1}), ("float32", {3, 2})])
+def test_windows_of_one_call_share_no_scale_in_int8(
+    precision: str, batches: set[int], speech: np.ndarray
+) -> None:
+    config = Config(graphs=GraphConfig(precision=precision), windows=WindowConfig(batch=3))
+    diarizer = Diarizer(config)
+    heard = Listener(diarizer.segmentation_graph)
+    diarizer.segmentation_graph = heard
+    diarizer.infer(speech[: 19 * 16_000])
+    assert sum(heard.calls) == 5
+    assert set(heard.calls) == batches
 
 
 @pytest.mark.parametrize("precision", ["", "INT8", "float16"])
