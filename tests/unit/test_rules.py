@@ -31,8 +31,8 @@ def functions(path: Path) -> list[tuple[str, int]]:
 
 
 def test_the_runtime_stays_small() -> None:
-    # all of the offline engine, four clusterers among it; more is a decision to be written down
-    assert sum(map(lines, SOURCES)) <= 6_000
+    # docs/decisions/013-size-of-the-runtime.md; more is a decision to be written down
+    assert sum(map(lines, SOURCES)) <= 7_000
 
 
 @pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: str(path.relative_to(ROOT)))
