@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hocket.arrays import Runs, Waveform
 from hocket.config import UnitConfig
-from hocket.embedding import Span, plan_spans, plan_units, span_inputs, unit_seconds
+from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs, unit_seconds
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.graph import SPECS
@@ -187,20 +187,31 @@ GRIDS = st.sampled_from([1, 4, 10, 30, 1000])
 LEASTS = st.sampled_from([1, 90, 400])
 
 
+def length_of(span: Span, least: int, grid: int) -> int:
+    return heard_length(len(sound_of(span)), least, grid)
+
+
+@given(st.integers(1, 10_000), LEASTS, GRIDS)
+def test_what_is_heard_of_a_span_ends_on_the_grid(samples: int, least: int, grid: int) -> None:
+    length = heard_length(samples, least, grid)
+    assert length >= max(samples, least)
+    assert length % grid == 0 or length == least
+    assert length < samples + grid or length == least
+
+
 @given(spans(), LEASTS, GRIDS)
-def test_the_graph_hears_the_samples_of_a_span_repeated_up_to_the_grid(
-    span: Span, least: int, grid: int
-) -> None:
-    sound = sound_of(span)
-    (heard,) = span_inputs(sound, span, GRID, least, grid)["waveform"][:, 0]
-    assert heard.tolist() == [sound[place % len(sound)] for place in range(len(heard))]
-    rounded = -(-len(sound) // grid) * grid
-    assert len(heard) == max(rounded, least)
+def test_where_the_recording_ends_a_span_is_repeated(span: Span, least: int, grid: int) -> None:
+    sound, length = sound_of(span), length_of(span, least, grid)
+    inputs = span_inputs(sound, length, span, GRID)
+    (heard,) = inputs["waveform"][:, 0]
+    assert heard.tolist() == [sound[place % len(sound)] for place in range(length)]
+    if len(span.units) == 1 and length > len(sound):
+        assert inputs["masks"].all()  # the only unit sees what it is repeated by
 
 
 @given(spans(), LEASTS, GRIDS)
 def test_inputs_are_what_the_graph_takes(span: Span, least: int, grid: int) -> None:
-    inputs = span_inputs(sound_of(span), span, GRID, least, grid)
+    inputs = span_inputs(sound_of(span), length_of(span, least, grid), span, GRID)
     SPECS["embedding"].check_inputs(inputs, {"samples": least})
     assert inputs["masks"].shape[:2] == (1, len(span.units))
     samples, frames = inputs["waveform"].shape[2], inputs["masks"].shape[2]
@@ -209,24 +220,22 @@ def test_inputs_are_what_the_graph_takes(span: Span, least: int, grid: int) -> N
 
 @given(spans(), LEASTS, GRIDS)
 def test_a_mask_is_its_unit_and_nothing_else(span: Span, least: int, grid: int) -> None:
-    masks = span_inputs(sound_of(span), span, GRID, least, grid)["masks"][0]
-    if len(masks) == 1:
-        assert masks.all()  # the only unit sees what it is repeated by
-        return
+    length = length_of(span, least, grid)
+    sound = np.ones(length, np.float32)  # the recording goes on
+    masks = span_inputs(sound, length, span, GRID)["masks"][0]
     for mask, (first, last) in zip(masks, rows_of(span), strict=True):
         seen = set(range(first - span.first, last - span.first))
         assert mask.tolist() == [float(frame in seen) for frame in range(len(mask))]
 
 
-@given(spans())
-def test_sound_of_a_length_on_the_grid_is_not_copied(span: Span) -> None:
-    sound = sound_of(span)
-    same = span_inputs(sound, span, GRID, 1, 4)["waveform"]
-    assert np.shares_memory(same, sound)
+@given(spans(), LEASTS, GRIDS)
+def test_what_a_recording_holds_is_not_copied(span: Span, least: int, grid: int) -> None:
+    length = length_of(span, least, grid)
+    sound = np.arange(length, dtype=np.float32)
     before = sound.copy()
-    for least, grid in ((len(sound) + 1, 4), (1, len(sound) - 1)):
-        longer = span_inputs(sound, span, GRID, least, grid)["waveform"]
-        assert not np.shares_memory(longer, sound)
+    assert np.shares_memory(span_inputs(sound, length, span, GRID)["waveform"], sound)
+    longer = span_inputs(sound, length + 1, span, GRID)["waveform"]
+    assert not np.shares_memory(longer, sound)
     np.testing.assert_array_equal(sound, before)
 
 
@@ -250,4 +259,5 @@ def test_every_accepted_length_gives_units_that_can_be_heard(changed: dict[str, 
         found = plan_spans(plan_units(run_of(30), GRID, config), GRID, config.span_s or 1, config)
         assert found
         for span in found:
-            SPECS["embedding"].check_inputs(span_inputs(sound_of(span), span, GRID, 1, 7))
+            length = length_of(span, 1, 7)
+            SPECS["embedding"].check_inputs(span_inputs(sound_of(span), length, span, GRID))

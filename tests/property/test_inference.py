@@ -18,7 +18,7 @@ from hocket import questions
 from hocket.arrays import Waveform
 from hocket.audio import AudioStream
 from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
-from hocket.embedding import plan_spans, plan_units, span_inputs
+from hocket.embedding import heard_length, plan_spans, plan_units, span_inputs
 from hocket.errors import AudioContentError, BackendError
 from hocket.geometry import Geometry
 from hocket.inference import BLOCKS_AHEAD, Ears, Heard, hear
@@ -99,8 +99,10 @@ def heard_at_once(case: Case) -> Heard:
     units = plan_units(runs, geometry, config.units)
     embeddings = [np.zeros((0, 4), np.float32)]
     for span in plan_spans(units, geometry, case.span_s, config.units):
-        heard = sound[geometry.frame_start(span.first) : geometry.frame_start(span.last)]
-        inputs = span_inputs(heard, span, geometry, 1, round(config.units.grid_s * RATE))
+        start, end = geometry.frame_start(span.first), geometry.frame_start(span.last)
+        length = heard_length(end - start, 1, round(config.units.grid_s * RATE))
+        stop = start + length if start + length <= len(sound) else min(end, len(sound))
+        inputs = span_inputs(sound[start:stop], length, span, geometry)
         embeddings.append(ears.embedding.run(inputs)["embeddings"][0])
     return Heard(len(sound), sums.result(), runs, units, np.concatenate(embeddings))
 
