@@ -101,7 +101,6 @@ def ears_of(
     *,
     config: Config | None = None,
     threads: int = 1,
-    slab_s: float = 240.0,
     span_s: float = 2.0,
     before: Callable[[], None] = nothing,
 ) -> Ears:
@@ -113,7 +112,7 @@ def ears_of(
         config.windows.batch,
         span_s,
         config,
-        Runtime(threads=threads, slab_s=slab_s),
+        Runtime(threads=threads),
     )
 
 

@@ -192,7 +192,7 @@ def _samples_first(array: NDArray[Any], name: str) -> NDArray[Any]:
 def mono_blocks(
     blocks: Iterable[Block], name: str, rate: int, target_rate: int
 ) -> Iterator[Waveform]:
-    """Blocks (frames, channels) as mono ones at the target rate, each in memory of its own."""
+    """Blocks (frames, channels) as mono ones at the target rate, which stay as they are."""
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         remedy = f"give audio of {LOWEST_RATE} to {HIGHEST_RATE} Hz"
         raise AudioContentError(name, f"has a sample rate of {rate} Hz", remedy)
@@ -228,7 +228,7 @@ def _finite(block: Block) -> tuple[Block, int]:
 
 def _mean_of_channels(block: Block) -> Waveform:
     if block.shape[1] == 1:
-        return block[:, 0].copy()
+        return block[:, 0]
     # float64, as the sum of float32 extremes overflows
     mean: Waveform = block.mean(axis=1, dtype=np.float64).astype(np.float32)
     return mean

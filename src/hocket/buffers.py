@@ -1,55 +1,63 @@
-"""The stretch of a recording that is still needed, in one piece: what is heard is a view of it."""
+"""The stretch of a recording that is still needed, in the decoder's own blocks."""
 
-from collections.abc import Callable
+from collections import deque
 
 import numpy as np
 
 from hocket.arrays import Waveform
 
+Pieces = list[Waveform]
+"""Samples that follow each other, in one array or several."""
+
 
 class SampleBuffer:
-    """Samples come in at the end and are released from the beginning.
+    """Blocks come in at the end and are let go from the beginning.
 
-    There are two arrays. When one is full, what is still needed moves to the beginning of the
-    other, and views of the first stay valid until the next move.
-
-    Args:
-        capacity: samples of each array; grows if more than half of it is needed at once.
-        settle: called before an array is written over, and returns when no view of it is in use.
+    What it gives out are views of blocks, which stay as they are for as long as anybody has them.
     """
 
-    def __init__(self, capacity: int, settle: Callable[[], None]) -> None:
-        self._array = np.empty(capacity, np.float32)
-        self._spare = np.empty(capacity, np.float32)
-        self._settle = settle
-        self._origin = 0  # sample of the recording at index 0 of the array
-        self.needed = 0
+    def __init__(self) -> None:
+        self._blocks: deque[Waveform] = deque()
+        self._start = 0  # sample of the recording at which the first block begins
         self.end = 0
-        self.copied = 0
 
     def append(self, block: Waveform) -> None:
-        """Copy a block to the end."""
-        if self.end - self._origin + len(block) > len(self._array):
-            self._move(len(block))
-        start = self.end - self._origin
-        self._array[start : start + len(block)] = block
-        self.end += len(block)
-        self.copied += block.nbytes
+        """Take a block, which nobody changes from now on."""
+        if len(block):
+            self._blocks.append(block)
+            self.end += len(block)
 
-    def view(self, start: int, end: int) -> Waveform:
-        """Samples `start` to `end` of the recording, none released and none to come."""
-        return self._array[start - self._origin : end - self._origin]
+    def pieces(self, start: int, end: int) -> Pieces:
+        """Samples `start` to `end` of the recording, none let go and none to come."""
+        found, first = [], self._start
+        for block in self._blocks:
+            if first >= end:
+                break
+            last = first + len(block)
+            if last > start:
+                found.append(block[max(0, start - first) : end - first])
+            first = last
+        return found
 
     def release(self, before: int) -> None:
         """Samples before this one are not asked for again."""
-        self.needed = max(self.needed, min(before, self.end))
+        while self._blocks and self._start + len(self._blocks[0]) <= before:
+            self._start += len(self._blocks.popleft())
 
-    def _move(self, coming: int) -> None:
-        self._settle()
-        kept = self.view(self.needed, self.end)
-        if 2 * (len(kept) + coming) > len(self._spare):
-            self._spare = np.empty(4 * (len(kept) + coming), np.float32)
-        self._spare[: len(kept)] = kept
-        self._array, self._spare = self._spare, self._array
-        self._origin = self.needed
-        self.copied += kept.nbytes
+
+def fill(row: Waveform, pieces: Pieces) -> int:
+    """Copy pieces to the beginning of a row and zeros to the rest; the bytes that were copied."""
+    done = 0
+    for piece in pieces:
+        row[done : done + len(piece)] = piece
+        done += len(piece)
+    row[done:] = 0
+    return done * row.itemsize
+
+
+def joined(pieces: Pieces) -> tuple[Waveform, int]:
+    """Pieces as one array, which is a view if there is only one; the bytes that were copied."""
+    if len(pieces) == 1:
+        return pieces[0], 0
+    whole: Waveform = np.concatenate(pieces)
+    return whole, whole.nbytes

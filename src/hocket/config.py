@@ -200,14 +200,12 @@ class Runtime:
 
     threads: how many calls of the graphs may run at once, each on one processor thread; None is one
         for every core this process may use.
-    slab_s: audio in memory at a time, at least what graphs at work and open runs need.
     """
 
     threads: int | None = None
-    slab_s: float = 480.0
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("threads", "slab_s"))
+        _check_numbers(self, above_zero=("threads",))
 
     @property
     def workers(self) -> int:

@@ -48,7 +48,7 @@ class Decoded:
 
     rate: Hz.
     frames: as many as are announced; None if none are.
-    blocks: (frames, channels) each, valid until the next is asked for.
+    blocks: (frames, channels) each; with several channels, valid until the next is asked for.
     peak: largest magnitude of what is coded as floats, which may be of a wrong scale; else 0.
     """
 
@@ -162,6 +162,8 @@ def _sndfile_blocks(sound: Any, name: str, file: BinaryIO) -> Iterator[Block]:
     block = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
     total, count, damaged = 0, BLOCK_FRAMES, False
     while count == BLOCK_FRAMES and not damaged:
+        if sound.channels == 1:  # it is the waveform itself, and kept as it is
+            block = np.empty_like(block)
         block.fill(np.nan)
         try:
             count = len(sound.read(out=block))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hocket.arrays import LogProbs, Runs, UnitEmbeddings, Units, Waveform
 from hocket.audio import AudioStream
-from hocket.buffers import SampleBuffer
+from hocket.buffers import Pieces, SampleBuffer, fill, joined
 from hocket.config import Config, Runtime
 from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs
 from hocket.geometry import Geometry
@@ -128,12 +128,10 @@ class _Hearing:
         self._finder = RunFinder(
             ears.config.runs, max(1, geometry.frames_of(ears.config.runs.longest_s))
         )
-        capacity = round(ears.runtime.slab_s * geometry.sample_rate)
-        self._buffer = SampleBuffer(capacity, self._settle_views)
+        self._buffer = SampleBuffer()
         self._voices = _Voices(ears, geometry, questions, watch, progress)
         self._alone = False
         self._windows = 0  # asked about
-        self._asked_at_move = 0
         self._arenas = local()
 
     def take(self, block: Waveform) -> None:
@@ -157,23 +155,20 @@ class _Hearing:
         self._settle(last + self._geometry.window_frames if len(starts) else 0)
         self._embed(self._finder.close())
         self._questions.take_all()
-        self._watch.copy("decode", self._buffer.copied)
         return Heard(samples, self._sums.result(), *self._voices.result())
 
     def _ask_windows(self, starts: NDArray[np.int64]) -> None:
         length, end = self._grid.length, self._buffer.end
-        sounds = [self._buffer.view(start, min(start + length, end)) for start in starts.tolist()]
+        sounds = [self._buffer.pieces(start, min(start + length, end)) for start in starts.tolist()]
         self._questions.ask(partial(self._segment, sounds), partial(self._add, starts, end))
         self._windows += len(starts)
 
-    def _segment(self, sounds: list[Waveform]) -> LogProbs:
+    def _segment(self, sounds: list[Pieces]) -> LogProbs:
         """On a worker: gather windows in its arena and call the graph."""
         with self._watch.stage("segmentation"):
             batch = self._arena()[: len(sounds)]
-            for row, sound in zip(batch[:, 0], sounds, strict=True):
-                row[: len(sound)] = sound
-                row[len(sound) :] = 0
-            self._watch.copy("segmentation", batch.nbytes)
+            copied = sum(map(fill, batch[:, 0], sounds))
+            self._watch.copy("segmentation", copied)
             return self._ears.segmentation.run({"waveform": batch})["log_probs"]
 
     def _arena(self) -> NDArray[np.float32]:
@@ -212,11 +207,6 @@ class _Hearing:
         open_run = self._geometry.frame_start(self._finder.needed)
         last_window = max(0, self._windows - 1) * self._grid.step  # the tail starts behind it
         self._buffer.release(min(open_run, last_window))
-
-    def _settle_views(self) -> None:
-        """The buffer writes over what it left at its last move: no question may look there."""
-        self._questions.take_until(self._asked_at_move)
-        self._asked_at_move = self._questions.asked
 
 
 class _Voices:
@@ -264,7 +254,7 @@ class _Voices:
             self._questions.ask(work, partial(self._keep, mine))
             done += len(span.units)
 
-    def _sound(self, span: Span, buffer: SampleBuffer) -> tuple[Waveform, int]:
+    def _sound(self, span: Span, buffer: SampleBuffer) -> tuple[Pieces, int]:
         """Samples from the beginning of a span, and how many the graph is given.
 
         While the recording goes on, a window beyond the span is in the buffer, so whether there are
@@ -273,13 +263,15 @@ class _Voices:
         start, end = map(self._geometry.frame_start, (span.first, span.last))
         length = heard_length(end - start, self._least, self._grid)
         end = start + length if start + length <= buffer.end else min(end, buffer.end)
-        return buffer.view(start, end), length
+        return buffer.pieces(start, end), length
 
-    def _hear(self, span: Span, sound: Waveform, length: int) -> NDArray[np.float32]:
+    def _hear(self, span: Span, pieces: Pieces, length: int) -> NDArray[np.float32]:
         """On a worker: the span's units, (units, dimension)."""
         with self._watch.stage("embedding"):
+            sound, copied = joined(pieces)
             inputs = span_inputs(sound, length, span, self._geometry)
-            self._watch.copy("embedding", 0 if len(sound) == length else 4 * length)
+            repeated = 0 if len(sound) == length else inputs["waveform"].nbytes
+            self._watch.copy("embedding", copied + repeated)
             found: NDArray[np.float32] = self._ears.embedding.run(inputs)["embeddings"][0]
         return found
 

@@ -18,7 +18,6 @@ class Questions:
         self._pool = pool
         self._most = (1 + WAITING) * workers
         self._open: deque[tuple[Future[Any], Callable[[Any], None]]] = deque()
-        self.asked = 0
 
     @classmethod
     @contextmanager
@@ -30,24 +29,13 @@ class Questions:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    @property
-    def answered(self) -> int:
-        """How many were asked and taken."""
-        return self.asked - len(self._open)
-
     def ask(self, work: Callable[[], Answer], then: Callable[[Answer], None]) -> None:
         """Have a worker do `work`; `then` takes what it returns, on this thread, in its turn."""
         self._open.append((self._pool.submit(work), then))
-        self.asked += 1
 
     def take(self) -> None:
         """Take answers while they are there, and wait for some while too many are open."""
         while self._open and (len(self._open) > self._most or self._open[0][0].done()):
-            self._take_first()
-
-    def take_until(self, answered: int) -> None:
-        """Take the answers to the first so many questions; raises what a worker raised."""
-        while self.answered < answered:
             self._take_first()
 
     def take_all(self) -> None:

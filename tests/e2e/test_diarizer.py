@@ -102,13 +102,11 @@ def test_the_same_bytes_come_out_every_time(diarizer: Diarizer, conversation: Re
     assert everything(Diarizer()(CONVERSATION)) == everything(conversation)
 
 
-@pytest.mark.parametrize(
-    ("threads", "slab_s"), [(1, 240.0), (2, 0.01), (3, 12.0), (3, 3600.0), (1, 3.0)]
-)
+@pytest.mark.parametrize("threads", [1, 2, 3])
 def test_the_runtime_changes_nothing(
-    diarizer: Diarizer, conversation: Result, threads: int, slab_s: float
+    diarizer: Diarizer, conversation: Result, threads: int
 ) -> None:
-    other = diarizer_like(diarizer, Runtime(threads=threads, slab_s=slab_s))
+    other = diarizer_like(diarizer, Runtime(threads=threads))
     artifacts = other.infer(read_audio(CONVERSATION, target_rate=16_000))
     expected = diarizer.infer(samples_of(CONVERSATION))
     assert artifacts.embeddings.tobytes() == expected.embeddings.tobytes()
