@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hocket import questions
+from hocket import inference, questions
 from hocket.arrays import Waveform
 from hocket.audio import AudioStream
+from hocket.buffers import SampleBuffer
 from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
 from hocket.embedding import plan_spans, plan_units, span_inputs
 from hocket.errors import AudioContentError, BackendError
@@ -72,10 +73,11 @@ def cases(draw: st.DrawFn) -> Case:
     most = window // frame_step
     step_s = draw(st.integers(1, most)) * frame_step / RATE
     parts = st.tuples(st.sampled_from([0, 1, 1, 2, 2, 3, 4, 6]), st.integers(1, 60))
-    sound = sound_of(draw(st.lists(parts, max_size=8)), draw(st.integers(0, 99)))
+    sound = sound_of(draw(st.lists(parts, max_size=12)), draw(st.integers(0, 99)))
     batch = draw(st.integers(1, 4))
     config = replace(SETTINGS, windows=WindowConfig(step_s=step_s, batch=batch))
-    lengths = draw(st.lists(st.sampled_from([0, 1, 2, 3, 9, 17, 50]), max_size=60))
+    pattern = draw(st.lists(st.sampled_from([0, 1, 2, 3, 9, 17, 50]), min_size=1, max_size=6))
+    lengths = pattern * (len(sound) // max(1, sum(pattern)))
     slab_s = draw(st.sampled_from([0.001, 0.3, 0.8, 1.5, 60.0]))
     return Case(sound, lengths, geometry, config, slab_s, draw(st.sampled_from([0.3, 0.5, 2.0])))
 
@@ -140,19 +142,33 @@ class Hasty(Late):
         return Future.result(self, timeout)
 
 
-def hear_as(kind: type[Late], case: Case) -> Heard:
+class Spoiling(SampleBuffer):
+    """What is about to be written over is spoilt, even if a longer array takes its place."""
+
+    def __init__(self, capacity: int, settle: Callable[[], None]) -> None:
+        def settle_and_spoil() -> None:
+            settle()
+            self._spare.fill(3)
+
+        super().__init__(capacity, settle_and_spoil)
+
+
+def hear_as(kind: type[Late], case: Case, workers: int = 1) -> Heard:
     """Hear it with workers who are as late, or as hasty, as can be."""
     pool = SimpleNamespace(submit=kind, shutdown=lambda **_: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(questions, "ThreadPoolExecutor", lambda *_, **__: pool)
-        return case.hear()
+        patch.setattr(inference, "SampleBuffer", Spoiling)
+        return case.hear(workers)
 
 
 @pytest.mark.parametrize("kind", [Late, Hasty])
 @settings(max_examples=150)
-@given(case=cases())
-def test_a_stream_is_heard_as_the_whole_recording_is(kind: type[Late], case: Case) -> None:
-    assert_same(hear_as(kind, case), heard_at_once(case))
+@given(case=cases(), workers=st.sampled_from([1, 4]))
+def test_a_stream_is_heard_as_the_whole_recording_is(
+    kind: type[Late], case: Case, workers: int
+) -> None:
+    assert_same(hear_as(kind, case, workers), heard_at_once(case))
 
 
 @pytest.mark.parametrize("over", range(1, 12))
@@ -193,6 +209,18 @@ def test_a_long_stream_is_heard_the_same(threads: int, slab_s: float, block: int
     assert len(found.units.run) > len(found.runs)
     assert found.embeddings.any(axis=1).all()
     assert_same(found, heard_at_once(LONG))
+
+
+@pytest.mark.parametrize("slab_s", [0.01, 1.0, 10.0])
+@pytest.mark.parametrize("block", [1, 50])
+@pytest.mark.parametrize("workers", [1, 4, 20])
+def test_what_is_asked_is_there_until_it_is_answered(
+    workers: int, block: int, slab_s: float
+) -> None:
+    """However late that is."""
+    sound = LONG.sound[:2_000]
+    case = LONG._replace(sound=sound, slab_s=slab_s, lengths=[block] * (len(sound) // block))
+    assert_same(hear_as(Late, case, workers), heard_at_once(case))
 
 
 def test_windows_are_asked_about_in_batches_but_for_the_last() -> None:
@@ -348,7 +376,7 @@ MINUTE = 60 * 16_000
 def peak_of(minutes: int) -> int:
     """Most bytes held at once while so much two people's talk is heard."""
     block = sound_of([(1, 20_000), (2, 20_000), (0, 5_000), (4, 5_000), (1, 14_000)])
-    blocks = (block for _ in range(minutes * MINUTE // len(block)))
+    blocks = (block.copy() for _ in range(minutes * MINUTE // len(block)))
     ears = ears_of()
     tracemalloc.start()
     try:
