@@ -24,7 +24,8 @@ LENGTHS = {
 }
 """Numbers of samples a package takes, by graph.
 
-The forge leaves `embedding` a range: here it is held to the few lengths that units are rounded to.
+The forge leaves `embedding` a range: here it is held to the few lengths that CAM++ hears, which is
+given one unit at a time.
 """
 
 RANGES = {
