@@ -257,12 +257,13 @@ class _Voices:
     def _sound(self, span: Span, buffer: SampleBuffer) -> tuple[Pieces, int]:
         """Samples from the beginning of a span, and how many the graph is given.
 
-        While the recording goes on, a window beyond the span is in the buffer, so whether there are
-        enough does not depend on how far decoding has come.
+        While the recording goes on, a window beyond the span is in the buffer. What lies further
+        on is never given, so nothing depends on how far decoding has come.
         """
         start, end = map(self._geometry.frame_start, (span.first, span.last))
         length = heard_length(end - start, self._least, self._grid)
-        end = start + length if start + length <= buffer.end else min(end, buffer.end)
+        known = min(buffer.end, end + self._geometry.window_samples - self._geometry.frame_start(0))
+        end = start + length if start + length <= known else min(end, buffer.end)
         return buffer.pieces(start, end), length
 
     def _hear(self, span: Span, pieces: Pieces, length: int) -> NDArray[np.float32]:
