@@ -357,7 +357,7 @@ MINUTE = 60 * 16_000
 def peak_of(minutes: int) -> int:
     """Most bytes held at once while so much two people's talk is heard."""
     block = sound_of([(1, 20_000), (2, 20_000), (0, 5_000), (4, 5_000), (1, 14_000)])
-    blocks = (block for _ in range(minutes * MINUTE // len(block)))
+    blocks = (block.copy() for _ in range(minutes * MINUTE // len(block)))
     ears = ears_of()
     tracemalloc.start()
     try:
