@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from click.testing import CliRunner
 
 from hocket import cli
 from hocket.backends import BACKENDS, Processor
-from hocket.config import GraphConfig
+from hocket.config import PRESETS, Config, GraphConfig
 from hocket.errors import BackendError
 from hocket.models import choice_of
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer
 from hocket.result import Result
 from hocket.version import __version__
+from hocket.writers import WRITERS
 from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000
@@ -219,7 +221,7 @@ def test_odd_names_make_valid_rttm_and_one_line_errors(
         (["CLIP", "--min-speakers", "3", "--max-speakers", "2"], "min_speakers is 3"),
         (["CLIP", "--threads", "0"], "threads is 0"),
         (["CLIP", "--num-speakers", "two"], "'two' is not a valid integer"),
-        (["CLIP", "--embedding", "x"], "embedding is 'x'; give one of campplus, wespeaker-res"),
+        (["CLIP", "--embedding", "x"], "embedding is 'x'; give one of campplus, campplus-local"),
         (["CLIP", "--backend", "x"], "'x' is not one of 'auto', 'onnxruntime', 'openvino'"),
         ([], "Missing argument"),
     ],
@@ -427,3 +429,24 @@ def test_a_defect_is_one_line_too(
     assert capsys.readouterr().err == (
         "hocket: a defect in hocket: ZeroDivisionError: somewhere\\ndeep\n"
     )
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_a_preset_gives_the_turns_of_its_settings(
+    preset: str, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hocket("diarize", clip, "--preset", preset) == 0
+    expected = WRITERS["rttm"].write(Diarizer(Config.preset(preset))(clip))
+    assert capsys.readouterr().out == expected
+
+
+def test_what_is_said_besides_replaces_a_part_of_the_preset(
+    clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ("--precision", "float32", "--embedding", "campplus")
+    assert hocket("diarize", clip, "--preset", "fast", *said) == 0
+    fast = Config.preset("fast")
+    config = replace(fast, graphs=GraphConfig("campplus", "float32"))
+    expected = WRITERS["rttm"].write(Diarizer(config)(clip))
+    assert capsys.readouterr().out == expected
+    assert hocket("diarize", clip, "--preset", "best") == cli.USAGE

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from hocket.backends.choice import Processor, choose
 from hocket.clustering import TwinLimit
 from hocket.config import (
+    PRESETS,
     ClusterConfig,
     Config,
     RunConfig,
@@ -185,3 +187,28 @@ def test_an_exact_number_excludes_a_range(other: str) -> None:
 def test_a_count_made_by_hand_is_checked_too(minimum: int, maximum: int | None) -> None:
     with pytest.raises(ConfigError, match="speakers is"):
         SpeakerCount(minimum, maximum)
+
+
+def test_balanced_is_what_one_gets_without_a_word() -> None:
+    assert Config.preset("balanced") == Config()
+
+
+def test_presets_spend_less_one_after_the_other() -> None:
+    assert tuple(PRESETS) == ("accurate", "balanced", "fast")
+    steps = [Config.preset(name).windows.step_s for name in PRESETS]
+    assert steps == sorted(set(steps))
+
+
+def test_accurate_rounds_nothing_on_any_machine() -> None:
+    graphs = Config.preset("accurate").graphs
+    for processor in (Processor(), Processor(bfloat16=True, vnni=True, avx512=True)):
+        for graph in ("segmentation", "embedding"):
+            published = frozenset({"float32", "int8"})
+            installed = frozenset({"onnxruntime", "openvino"})
+            chosen = choose(graph, graphs, published, processor, installed)
+            assert chosen.precision == "float32"
+
+
+def test_an_unknown_preset_names_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="preset is 'best'; give one of accurate, balanced, fast"):
+        Config.preset("best")

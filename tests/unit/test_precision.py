@@ -27,7 +27,7 @@ def speech() -> np.ndarray:
 
 
 def test_the_graphs_that_decide_turns_are_published_in_int8() -> None:
-    assert set(VARIANTS) == {"segmentation-int8", "embedding-campplus-int8"}
+    assert set(VARIANTS) == {"segmentation-int8", "embedding-campplus-local-int8"}
 
 
 @pytest.mark.parametrize("name", VARIANTS)
