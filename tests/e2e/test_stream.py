@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket import Diarizer, Runtime, cli, decoding
+from hocket import Config, Diarizer, Runtime, cli, decoding
+from hocket.config import WindowConfig
 from hocket.errors import AudioContentError, BackendError
 from tests.ears import SHIPPED, RuleEmbedding, RuleSegmentation, sound_of
 from tests.places import ROOT
@@ -26,7 +27,8 @@ TALK = [(1, 40_000), (2, 50_000), (0, 9_000), (4, 8_000), (1, 70_000)] * 4
 
 
 def diarizer_by_rule(threads: int = 2) -> Diarizer:
-    diarizer = Diarizer(runtime=Runtime(threads=threads))
+    config = Config(windows=WindowConfig(step_s=2.5, batch=2))  # several calls a recording
+    diarizer = Diarizer(config, Runtime(threads=threads))
     diarizer.segmentation_graph = RuleSegmentation(SHIPPED)
     diarizer.embedding_graph = RuleEmbedding(SHIPPED.frame_step)
     return diarizer
