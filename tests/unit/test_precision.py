@@ -99,7 +99,8 @@ class Listener:
 def test_windows_of_one_call_share_no_scale_in_int8(
     precision: str, batches: set[int], speech: np.ndarray
 ) -> None:
-    config = Config(graphs=GraphConfig(precision=precision), windows=WindowConfig(batch=3))
+    windows = WindowConfig(step_s=2.5, batch=3)
+    config = Config(graphs=GraphConfig(precision=precision), windows=windows)
     diarizer = Diarizer(config)
     heard = Listener(diarizer.segmentation_graph)
     diarizer.segmentation_graph = heard
