@@ -35,10 +35,12 @@ class GraphConfig:
 class WindowConfig:
     """How a recording is cut for the segmentation graph.
 
+    ramp_s: how much of either end of a window counts less than its middle.
     batch: windows per call; here because a runtime may add in another order for another number.
     """
 
     step_s: float = 5.0
+    ramp_s: float = 1.0
     batch: int = 4
 
     def __post_init__(self) -> None:

@@ -124,7 +124,11 @@ class _Hearing:
         self._ears, self._geometry = ears, geometry
         self._questions, self._watch, self._progress = questions, watch, progress
         self._grid = WindowGrid.of(geometry, ears.config.windows.step_s)
-        self._sums = SegmentationSums(geometry, geometry.frames_of(ears.config.runs.takeover_s))
+        self._sums = SegmentationSums(
+            geometry,
+            reach=geometry.frames_of(ears.config.runs.takeover_s),
+            ramp=geometry.frames_of(ears.config.windows.ramp_s),
+        )
         self._finder = RunFinder(
             ears.config.runs, max(1, geometry.frames_of(ears.config.runs.longest_s))
         )

@@ -203,7 +203,8 @@ class Diarizer:
         with watch.stage("reconstruct"):
             starts, activity, occupancy = artifacts.segmentation
             fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
-            votes = cluster_votes(activity, starts, parts, len(centroids), fade)
+            ramp = geometry.frames_of(config.windows.ramp_s)
+            votes = cluster_votes(activity, starts, parts, len(centroids), fade, ramp)
             counts = count_people(occupancy, config.runs)
             activations = tidy(
                 activate(votes, counts),

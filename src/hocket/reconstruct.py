@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
+from hocket.windows import LEAST_WEIGHT, edge_weights
 
 BLOCK = 65_536  # frames, about 18 minutes: with 20 clusters 5 MB of votes
 
@@ -16,6 +17,7 @@ def cluster_votes(
     parts: Parts,
     clusters: int,
     fade: float,
+    ramp: int,
 ) -> Votes:
     """Add the windows up on the recording's frame grid.
 
@@ -29,11 +31,12 @@ def cluster_votes(
         parts: runs divided among clusters.
         clusters: number of clusters.
         fade: frames after which what a part says of its slot elsewhere counts less by e.
+        ramp: frames at the ends of a window that count less.
     """
     length = activity.shape[1]
     total = int(first_frames[-1]) + length if len(first_frames) else 0
     votes = np.zeros((total, clusters), np.float32)
-    windows = np.zeros((total, 1), np.float32)
+    windows, weights = np.zeros((total, 1), np.float32), edge_weights(length, ramp)[:, None]
     parts = _in_order(parts)
     # the parts over a window lie together: after the last that ends before it
     ends = np.maximum.accumulate(parts.last)
@@ -41,14 +44,14 @@ def cluster_votes(
     stop = np.searchsorted(parts.first, first_frames + length).tolist()
     for window, first in enumerate(first_frames.tolist()):
         here = slice(first, first + length)
-        windows[here] += 1
+        windows[here] += weights
         near = Parts(*(column[begin[window] : stop[window]] for column in parts))
         heard = near.last > first
         if heard.any():
             slots = activity[window].astype(np.float32)
             near = Parts(*(column[heard] for column in near))
-            votes[here] += _window_votes(slots, first, near, clusters, fade)
-    votes /= np.maximum(windows, 1)
+            votes[here] += weights * _window_votes(slots, first, near, clusters, fade)
+    votes /= np.maximum(windows, LEAST_WEIGHT)
     return votes
 
 

@@ -9,7 +9,7 @@ from hocket.arrays import LogProbs, Occupancy, SlotActivity
 from hocket.geometry import Geometry
 from hocket.powerset import occupancy, slot_activity
 from hocket.runs import Takeover, takeovers
-from hocket.windows import FrameSums
+from hocket.windows import LEAST_WEIGHT, FrameSums, edge_weights
 
 
 class Segmentation(NamedTuple):
@@ -34,13 +34,15 @@ class SegmentationSums:
     Args:
         geometry: the graph's frame grid.
         reach: frames on either side of an edge that tell a takeover.
+        ramp: frames at the ends of a window that count less.
     """
 
-    def __init__(self, geometry: Geometry, reach: int) -> None:
+    def __init__(self, geometry: Geometry, reach: int, ramp: int) -> None:
         self._geometry, self._reach = geometry, reach
+        self._weights = edge_weights(geometry.window_frames, ramp)[:, None]
         self._first_frames: list[int] = []
         self._activity: list[SlotActivity] = []
-        self._people = FrameSums(4, np.float32)  # occupancy, and the number of windows
+        self._people = FrameSums(4, np.float32)  # occupancy, and the weight of windows
         self._edges = FrameSums(2, np.float64)
         self._settled: list[Occupancy] = []
 
@@ -58,7 +60,7 @@ class SegmentationSums:
         activity[heard:], people[heard:] = 0, (1, 0, 0, 1)
         self._first_frames.append(first_frame)
         self._activity.append(activity)
-        self._people.add(first_frame, people)
+        self._people.add(first_frame, people * self._weights)
         self._edges.add(first_frame, takeovers(activity, self._reach))
 
     def settle(self, end: int) -> tuple[Occupancy, Takeover]:
@@ -71,7 +73,7 @@ class SegmentationSums:
             occupancy (frames, 3) and takeover (frames,).
         """
         people, edges = self._people.settle(end), self._edges.settle(end)
-        occupied = people[:, :3] / np.maximum(people[:, 3:], 1)
+        occupied = people[:, :3] / np.maximum(people[:, 3:], LEAST_WEIGHT)
         self._settled.append(occupied)
         return occupied, edges[:, 0] / np.maximum(edges[:, 1], 1e-9)
 

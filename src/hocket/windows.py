@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 
+LEAST_WEIGHT = 0.02
+
 
 @dataclass(frozen=True)
 class WindowGrid:
@@ -56,6 +58,18 @@ def heard_frames(samples: int, start: int, geometry: Geometry) -> int:
     """Frames of a window starting at sample `start` that end within a recording of `samples`."""
     first = geometry.frame_start(start // geometry.frame_step)
     return min(max((samples - first) // geometry.frame_step, 0), geometry.window_frames)
+
+
+def edge_weights(frames: int, ramp: int) -> NDArray[np.float32]:
+    """How much a window counts at each of its frames, (frames,): less within `ramp` of its ends.
+
+    There the network has heard half of what tells it who speaks. The weight is never 0, since at the
+    ends of a recording nobody else hears those frames (docs/decisions/012-spans.md).
+    """
+    frame = np.arange(frames) + 0.5
+    rising = np.minimum(frame, frames - frame) / max(ramp, 0.5)
+    weights: NDArray[np.float32] = np.clip(rising, LEAST_WEIGHT, 1).astype(np.float32)
+    return weights
 
 
 class FrameSums:

@@ -84,7 +84,11 @@ def heard_at_once(case: Case) -> Heard:
     sound, geometry, config = case.sound, case.geometry, case.config
     ears = case.ears()
     starts = WindowGrid.of(geometry, config.windows.step_s).starts(len(sound))
-    sums = SegmentationSums(geometry, geometry.frames_of(config.runs.takeover_s))
+    sums = SegmentationSums(
+        geometry,
+        geometry.frames_of(config.runs.takeover_s),
+        geometry.frames_of(config.windows.ramp_s),
+    )
     padded = np.concatenate([sound, np.zeros(geometry.window_samples, np.float32)])
     for start in starts.tolist():
         window = padded[start : start + geometry.window_samples]

@@ -17,6 +17,7 @@ from hocket.windows import WindowGrid, heard_frames
 
 RATE = 100
 REACH = 3
+RAMP = 3  # frames at the ends of a window that count less
 
 
 class Found(NamedTuple):
@@ -60,7 +61,7 @@ class Case(NamedTuple):
 
     def sum_up(self, settled: list[int] | None = None) -> Found:
         """Add all windows, settling up to the given frame after each; by default, at the end."""
-        sums = SegmentationSums(self.geometry, REACH)
+        sums = SegmentationSums(self.geometry, REACH, RAMP)
         found = Found(sums.result(), [], [])
         ends = [0] * len(self.starts) if settled is None else settled
         for window, end in enumerate([*ends, self.frames]):
@@ -115,12 +116,18 @@ def test_a_window_keeps_what_the_graph_says_of_its_slots(case: Case) -> None:
 
 
 @given(cases())
-def test_how_many_speak_is_the_mean_over_the_windows(case: Case) -> None:
+def test_how_many_speak_is_the_mean_over_the_windows_which_count_less_at_their_ends(
+    case: Case,
+) -> None:
     found = case.sum_up().segmentation
     heard: dict[int, list[NDArray[np.float32]]] = {}
+    weights: dict[int, list[float]] = {}
+    length = case.geometry.window_frames
     for window, first in enumerate(case.firsts):
         for frame, people in enumerate(occupancy(case.says(window))[0], start=first):
             heard.setdefault(frame, []).append(people)
+            end = min(frame - first, length - 1 - frame + first) + 0.5
+            weights.setdefault(frame, []).append(min(1.0, max(0.02, end / RAMP)))
     assert found.occupancy.dtype == np.float32
     assert found.occupancy.shape == (case.frames, 3)
     for frame, people in enumerate(found.occupancy.tolist()):
@@ -129,7 +136,9 @@ def test_how_many_speak_is_the_mean_over_the_windows(case: Case) -> None:
         elif frame not in heard:  # windows may lie a window apart, less what a frame reaches over
             assert people == [0, 0, 0]
         else:
-            assert people == pytest.approx(np.mean(heard[frame], axis=0).tolist(), abs=1e-5)
+            assert people == pytest.approx(
+                np.average(heard[frame], 0, weights[frame]).tolist(), abs=1e-5
+            )
             assert sum(people) == pytest.approx(1, abs=1e-5)
 
 
@@ -173,7 +182,7 @@ def test_an_empty_recording_has_no_frame() -> None:
 
 def test_nothing_settled_is_no_frame_yet() -> None:
     geometry = case_of(0, window=40, frame_step=4, field=10, step=3).geometry
-    found = SegmentationSums(geometry, REACH).result()
+    found = SegmentationSums(geometry, REACH, RAMP).result()
     assert [part.shape[0] for part in found] == [0, 0, 0]
 
 
