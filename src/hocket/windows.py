@@ -63,8 +63,8 @@ def heard_frames(samples: int, start: int, geometry: Geometry) -> int:
 def edge_weights(frames: int, ramp: int) -> NDArray[np.float32]:
     """How much a window counts at each of its frames, (frames,): less within `ramp` of its ends.
 
-    There the network has heard half of what tells it who speaks. The weight is never 0, since at the
-    ends of a recording nobody else hears those frames (docs/decisions/012-spans.md).
+    There the network has heard half of what tells it who speaks. The weight is never 0: at the ends
+    of a recording nobody else hears those frames (docs/decisions/012-spans.md).
     """
     frame = np.arange(frames) + 0.5
     rising = np.minimum(frame, frames - frame) / max(ramp, 0.5)
