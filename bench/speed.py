@@ -127,10 +127,10 @@ def _ask(task: Task, cache: str) -> Answer:
 def summarize_passes(passes: Sequence[Pass], audio_s: float) -> dict[str, Any]:
     """Medians of the passes and how many times faster than `audio_s` they are.
 
-    Stages may work side by side, so that their busy seconds add up to more than the time end to
-    end; `share_percent` is of their sum. Stage `other` is time that no stage accounts for.
+    Stages work side by side, so that their busy seconds add up to more than the time end to end;
+    `share_percent` is of their sum.
     """
-    runs = [{**run["stages"], "other": _unaccounted(run)} for run in passes]
+    runs = [run["stages"] for run in passes]
     stages = dict.fromkeys(stage for run in runs for stage in run)
     seconds = {stage: median(run.get(stage, 0.0) for run in runs) for stage in stages}
     totals = [run["seconds"] for run in passes]
@@ -197,11 +197,6 @@ def _spread(seconds: Sequence[float]) -> dict[str, object]:
         "seconds": round(median(seconds), 4),
         "repeats_s": [round(value, 4) for value in seconds],
     }
-
-
-def _unaccounted(run: Pass) -> float:
-    stages: Mapping[str, float] = run["stages"]
-    return max(0.0, run["seconds"] - sum(stages.values()))
 
 
 def _times(audio_s: float, seconds: float) -> float | None:
