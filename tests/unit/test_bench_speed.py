@@ -303,11 +303,17 @@ def test_the_forge_counts_what_hocket_runs() -> None:
 
 def test_the_share_of_the_peak_is_of_one_worker_for_a_stage_and_of_all_for_the_whole() -> None:
     macs, busy = {"segmentation": 2e9, "embedding": 6e9}, {"segmentation": 1.0, "embedding": 2.0}
-    found = arithmetic.achieved(macs, busy, seconds=2.0, threads=2, peak=8.0)
+    found = arithmetic.achieved(
+        macs, busy, seconds=2.0, threads=2, peaks={"segmentation": 8.0, "embedding": 16.0}
+    )
     assert found["segmentation"] == {"gmacs": 2.0, "gmacs_per_s": 2.0, "peak_percent": 50.0}
-    assert found["embedding"] == {"gmacs": 6.0, "gmacs_per_s": 3.0, "peak_percent": 75.0}
-    assert found["end to end"] == {"gmacs": 8.0, "gmacs_per_s": 4.0, "peak_percent": 50.0}
-    unknown = arithmetic.achieved(macs, {}, seconds=2.0, threads=2, peak=None)
+    assert found["embedding"] == {"gmacs": 6.0, "gmacs_per_s": 3.0, "peak_percent": 37.5}
+    # at their peaks the stages would take 0.25 and 0.375 s
+    assert found["end to end"] == {"gmacs": 8.0, "gmacs_per_s": 4.0, "peak_percent": 31.2}
+    half = arithmetic.achieved(macs, busy, seconds=2.0, threads=2, peaks={"embedding": 16.0})
+    assert half["embedding"]["peak_percent"] == 37.5
+    assert half["segmentation"]["peak_percent"] is half["end to end"]["peak_percent"] is None
+    unknown = arithmetic.achieved(macs, {}, seconds=2.0, threads=2, peaks={})
     assert unknown["embedding"] == {"gmacs": 6.0, "gmacs_per_s": None, "peak_percent": None}
 
 
