@@ -14,8 +14,6 @@ from bench.errors import BenchError
 from bench.peak import measure_peaks
 from bench.process import ask
 from bench.worker import Answer, Pass, Task
-from hocket import models
-from hocket.config import GraphConfig
 
 CLIP_S = 30.0
 
@@ -31,6 +29,9 @@ def measure_speed(
     The results of the last number of threads also stand beside the rows: they are what a page that
     has room for one tells.
     """
+    from hocket import models  # what a worker measures, it must not find imported
+    from hocket.config import GraphConfig
+
     files = [str(recording.audio.resolve()) for recording in recordings]
     audio_s = sum(recording.duration_s() for recording in recordings)
     with TemporaryDirectory() as folder:

@@ -47,7 +47,9 @@ def opened(backend: str, name: str) -> Graph:
     if backend == "numpy" or (backend == "coreml" and name in REFERENCES):
         inner: Graph = ReferenceGraph(name)
     else:
-        chosen = GraphConfig(backend=backend if backend in INSTALLED else "onnxruntime")
+        chosen = GraphConfig(
+            "campplus", "float32", backend if backend in INSTALLED else "onnxruntime"
+        )
         inner = models.load(name, chosen, Runtime(threads=2))
     return CoreMLGraph(name, fake_package(name, inner)) if backend == "coreml" else inner
 

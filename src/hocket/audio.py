@@ -228,7 +228,7 @@ def _finite(block: Block) -> tuple[Block, int]:
 
 def _mean_of_channels(block: Block) -> Waveform:
     if block.shape[1] == 1:
-        return block[:, 0]
+        return np.ascontiguousarray(block[:, 0])  # not a copy but for odd arrays
     # float64, as the sum of float32 extremes overflows
     mean: Waveform = block.mean(axis=1, dtype=np.float64).astype(np.float32)
     return mean

@@ -365,12 +365,13 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path: Path, sent: signal.Sig
 def test_an_altered_model_is_one_line_and_an_exit_code(
     clip: Path, copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (copied / "embedding-campplus.onnx").write_bytes(b"altered")
-    for command in (["models", "verify"], ["diarize", clip]):
+    altered = copied / "embedding-campplus-local.onnx"
+    altered.write_bytes(b"altered")
+    for command in (["models", "verify"], ["diarize", clip, "--precision", "float32"]):
         assert hocket(*command) == cli.UNUSABLE
         err = capsys.readouterr().err
         assert err.count("\n") == 1
-        assert err.startswith(f"hocket: {copied / 'embedding-campplus.onnx'}: found sha256 ")
+        assert err.startswith(f"hocket: {altered}: found sha256 ")
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32", "int8"])

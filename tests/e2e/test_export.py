@@ -174,7 +174,7 @@ def test_weights_that_were_not_placed_are_left_out_and_what_was_there_is_replace
     names = {path.name for path in tmp_path.iterdir()}
     printed = capsys.readouterr().out.splitlines()
     assert {f"wrote {tmp_path / name}" for name in names} == set(printed)
-    assert len(sections((tmp_path / "README.md").read_text())) == 9
+    assert len(sections((tmp_path / "README.md").read_text())) == 10
     assert not any(PLACED in name for name in names)
     assert "CC-BY" not in (tmp_path / "README.md").read_text()
     shipped = models.read_catalogue().artefacts["segmentation"].file.read()
@@ -277,7 +277,7 @@ def test_the_core_ml_page_names_packages_and_its_program_runs(
     assert set(sections(page)) == {path.name for path in tmp_path.glob("*.mlpackage")}
 
     def load(path: str) -> FakeMLModel:
-        inner = models.load(Path(path).stem, GraphConfig(), Runtime())
+        inner = models.load(Path(path).stem, GraphConfig("campplus", "float32"), Runtime())
         assert not isinstance(inner, ReferenceGraph)
         return fake_package(Path(path).stem, inner)
 

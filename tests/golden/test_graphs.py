@@ -34,7 +34,7 @@ def golden_windows() -> tuple[dict[str, NDArray], NDArray[np.float32]]:
 
 
 def load(name: str) -> Graph:
-    return models.load(name, GraphConfig(), Runtime())
+    return models.load(name, GraphConfig("campplus", "float32"), Runtime())
 
 
 def test_masks_equal_pyannotes_in_every_frame() -> None:

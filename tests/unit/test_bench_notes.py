@@ -232,7 +232,7 @@ def test_the_command_runs_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = json.loads(output.read_text(encoding="utf-8"))
     assert found["audio_s"] == 11.0
     shapes = {name: (each["rows"], each["step_s"]) for name, each in found["notes"].items()}
-    assert list(shapes.values()) == [(3, 10.0), (3, 2.5), (1, 10.0), (1, 2.5)]
+    assert list(shapes.values()) == [(3, 10.0), (3, 5.0), (1, 10.0), (1, 5.0)]
     assert found["notes"]["as it ran"]["embedded_per_audio_s"] == pytest.approx(60 / 11, abs=1e-3)
     assert found["hocket"]["stages"]["segmentation"]["seconds"] > 0
     assert found["hocket"]["embedded_per_audio_s"] == 0.5

@@ -116,7 +116,9 @@ def test_an_unknown_embedding_model_is_refused_with_the_known_ones(embedding: st
     for graph in ("embedding", "segmentation_masks"):
         with pytest.raises(ConfigError) as caught:
             load(graph, embedding)
-        expected = f"embedding is '{embedding}'; give one of campplus, wespeaker-resnet34"
+        expected = (
+            f"embedding is '{embedding}'; give one of campplus, campplus-local, wespeaker-resnet34"
+        )
         assert str(caught.value) == expected
 
 

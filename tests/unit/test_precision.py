@@ -17,7 +17,7 @@ VARIANTS = {name: entry for name, entry in MANIFEST["graphs"].items() if name.en
 MOST_DER = 0.3  # points over float32 on the development recordings
 
 
-def load(graph: str, precision: str, embedding: str = "campplus") -> Graph:
+def load(graph: str, precision: str, embedding: str = "campplus-local") -> Graph:
     return models.load(graph, GraphConfig(embedding, precision), Runtime(threads=1))
 
 

@@ -107,6 +107,10 @@ class Catalogue:
             if artefact.graph == graph and artefact.embedding in {None, embedding}
         ]
         if not found:
+            made = [a.embedding for a in self.artefacts.values() if a.graph == graph]
+            if made:
+                known = ", ".join(dict.fromkeys(map(str, made)))
+                raise ConfigError(f"embedding is '{embedding}'; there is a '{graph}' with {known}")
             raise ModelError(f"{FOLDER / 'manifest.toml'}: lists no graph '{graph}'; {RESTORE}")
         for artefact in found:
             if artefact.precision in {None, precision}:
