@@ -68,7 +68,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
     assert hocket("models", "list") == 0
     assert sha256 in row(capsys.readouterr().out, FILE)
     assert hocket("models", "verify") == 0
-    assert capsys.readouterr().out.count(": ok\n") == 11
+    assert capsys.readouterr().out.count(": ok\n") == 12
 
 
 def test_the_library_diarizes_with_placed_weights(resnet34: Path) -> None:
