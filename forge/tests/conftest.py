@@ -44,6 +44,11 @@ def campplus() -> CamPlusPlus:
 
 
 @pytest.fixture(scope="session")
+def campplus_local() -> CamPlusPlus:
+    return graphs.campplus_local_network()
+
+
+@pytest.fixture(scope="session")
 def resnet34() -> ResNet34:
     return graphs.resnet34_network()
 

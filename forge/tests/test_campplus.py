@@ -7,8 +7,9 @@ from hocket_forge.campplus import (
     BOTTLENECK,
     CamPlusPlus,
     Context,
-    context_segments,
     load_campplus,
+    local_contexts,
+    utterance_contexts,
 )
 from hocket_forge.pooling import masked_statistics, resample_masks
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ def test_the_gate_equals_one_computed_for_every_frame(frames: int, dilation: int
     context, features = drawn_context(dilation), drawn_features(frames)
     full = torch.ones(2, 1, frames)
     with torch.no_grad():
-        found = context(features, context_segments(full))
+        found = context(features, utterance_contexts(full))
         expected = per_frame(context, features, full)
     assert found.shape == expected.shape == (2, 32, frames)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
@@ -81,17 +82,65 @@ def test_under_a_mask_the_gate_sees_the_means_of_heard_frames() -> None:
     mask[0, 0, 20:130] = 1  # ends inside the second segment, the others hear nothing
     mask[1, 0, ::3] = 1
     with torch.no_grad():
-        found = context(features, context_segments(mask))
+        found = context(features, utterance_contexts(mask))
         expected = per_frame(context, features, mask)  # the third mask is empty
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_segments_are_100_frames_and_the_last_is_shorter() -> None:
-    spread, weights, counts = context_segments(torch.ones(1, 1, 250))
+    spread, weights, counts, _ = utterance_contexts(torch.ones(1, 1, 250))
     assert spread.sum(1).tolist() == [100, 100, 50]
     assert torch.nonzero(spread[1])[:, 0].tolist() == list(range(100, 200))
     assert counts.tolist() == [[[100, 100, 50]]]
     assert torch.equal(weights[0], spread.T)
+
+
+@pytest.mark.parametrize("frames", [1, 40, 41, 250])
+def test_a_local_gate_hears_the_frames_around_it_and_no_others(frames: int) -> None:
+    context, features = drawn_context(2), drawn_features(frames, batch=1)
+    mask = torch.ones(1, 1, frames)
+    mask[..., 3:7] = 0
+    with torch.no_grad():
+        found = context(features, local_contexts(mask))
+        local = context.linear_local(features)
+        for frame in range(frames):
+            start = frame // 20 * 20
+            near = slice(max(0, start - 20), start + 40)
+            heard = mask[0, 0, near].bool()
+            mean = features[0, :, near][:, heard].mean(1)[None, :, None]
+            inner = functional.relu(context.linear1(2 * mean))
+            expected = local[0, :, frame] * torch.sigmoid(context.linear2(inner))[0, :, 0]
+            torch.testing.assert_close(found[0, :, frame], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_short_sound_has_the_published_vector(
+    campplus: CamPlusPlus, campplus_local: CamPlusPlus, speech: Waveform
+) -> None:
+    for length in (4_000, 12_800, 32_000):
+        sound, everything = speech[100_000 : 100_000 + length], torch.ones(1, 1)
+        published = embed(campplus, sound, everything)
+        close = torch.allclose(embed(campplus_local, sound, everything), published, atol=1e-4)
+        assert close is (length <= 12_800)  # then every gate hears all of it
+
+
+def test_units_of_a_span_are_near_what_they_are_alone(
+    campplus_local: CamPlusPlus, speech: Waveform
+) -> None:
+    """Nearer than another second of the same voice; a trunk frame hears what is around it."""
+    span = speech[96_000:192_000]
+    masks = torch.zeros(4, 600)
+    for unit in range(4):
+        masks[unit, 120 * unit : 120 * unit + 120] = 1
+    together = embed(campplus_local, span, masks)
+    alone = torch.cat(
+        [
+            embed(campplus_local, span[19_200 * unit : 19_200 * (unit + 1)], torch.ones(1, 1))
+            for unit in range(4)
+        ]
+    )
+    cosines = functional.cosine_similarity(together[:, None], alone[None], dim=2)
+    assert cosines.argmax(1).tolist() == [0, 1, 2, 3]
+    assert cosines.diag().min() > 0.6
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
@@ -104,9 +153,9 @@ def test_frames_outside_the_mask_do_not_influence_the_context(dilation: int) -> 
     apart = torch.ones(250, dtype=torch.bool)
     apart[60 - dilation : 110 + dilation] = False  # frames whose convolution sees no change
     with torch.no_grad():
-        segments = context_segments(mask)
+        segments = utterance_contexts(mask)
         before, after = context(features, segments), context(replaced, segments)
-        everything = context_segments(torch.ones(1, 1, 250))
+        everything = utterance_contexts(torch.ones(1, 1, 250))
         unmasked = context(features, everything), context(replaced, everything)
     assert torch.equal(before[..., apart], after[..., apart])
     assert not torch.allclose(unmasked[0][..., apart], unmasked[1][..., apart])

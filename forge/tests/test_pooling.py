@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hocket_forge.pooling import masked_mean, masked_statistics, resample_masks
+from hocket_forge.pooling import masked_mean, masked_statistics, resample_masks, unit_statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -162,3 +162,17 @@ def test_one_frame_of_mask_covers_every_new_frame(new: int) -> None:
 def test_resampling_to_the_same_rate_changes_nothing(frames: int) -> None:
     masks = (torch.rand(2, 3, frames, generator=torch.Generator().manual_seed(1)) < 0.5).float()
     assert torch.equal(resample_masks(masks, frames), masks)
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+def test_units_have_the_statistics_of_their_masks(offset: float) -> None:
+    generator = torch.Generator().manual_seed(5)
+    features = torch.randn(2, 16, 200, generator=generator) + offset
+    masks = torch.zeros(2, 5, 200)
+    for row, unit in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)):
+        masks[row, unit, 40 * unit : 40 * unit + 60] = 1
+    masks[0, 2, 7] = 1  # one frame, which deviates from nothing; the others are empty
+    found = unit_statistics(features, masks)
+    torch.testing.assert_close(found, masked_statistics(features, masks), rtol=1e-4, atol=1e-4)
+    assert found[0, 2, 16:].tolist() == [0] * 16
+    assert not found[0, 3:].any()
