@@ -165,8 +165,10 @@ def layers_of(module: nn.Module, *given: torch.Tensor) -> int:
     return sum(found)
 
 
-# outside of layers: the gates' means over five stretches and back, and means under three masks
+# outside of layers: the gates' means over so many stretches and back, and means under three masks,
+# for the local gates' network means of squares too
 PRODUCTS = {
+    "embedding-campplus-local": 52 * (128 + 32) * 499 * 25 + 2 * 3 * 512 * 499,
     "embedding-campplus": 52 * (128 + 32) * 499 * 5 + 3 * 512 * 499,
     "embedding-wespeaker-resnet34": 3 * 2560 * 125,
 }
