@@ -29,9 +29,6 @@ def measure_speed(
     The results of the last number of threads also stand beside the rows: they are what a page that
     has room for one tells.
     """
-    from hocket import models  # what a worker measures, it must not find imported
-    from hocket.config import GraphConfig
-
     files = [str(recording.audio.resolve()) for recording in recordings]
     audio_s = sum(recording.duration_s() for recording in recordings)
     with TemporaryDirectory() as folder:
@@ -47,7 +44,7 @@ def measure_speed(
     graphs = cast("dict[str, str]", warm["config"].get("graphs", {}))
     macs = count_macs(heard, graphs["embedding"], read_models())
     peaks = measure_peaks(threads)
-    precisions = {stage: models.choice_of(stage, GraphConfig(**graphs)).precision for stage in macs}
+    precisions = _precisions(graphs)
     rows = [
         {
             "threads": number,
@@ -81,6 +78,16 @@ def measure_speed(
         "rows": rows,
         **rows[-1],
     }
+
+
+def _precisions(graphs: Mapping[str, str]) -> dict[str, str]:
+    """What the networks of these settings compute in on this machine, by stage."""
+    from hocket import models  # what a worker measures, it must not find imported
+    from hocket.config import GraphConfig
+
+    config = GraphConfig(**graphs)
+    stages = ("segmentation", "embedding")
+    return {stage: models.choice_of(stage, config).precision for stage in stages}
 
 
 class Answers:
