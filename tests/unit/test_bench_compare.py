@@ -288,7 +288,7 @@ def test_the_command_writes_all_pages(tmp_path: Path, monkeypatch: pytest.Monkey
     result = CliRunner().invoke(main, ["front-page"])
     assert result.exit_code == 0, result.output
     assert "| preset | x real time |" in (tmp_path / "measured.md").read_text(encoding="utf-8")
-    assert "old" not in performance.read_text(encoding="utf-8")
+    assert "\nold\n" not in performance.read_text(encoding="utf-8")
     fresh = with_comparison(PAGE).splitlines()[2:-2]
     assert fresh == (tmp_path / "compared.md").read_text(encoding="utf-8").splitlines()[1:-1]
 
