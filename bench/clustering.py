@@ -1,7 +1,6 @@
 """Time and memory of clustering made-up voices, each number of them in a fresh process."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from time import perf_counter, process_time
@@ -10,8 +9,7 @@ from typing import TypedDict, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.environment import REPOSITORY
-from bench.errors import BenchError
+from bench.process import answer_with, ask
 from bench.report import table
 
 DIMENSION = 192  # of the default embedding model
@@ -120,19 +118,8 @@ def _scale(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _ask(method: str, number: int, speakers: int, seed: int) -> Clustered:
     task = {"method": method, "number": number, "speakers": speakers, "seed": seed}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.clustering"],
-        cwd=REPOSITORY,
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise BenchError(f"clustering {number} voices failed: {reason[0]}")
-    return cast("Clustered", json.loads(done.stdout))
+    return cast("Clustered", ask("bench.clustering", task))
 
 
 if __name__ == "__main__":
-    json.dump(cluster_once(**json.load(sys.stdin)), sys.stdout)
+    answer_with(cluster_once(**json.load(sys.stdin)))

@@ -41,5 +41,5 @@ def test_every_number_of_voices_is_a_row(tmp_path: Path) -> None:
 
 
 def test_a_process_that_fails_is_one_line() -> None:
-    with pytest.raises(BenchError, match=r"^clustering 9 voices failed: KeyError: 'none'$"):
+    with pytest.raises(BenchError, match=r"^the measuring process failed: KeyError: 'none'$"):
         measure_clustering("none", [9], 1, 1)
