@@ -8,6 +8,7 @@ from typing import Any
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
 from bench.report import RESULTS, number, read_results
+from bench.speed_tables import compared_systems
 
 PERFORMANCE = REPOSITORY / "docs" / "performance.md"
 AS_IT_RAN = "as it ran"
@@ -95,21 +96,6 @@ def _copies(found: Found) -> Table:
         ("largest in the steady state, at once", f"{largest['bytes']}", f"{largest['allowed']}"),
     ]
     return ("bytes per second of audio", "measured", "allowed"), rows
-
-
-def _others(found: Found) -> Table:
-    ours = list(found["times_faster"])
-    header = ("system", "seconds", "x real time", *(f"{name} is faster by" for name in ours))
-    rows = [
-        (
-            name,
-            number(system["seconds"]),
-            number(system["x_real_time"]),
-            *(number(found["times_faster"][us].get(name), 2) for us in ours),
-        )
-        for name, system in found["systems"].items()
-    ]
-    return header, rows
 
 
 def _long(found: Found) -> Table:
@@ -242,7 +228,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Found], Table]]] = {
     "speed": ("speed", _speed),
     "stages": ("speed", _stages),
     "copies": ("copies", _copies),
-    "others": ("compare-speed", _others),
+    "others": ("compare-speed", compared_systems),
     "long": ("long", _long),
     "notes": ("notes", _notes),
     "pieces": ("notes", _pieces),

@@ -1,6 +1,6 @@
 """What the commands about speed print: results as plain text tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.report import number, table
@@ -62,8 +62,8 @@ def copies_table(results: Mapping[str, Any]) -> str:
     )
 
 
-def compare_speed_table(results: Mapping[str, Any]) -> str:
-    """A line per system, with how many times faster each of ours is."""
+def compared_systems(results: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """Header and rows: every system, with how many times faster each of ours is."""
     ours = list(results["times_faster"])
     header = ("system", "seconds", "x real time", *(f"{name} is faster by" for name in ours))
     rows = [
@@ -75,6 +75,12 @@ def compare_speed_table(results: Mapping[str, Any]) -> str:
         )
         for name, system in results["systems"].items()
     ]
+    return header, rows
+
+
+def compare_speed_table(results: Mapping[str, Any]) -> str:
+    """A line per system, with how many times faster each of ours is."""
+    header, rows = compared_systems(results)
     failed = [
         f"{name}: failed on {uri}: {why}"
         for name, system in results["systems"].items()

@@ -3,10 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hocket import models
+from hocket import decoding, models
 from hocket.models import catalogue
 from tests.checkpoints import checkpoint, recipe_weights
 
@@ -59,3 +60,18 @@ def resnet34(_resnet34_placed: Path, user_folder: Path) -> Path:
     """The user's folder, with that checkpoint placed in it: its file of weights."""
     shutil.copytree(_resnet34_placed, user_folder)
     return next(user_folder.glob("wespeaker-resnet34-*.weights"))
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """All that decoding opens: files, and libsndfile's sound files."""
+    opened: list[Any] = []
+    for name in ("_open", "_open_sndfile"):
+        usual = getattr(decoding, name)
+
+        def keep(*given: Any, usual: Any = usual) -> Any:
+            opened.append(usual(*given))
+            return opened[-1]
+
+        monkeypatch.setattr(decoding, name, keep)
+    return opened

@@ -42,21 +42,6 @@ def talk(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that decoding opens: files, and libsndfile's sound files."""
-    opened: list[Any] = []
-    for name in ("_open", "_open_sndfile"):
-        usual = getattr(decoding, name)
-
-        def keep(*given: Any, usual: Any = usual) -> Any:
-            opened.append(usual(*given))
-            return opened[-1]
-
-        monkeypatch.setattr(decoding, name, keep)
-    return opened
-
-
 def nobody_left() -> bool:
     return not any(each.name.startswith("hocket") for each in threading.enumerate())
 

@@ -131,21 +131,6 @@ def test_a_flac_from_a_pipe_announces_nothing() -> None:
         assert len(joined(stream)) == 4_000
 
 
-@pytest.fixture
-def files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that decoding opens: files, and libsndfile's sound files."""
-    opened: list[Any] = []
-    for name in ("_open", "_open_sndfile"):
-        usual = getattr(decoding, name)
-
-        def keep(*given: Any, usual: Any = usual) -> Any:
-            opened.append(usual(*given))
-            return opened[-1]
-
-        monkeypatch.setattr(decoding, name, keep)
-    return opened
-
-
 @pytest.mark.parametrize("taken", [0, 1, 2, 100])
 def test_files_are_closed_however_early_they_are_left(
     taken: int, files: list[Any], tmp_path: Path
