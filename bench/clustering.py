@@ -103,8 +103,8 @@ def cluster_once(method: str, number: int, speakers: int, seed: int) -> Clustere
         voices=number,
         speakers=speakers,
         clusters=int(labels.max(initial=-1)) + 1,
-        seconds=round(perf_counter() - started, 3),
-        processor_seconds=round(process_time() - processor, 3),
+        seconds=round(perf_counter() - started, 6),
+        processor_seconds=round(process_time() - processor, 6),
         peak_rss_mb=round(peak_rss_bytes() / 1e6, 1),
         peak_rss_before_mb=round(before / 1e6, 1),
     )
