@@ -39,7 +39,7 @@ def test_full_and_masked_embeddings_equal_wespeakers(
     start = int(golden["start"])
     samples, _ = soundfile.read(CONVERSATION, dtype="float32", start=start, frames=160_000)
     masks = np.concatenate([np.ones((1, 589), np.uint8), golden["masks"]])
-    graph = models.load("embedding", GraphConfig("wespeaker-resnet34"), Runtime())
+    graph = models.load("embedding", GraphConfig("wespeaker-resnet34", "float32"), Runtime())
     inputs = {"waveform": samples[None, None], "masks": masks[None].astype(np.float32)}
     found = graph.run(inputs)["embeddings"][0]
     expected = np.concatenate([golden["full"][None], golden["masked"]])
@@ -56,7 +56,7 @@ def test_full_and_masked_embeddings_equal_wespeakers(
 
 def test_the_fused_graph_embeds_as_the_embedding_graph_does(resnet34: Path) -> None:
     samples, _ = soundfile.read(CONVERSATION, dtype="float32", start=112_000, frames=80_000)
-    config, waveform = GraphConfig("wespeaker-resnet34"), samples[None, None]
+    config, waveform = GraphConfig("wespeaker-resnet34", "float32"), samples[None, None]
     fused = models.load("fused", config, Runtime()).run({"waveform": waveform})
     clean = np.moveaxis(fused["masks"] * (fused["masks"].sum(-1, keepdims=True) < 2), 1, 2)
     inputs = {"waveform": waveform, "masks": clean}

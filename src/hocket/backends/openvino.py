@@ -90,26 +90,27 @@ def open_openvino(
         raise BackendError(
             "precision bfloat16: OpenVINO does not compute in it on this processor; give float32"
         )
-    metadata = read_metadata(content)
-    compiler = _Compiler(
-        openvino.Core(), runtime.workers, compile_cache.key_of(content, *weights.values())
-    )
     plan = [("front", "float32"), ("rest", "bfloat16")]
     if precision == "float32":
         plan = [("whole", "float32")]
+    compiler = _Compiler(
+        openvino.Core(), runtime.workers, compile_cache.key_of(content, *weights.values())
+    )
     try:
+        metadata = read_metadata(content)
         parts = [compiler.fetch(*part) for part in plan]
         if None in parts:
             whole = compiler.core.read_model(with_weights(content, weights))
-            models = [whole] if len(plan) == 1 else cut(name, whole, metadata, openvino)
+            _check_ports(name, [whole])
+            models = [whole] if len(plan) == 1 else cut(name, whole, openvino)
             parts = [
                 compiler.compile(*part, model) for part, model in zip(plan, models, strict=True)
             ]
-    except ModelError:
-        raise
+        _check_ports(name, parts)
+    except ModelError as error:
+        raise ModelError(f"graph '{name}': {error}") from error
     except Exception as error:  # as above
         raise ModelError(f"graph '{name}': OpenVINO cannot load it: {error}") from error
-    _check_ports(name, parts)
     return OpenVinoGraph(name, metadata, parts)
 
 
@@ -169,7 +170,7 @@ def _check_ports(name: str, parts: Sequence[Any]) -> None:
     found = sorted({port.get_any_name() for port in ports} - {FRONT})
     expected = sorted(port.name for port in (*SPECS[name].inputs, *SPECS[name].outputs))
     if found != expected:
-        raise ModelError(f"graph '{name}': found inputs and outputs {found}, expected {expected}")
+        raise ModelError(f"found inputs and outputs {found}, expected {expected}")
 
 
 def capabilities() -> frozenset[str]:
