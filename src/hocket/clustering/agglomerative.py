@@ -10,7 +10,7 @@ from hocket.clustering.merging import Groups, Linkage, merge_nearest
 from hocket.clustering.voices import Voices
 
 # the most voices of which all pairs are linked: about an hour and a quarter of speech
-MAX_LINKED = 6_000
+MAX_LINKED = 4_000
 # of more voices, those near in time and voice are merged first, in blocks of this many (about ten
 # minutes) up to this distance: docs/decisions/010-long-recordings.md
 COARSE_BLOCK = 1_000
@@ -36,10 +36,7 @@ def agglomerate(
     Returns:
         (voices,) cluster of every voice, numbered from 0 without gaps.
     """
-    vectors = voices.vectors
-    if len(vectors) <= MAX_LINKED:
-        return _cut(vectors, threshold, at_least, linkage)
-    groups, group = _coarse(vectors, threshold, at_least, linkage)
+    groups, group = _coarse(voices.vectors, threshold, at_least, linkage)
     return merge_nearest(groups, threshold, linkage, at_least=at_least)[group]
 
 
@@ -75,35 +72,3 @@ def _coarse(
             found += int(block.max()) + 1
         groups, group = groups.joined(labels), labels[group]
     return groups, group
-
-
-def _cut(
-    vectors: NDArray[np.float32],
-    threshold: float,
-    at_least: int,
-    linkage: Linkage,
-) -> UnitLabels:
-    """Clusters of all `vectors` linked at once."""
-    leaves = len(vectors)
-    if leaves < 2:
-        return np.zeros(leaves, np.int32)
-    merges, apart = _link(vectors, linkage)
-    kept = int(np.count_nonzero(np.maximum.accumulate(apart) <= threshold))
-    kept = max(min(kept, leaves - at_least), 0)
-    root = np.arange(2 * leaves - 1)
-    for index in range(kept - 1, -1, -1):
-        root[merges[index, :2].astype(int)] = root[leaves + index]
-    return np.unique(root[:leaves], return_inverse=True)[1].astype(np.int32)
-
-
-def _link(
-    vectors: NDArray[np.float32], linkage: Linkage
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All merges in scipy's form, and how far apart each found its groups, (vectors - 1,)."""
-    from scipy.cluster import hierarchy  # imported here: it loads slower than all of hocket
-
-    if linkage == "average":
-        merges = hierarchy.linkage(vectors, method="average", metric="cosine")
-        return merges, merges[:, 2]
-    merges = hierarchy.linkage(vectors.astype(np.float64), method="centroid", metric="euclidean")
-    return merges, merges[:, 2] ** 2 / 2

@@ -50,7 +50,7 @@ def merge_nearest(
     """Merge the nearest groups until all are more than `threshold` apart.
 
     Args:
-        groups: what to merge; memory grows with the square of their number, 144 MB for 6,000.
+        groups: what to merge; memory grows with the square of their number, 64 MB for 4,000.
         threshold: cosine distance, 0..2.
         linkage: how far groups are apart, as in `agglomerate`.
         at_least: fewest to leave.
