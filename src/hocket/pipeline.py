@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
@@ -33,7 +33,7 @@ from hocket.errors import ConfigError, GraphInputError, one_line
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.inference import Ears, Listener, hear
-from hocket.reconstruct import activate, cluster_votes, strongest
+from hocket.reconstruct import activate, cluster_votes, frame_blocks, strongest
 from hocket.result import Result
 from hocket.runs import count_people
 from hocket.segmentation import Segmentation
@@ -210,10 +210,11 @@ class Diarizer:
             starts, activity, occupancy = artifacts.segmentation
             fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
             ramp = geometry.frames_of(config.windows.ramp_s)
-            votes = cluster_votes(activity, starts, parts, len(centroids), fade, ramp)
+            voting = partial(cluster_votes, activity, starts, parts, len(centroids), fade, ramp)
             counts = count_people(occupancy, config.runs)
+            blocks = frame_blocks(len(counts))
             activations = tidy(
-                activate(votes, counts),
+                np.concatenate([activate(voting(block), counts[block]) for block in blocks]),
                 geometry.frames_of(config.turns.min_pause_s),
                 geometry.frames_of(config.turns.min_turn_s),
             )
@@ -221,7 +222,9 @@ class Diarizer:
             activations = activations[:, order]
             names = speaker_names(len(order))
             turns = to_turns(activations, names, geometry, artifacts.samples)
-            exclusive = strongest(votes, activations, order)
+            exclusive = np.concatenate(
+                [strongest(voting(block), activations[block], order) for block in blocks]
+            )
             exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
         return Result(
             uri=artifacts.uri,

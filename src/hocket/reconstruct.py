@@ -1,7 +1,5 @@
 """Slots and parts to one timeline: windows say when somebody speaks, the parts of runs say who."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +16,9 @@ def cluster_votes(
     clusters: int,
     fade: float,
     ramp: int,
+    block: slice | None = None,
 ) -> Votes:
-    """Add the windows up on the recording's frame grid.
+    """Add the windows up on the recording's frame grid, (frames, clusters).
 
     A slot is nobody in particular: at each frame it speaks for the clusters of the parts it is
     active in, the nearer the more. So a slot that stands for two people, as where a window holds
@@ -32,27 +31,45 @@ def cluster_votes(
         clusters: number of clusters.
         fade: frames after which what a part says of its slot elsewhere counts less by e.
         ramp: frames at the ends of a window that count less.
+        block: the frames wanted, one of `frame_blocks`; None: all of them.
     """
-    length = activity.shape[1]
-    total = int(first_frames[-1]) + length if len(first_frames) else 0
-    votes = np.zeros((total, clusters), np.float32)
-    windows, weights = np.zeros((total, 1), np.float32), edge_weights(length, ramp)[:, None]
+    length, total = activity.shape[1], frames_of(activity, first_frames)
+    start, end, _ = (block or slice(total)).indices(total)
+    votes = np.zeros((end - start, clusters), np.float32)
+    windows, weights = np.zeros((end - start, 1), np.float32), edge_weights(length, ramp)[:, None]
     parts = _in_order(parts)
     # the parts over a window lie together: after the last that ends before it
     ends = np.maximum.accumulate(parts.last)
     begin = np.searchsorted(ends, first_frames, side="right").tolist()
     stop = np.searchsorted(parts.first, first_frames + length).tolist()
-    for window, first in enumerate(first_frames.tolist()):
-        here = slice(first, first + length)
-        windows[here] += weights
+    over = np.flatnonzero((first_frames < end) & (first_frames + length > start))
+    for window in over.tolist():
+        first = int(first_frames[window])
+        mine = slice(max(0, start - first), min(length, end - first))
+        here = slice(first + mine.start - start, first + mine.stop - start)
+        windows[here] += weights[mine]
         near = Parts(*(column[begin[window] : stop[window]] for column in parts))
         heard = near.last > first
         if heard.any():
             slots = activity[window].astype(np.float32)
             near = Parts(*(column[heard] for column in near))
-            votes[here] += weights * _window_votes(slots, first, near, clusters, fade)
+            said = weights * _window_votes(slots, first, near, clusters, fade)
+            votes[here] += said[mine]
     votes /= np.maximum(windows, LEAST_WEIGHT)
     return votes
+
+
+def frames_of(activity: SlotActivity, first_frames: NDArray[np.int64]) -> int:
+    """Frames of the recording that windows reach."""
+    return int(first_frames[-1]) + activity.shape[1] if len(first_frames) else 0
+
+
+def frame_blocks(total: int) -> list[slice]:
+    """All frames, BLOCK at a time; one block, if there are none.
+
+    The votes of hours in one piece are more than all else that is known of them.
+    """
+    return [slice(first, min(first + BLOCK, total)) for first in range(0, max(total, 1), BLOCK)]
 
 
 def _in_order(parts: Parts) -> Parts:
@@ -87,15 +104,13 @@ def _window_votes(
 def activate(votes: Votes, counts: FrameCounts) -> Activations:
     """The `counts` clusters with most votes in each frame; a cluster without votes never speaks."""
     active = np.zeros(votes.shape, np.bool_)
-    for block in _blocks(votes):
-        rest = votes[block].copy()
-        frames = np.arange(len(rest))
-        # the first of equals; nobody is left once all votes are taken
-        for taken in range(min(int(counts[block].max()), rest.shape[1])):
-            best = rest.argmax(axis=1)
-            speaks = (taken < counts[block]) & (rest[frames, best] > 0)
-            active[block][frames[speaks], best[speaks]] = True
-            rest[frames, best] = -1
+    rest, frames = votes.copy(), np.arange(len(votes))
+    # the first of equals; nobody is left once all votes are taken
+    for taken in range(min(int(counts.max(initial=0)), rest.shape[1])):
+        best = rest.argmax(axis=1)
+        speaks = (taken < counts) & (rest[frames, best] > 0)
+        active[frames[speaks], best[speaks]] = True
+        rest[frames, best] = -1
     return active
 
 
@@ -110,15 +125,9 @@ def strongest(
         order: (columns,) cluster of every column of `activations`; None: they are the clusters.
     """
     single = np.zeros_like(activations)
-    for block in _blocks(activations):
-        columns = votes[block] if order is None else votes[block][:, order]
-        spoken = np.where(activations[block], columns, np.float32(-1))
-        np.put_along_axis(single[block], spoken.argmax(axis=1)[:, None], True, axis=1)
-        single[block] &= activations[block]
+    if activations.size:
+        columns = votes if order is None else votes[:, order]
+        spoken = np.where(activations, columns, np.float32(-1))
+        np.put_along_axis(single, spoken.argmax(axis=1)[:, None], True, axis=1)
+        single &= activations
     return single
-
-
-def _blocks(of_frames: Votes | Activations) -> Iterator[slice]:
-    """All frames, BLOCK at a time, if there is a column."""
-    for first in range(0, len(of_frames) if of_frames.shape[1] else 0, BLOCK):
-        yield slice(first, first + BLOCK)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from hocket import reconstruct
 from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
 from hocket.reconstruct import activate, cluster_votes, strongest
 
@@ -109,6 +110,20 @@ def test_votes_are_the_mean_of_what_windows_say_by_hand(scene: Scene) -> None:
         weights = counts(scene, places)
         expected = np.average(said, 0, weights) if said else np.zeros(scene.clusters)
         np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@given(scenes(), st.integers(1, 9))
+def test_votes_of_blocks_are_those_of_all_frames(scene: Scene, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconstruct, "BLOCK", block)
+        total = reconstruct.frames_of(scene.activity, scene.first_frames)
+        blocks = reconstruct.frame_blocks(total)
+    assert [frame for part in blocks for frame in range(part.start, part.stop)] == list(
+        range(total)
+    )
+    assert len(blocks) == max(1, -(-total // block))
+    parts = [cluster_votes(*scene, part) for part in blocks]
+    np.testing.assert_array_equal(np.concatenate(parts), scene.votes())
 
 
 @given(scenes())
