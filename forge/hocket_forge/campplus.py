@@ -17,12 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hocket_forge.fbank import MELS, Fbank
+from hocket_forge.fbank import FRAME_STEP, MELS, Fbank
 from hocket_forge.pooling import (
     MeanNormalisation,
+    SoundNormalisation,
     StatisticsPooling,
     UnitPooling,
+    one_sound,
     resample_masks,
+    separate_sounds,
 )
 
 DIMENSION = 192
@@ -34,6 +37,8 @@ LOCAL_SEGMENT = 20  # trunk frames, 0.4 s, that share a gate where gates hear wh
 LOCAL_CONTEXT = 60  # trunk frames, 1.2 s, that such a gate hears: as much as one unit
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each dense block
 TRUNK_STRIDE = 2  # fbank frames per trunk frame
+MASK_STEP = TRUNK_STRIDE * FRAME_STEP  # samples, 20 ms, from one trunk frame to the next
+SOUND_STEP = LOCAL_SEGMENT * MASK_STEP  # samples, 0.4 s: two sounds on such a grid share no gate
 
 
 class NormRelu(nn.Module):
@@ -118,6 +123,7 @@ class Segments(NamedTuple):
 
 
 Contexts = Callable[[Tensor], Segments]
+"""Which frames are heard, (B, sounds, N), to the segments of them."""
 
 
 def utterance_contexts(mask: Tensor) -> Segments:
@@ -125,13 +131,17 @@ def utterance_contexts(mask: Tensor) -> Segments:
     return _segments(mask, CONTEXT_SEGMENT, CONTEXT_SEGMENT, whole=True)
 
 
-def local_contexts(mask: Tensor) -> Segments:
+def local_contexts(sounds: Tensor) -> Segments:
     """Gates that hear LOCAL_CONTEXT frames around them and nothing of the utterance.
 
     What a stretch of a long utterance becomes is then about what it becomes alone: one pass of the
-    trunk serves all stretches of it, however they overlap.
+    trunk serves all stretches of it, however they overlap. A gate hears only the sound it is for,
+    or those, where several share a segment.
     """
-    return _segments(mask, LOCAL_SEGMENT, LOCAL_CONTEXT, whole=False)
+    near = _segments(sounds.sum(1, keepdim=True), LOCAL_SEGMENT, LOCAL_CONTEXT, whole=False)
+    gated = (sounds @ near.spread.T).clamp_max(1.0)  # (B, sounds, segments)
+    weights = near.weights * (sounds.transpose(1, 2) @ gated).clamp_max(1.0)
+    return Segments(near.spread, weights, weights.sum(1, keepdim=True), whole=False)
 
 
 def _segments(mask: Tensor, step: int, heard: int, *, whole: bool) -> Segments:
@@ -211,9 +221,9 @@ class Dense(nn.Module):
 class Xvector(nn.Module):
     """(B, 320, N) head features -> (B, 512, N / 2) trunk features."""
 
-    def __init__(self, contexts: Contexts) -> None:
+    def __init__(self, sounds: Callable[[Tensor], Tensor], contexts: Contexts) -> None:
         super().__init__()
-        self.contexts = contexts
+        self.sounds, self.contexts = sounds, contexts
         self.tdnn = TimeDelay()
         channels = BOTTLENECK
         for block, (layers, dilation) in enumerate(BLOCKS, start=1):
@@ -229,8 +239,8 @@ class Xvector(nn.Module):
 
     def forward(self, features: Tensor, masks: Tensor) -> Tensor:
         features = self.tdnn(features)
-        heard = resample_masks(masks, features.shape[-1]).amax(1, keepdim=True)
-        segments = self.contexts(heard)
+        sounds = self.sounds(resample_masks(masks, features.shape[-1]))
+        segments = self.contexts(sounds)
         for block in range(1, len(BLOCKS) + 1):
             for layer in self.get_submodule(f"block{block}").children():
                 features = layer(features, segments)
@@ -246,22 +256,24 @@ class CamPlusPlus(nn.Module):
     zero embedding.
 
     Args:
-        local: gates hear what is near, so that masks may be parts of a long utterance; otherwise
-            they hear all of it, as the reference's do.
+        local: masks are parts of one or more sounds, each heard as if it were alone, and gates
+            hear what is near; otherwise they are slots of one utterance, and gates hear all of it,
+            as the reference's do.
     """
 
     def __init__(self, *, local: bool = False) -> None:
         super().__init__()
         self.fbank = Fbank(window="povey", scale=1.0)
-        self.normalisation = MeanNormalisation()
+        self.sounds = separate_sounds if local else one_sound
+        self.normalisation = SoundNormalisation() if local else MeanNormalisation()
         self.head = Head()
-        self.xvector = Xvector(local_contexts if local else utterance_contexts)
+        self.xvector = Xvector(self.sounds, local_contexts if local else utterance_contexts)
         self.pooling = UnitPooling() if local else StatisticsPooling()
 
     def forward(self, waveform: Tensor, masks: Tensor) -> Tensor:
         fbank = self.fbank(waveform)
-        heard = resample_masks(masks, fbank.shape[-1]).amax(1, keepdim=True)
-        features = self.head(self.normalisation(fbank, heard))
+        sounds = self.sounds(resample_masks(masks, fbank.shape[-1]))
+        features = self.head(self.normalisation(fbank, sounds))
         trunk = self.xvector(features, masks)
         trunk_masks = resample_masks(masks, trunk.shape[-1])
         pooled = self.pooling(trunk, trunk_masks)

@@ -154,7 +154,9 @@ class _Listener:
 
     def __init__(self, diarizer: Diarizer) -> None:
         self.diarizer, self._graph = diarizer, diarizer.embedding_graph
-        self.spec, self.metadata = self._graph.spec, self._graph.metadata
+        self.spec = self._graph.spec
+        metadata = self._graph.metadata.items()  # of a graph that is given one piece at a time
+        self.metadata = {key: value for key, value in metadata if key != "sound_step"}
         self.heard: list[Array] = []
         diarizer.embedding_graph = self
 

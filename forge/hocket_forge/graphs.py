@@ -86,8 +86,15 @@ _WINDOW = torch.zeros(2, 1, pyannet.WINDOW_SAMPLES)
 _FRAMES = pyannet.frame_count(pyannet.WINDOW_SAMPLES)
 
 
-def _embedding(name: str, weights: str, dimension: int) -> Recipe:
-    """The graph of an embedding model, which may share its weights with another."""
+def _embedding(name: str, weights: str, dimension: int, **sounds: int) -> Recipe:
+    """The graph of an embedding model, which may share its weights with another.
+
+    Args:
+        name: of the model.
+        weights: whose tensors it has.
+        dimension: of an embedding.
+        sounds: where it expects several sounds to lie, if it can tell them apart.
+    """
     placed = name == "wespeaker-resnet34"
     return Recipe(
         graph="embedding",
@@ -97,6 +104,7 @@ def _embedding(name: str, weights: str, dimension: int) -> Recipe:
             "sample_rate": fbank.SAMPLE_RATE,
             "dimension": dimension,
             "least_samples": fbank.FRAME_SAMPLES,
+            **sounds,
         },
         weights=(weights,),
         embedding=name,
@@ -150,7 +158,13 @@ RECIPES: dict[str, Recipe] = {
         example=(torch.ones(3, 192), torch.ones(5, 192), torch.zeros(1, _FRAMES, SLOTS)),
     ),
     "embedding-campplus": _embedding("campplus", "campplus", campplus.DIMENSION),
-    "embedding-campplus-local": _embedding("campplus-local", "campplus", campplus.DIMENSION),
+    "embedding-campplus-local": _embedding(
+        "campplus-local",
+        "campplus",
+        campplus.DIMENSION,
+        sound_step=campplus.SOUND_STEP,
+        mask_step=campplus.MASK_STEP,
+    ),
     "fused-campplus": _fused("campplus", campplus.DIMENSION),
     "embedding-wespeaker-resnet34": _embedding(
         "wespeaker-resnet34", "wespeaker-resnet34", wespeaker.DIMENSION

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def resample_masks(masks: Tensor, frames: int) -> Tensor:
@@ -58,6 +59,25 @@ def unit_statistics(features: Tensor, masks: Tensor) -> Tensor:
     return torch.cat([mean, deviation], dim=-1)
 
 
+def one_sound(masks: Tensor) -> Tensor:
+    """The frames that any of the masks (B, S, N) covers, (B, 1, N)."""
+    return masks.amax(1, keepdim=True)
+
+
+def separate_sounds(masks: Tensor) -> Tensor:
+    """Which frames belong together, (B, S, N): a row for each stretch that masks cover.
+
+    Masks (B, S, N), each without a gap, are parts of one or more sounds that lie one behind the
+    other with frames between them that no mask covers. So there are no more sounds than masks; rows
+    without a sound are empty.
+    """
+    heard = one_sound(masks)
+    before = functional.pad(heard, (1, 0))[..., :-1]
+    ordinal = (heard - before).clamp_min(0.0).cumsum(-1)  # (B, 1, N)
+    order = 1 + torch.arange(masks.shape[1], device=masks.device)
+    return (ordinal == order[:, None]).to(masks.dtype) * heard
+
+
 class MeanNormalisation(nn.Module):
     """Features (B, C, N) less their mean over all frames, or over those under mask (B, 1, N).
 
@@ -68,6 +88,19 @@ class MeanNormalisation(nn.Module):
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         mean = features.mean(-1, keepdim=True) if mask is None else masked_mean(features, mask)
         return features - mean
+
+
+class SoundNormalisation(nn.Module):
+    """Features (B, C, N) less their mean over the sound they belong to, zero outside of any.
+
+    Args of `forward`: features, and sounds (B, S, N) of which no two share a frame.
+    """
+
+    def forward(self, features: Tensor, sounds: Tensor) -> Tensor:
+        frames = sounds.sum(-1, keepdim=True).clamp_min(1.0)
+        means = sounds @ features.transpose(1, 2) / frames  # (B, S, C)
+        heard = sounds.sum(1, keepdim=True)
+        return features * heard - means.transpose(1, 2) @ sounds
 
 
 class StatisticsPooling(nn.Module):

@@ -113,6 +113,58 @@ def test_a_local_gate_hears_the_frames_around_it_and_no_others(frames: int) -> N
             torch.testing.assert_close(found[0, :, frame], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("gap", [1, 20, 33])
+def test_a_local_gate_hears_only_the_sound_it_is_for(gap: int) -> None:
+    context, features = drawn_context(2), drawn_features(150, batch=2)
+    sounds = torch.zeros(2, 3, 150)
+    bounds = [(0, 38), (60, 100 - gap), (100, 150)]  # each has segments of 20 frames to itself
+    for row, (start, end) in enumerate(bounds):
+        sounds[0, row, start:end] = 1
+    sounds[1, 0, 5:144] = 1  # and the second utterance is one sound
+    with torch.no_grad():
+        found = context(features, local_contexts(sounds))
+        local = context.linear_local(features)
+        for batch, row, frame in torch.nonzero(sounds).tolist():
+            start = frame // 20 * 20
+            near = slice(max(0, start - 20), start + 40)
+            heard = sounds[batch, row, near].bool()
+            mean = features[batch, :, near][:, heard].mean(1)[None, :, None]
+            inner = functional.relu(context.linear1(2 * mean))
+            expected = local[batch, :, frame] * torch.sigmoid(context.linear2(inner))[0, :, 0]
+            torch.testing.assert_close(found[batch, :, frame], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_two_sounds_in_a_segment_share_its_gate() -> None:
+    context, features = drawn_context(1), drawn_features(20, batch=1)
+    sounds = torch.zeros(1, 2, 20)
+    sounds[0, 0, :6], sounds[0, 1, 9:] = 1, 1
+    with torch.no_grad():
+        shared = context(features, local_contexts(sounds))
+        whole = context(features, local_contexts(sounds.sum(1, keepdim=True)))
+    torch.testing.assert_close(shared, whole)
+
+
+def test_sounds_of_a_slab_are_near_what_they_are_alone(
+    campplus_local: CamPlusPlus, speech: Waveform
+) -> None:
+    """And the nearer for not sharing a mean: one of them is ten times as loud."""
+    starts, length = (96_000, 130_000, 170_000), 22_400  # 1.4 s
+    sounds = [
+        speech[start : start + length] * gain
+        for start, gain in zip(starts, (1, 10, 1), strict=True)
+    ]
+    slab, masks = np.zeros(76_800, np.float32), torch.zeros(3, 240)
+    for row, sound in enumerate(sounds):
+        slab[25_600 * row : 25_600 * row + length] = sound
+        masks[row, 80 * row : 80 * row + 70] = 1
+    together = embed(campplus_local, slab, masks)
+    alone = torch.cat([embed(campplus_local, sound, torch.ones(1, 1)) for sound in sounds])
+    cosines = functional.cosine_similarity(together, alone)
+    assert cosines.min() > 0.97
+    joined = embed(campplus_local, slab, torch.ones(1, 1)).expand(3, -1)
+    assert (functional.cosine_similarity(joined, alone) < cosines - 0.05).all()
+
+
 def test_a_short_sound_has_the_published_vector(
     campplus: CamPlusPlus, campplus_local: CamPlusPlus, speech: Waveform
 ) -> None:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from hocket_forge.pooling import masked_mean, masked_statistics, resample_masks, unit_statistics
+from hocket_forge.pooling import (
+    SoundNormalisation,
+    masked_mean,
+    masked_statistics,
+    one_sound,
+    resample_masks,
+    separate_sounds,
+    unit_statistics,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -176,3 +184,42 @@ def test_units_have_the_statistics_of_their_masks(offset: float) -> None:
     torch.testing.assert_close(found, masked_statistics(features, masks), rtol=1e-4, atol=1e-4)
     assert found[0, 2, 16:].tolist() == [0] * 16
     assert not found[0, 3:].any()
+
+
+@st.composite
+def sounds_in_parts(draw: st.DrawFn) -> tuple[Array, list[tuple[int, int]]]:
+    """Masks that overlap or touch within sounds, in any order, and the sounds' bounds."""
+    bounds, rows, end = [], [], draw(st.integers(0, 3))
+    for length in draw(st.lists(st.integers(1, 9), min_size=1, max_size=5)):
+        cut = draw(st.integers(0, length - 1))
+        parts = [(0, length)] if draw(st.booleans()) else [(0, cut + 1), (cut, length)]
+        rows += [(end + first, end + last) for first, last in parts]
+        bounds.append((end, end + length))
+        end += length + draw(st.integers(1, 4))
+    masks = np.zeros((len(rows), end), np.float32)
+    for mask, (first, last) in zip(masks, draw(st.permutations(rows)), strict=True):
+        mask[first:last] = 1
+    return masks, bounds
+
+
+@given(st.lists(sounds_in_parts(), min_size=1, max_size=3), st.integers(0, 99))
+def test_sounds_are_the_stretches_that_masks_cover(
+    drawn_sounds: list[tuple[Array, list[tuple[int, int]]]], seed: int
+) -> None:
+    frames = max(masks.shape[1] for masks, _ in drawn_sounds)
+    rows = max(len(masks) for masks, _ in drawn_sounds)
+    batch = np.zeros((len(drawn_sounds), rows, frames), np.float32)
+    for row, (masks, _) in zip(batch, drawn_sounds, strict=True):
+        row[: len(masks), : masks.shape[1]] = masks
+    features = np.random.default_rng(seed).standard_normal((len(batch), 4, frames)) + 5
+    sounds = separate_sounds(torch.from_numpy(batch))
+    normalised = SoundNormalisation()(torch.from_numpy(features.astype(np.float32)), sounds).numpy()
+    for row, (found, (_, bounds)) in enumerate(zip(sounds.numpy(), drawn_sounds, strict=True)):
+        assert not found[len(bounds) :].any()
+        assert np.array_equal(found.sum(0, keepdims=True), one_sound(torch.from_numpy(batch))[row])
+        for sound, (first, last) in zip(found, bounds, strict=False):
+            assert np.flatnonzero(sound).tolist() == list(range(first, last))
+            mine = features[row, :, first:last]
+            expected = mine - mine.mean(1, keepdims=True)
+            np.testing.assert_allclose(normalised[row, :, first:last], expected, atol=1e-5)
+        assert not normalised[row][:, found.sum(0) == 0].any()
