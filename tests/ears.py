@@ -70,29 +70,35 @@ class RuleEmbedding:
     """Means of what the masks show: of the sound, of its squares, and of it where it lies when.
 
     before: called before it looks at what it is given.
+    sound_step: if it can tell sounds apart, what they lie on; masks then have a frame per sample.
     lengths: samples per call.
     """
 
     frame_step: int
     least: int = 1
+    sound_step: int | None = None
     before: Callable[[], None] = nothing
     lengths: list[int] = field(default_factory=list)
     spec: GraphSpec = SPECS["embedding"]
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        return {"dimension": "4", "least_samples": str(self.least)}
+        facts = {"dimension": "4", "least_samples": str(self.least)}
+        if self.sound_step:
+            facts |= {"sound_step": str(self.sound_step), "mask_step": "1"}
+        return facts
 
     def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         self.before()
         self.spec.check_inputs(inputs, {"samples": self.least})
         (sound,), masks = inputs["waveform"][0], inputs["masks"][0]
         self.lengths.append(len(sound))
-        seen = np.repeat(masks, self.frame_step, axis=1)[:, : len(sound)].astype(np.float64)
+        step = 1 if self.sound_step else self.frame_step
+        seen = np.repeat(masks, step, axis=1)[:, : len(sound)].astype(np.float64)
         places = np.cumsum(seen, axis=1)
         total = seen.sum(axis=1)
         columns = [seen @ sound, seen @ sound**2, (seen * np.sin(places)) @ sound, total]
-        found = np.stack(columns, axis=1) / total[:, None]
+        found = np.stack(columns, axis=1) / np.maximum(total, 1)[:, None]  # nothing under no mask
         return {"embeddings": found[None].astype(np.float32)}
 
 
@@ -103,12 +109,13 @@ def ears_of(
     threads: int = 1,
     span_s: float = 2.0,
     before: Callable[[], None] = nothing,
+    sound_step: int | None = None,
 ) -> Ears:
     """Ears of graphs by rule."""
     config = config or Config()
     return Ears(
         RuleSegmentation(geometry, before),
-        RuleEmbedding(geometry.frame_step, before=before),
+        RuleEmbedding(geometry.frame_step, before=before, sound_step=sound_step),
         config.windows.batch,
         span_s,
         config,

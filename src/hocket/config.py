@@ -77,6 +77,8 @@ class UnitConfig:
     min_s: a shorter run has no unit.
     grid_s: what is heard at once is rounded up to a multiple of this, so that lengths recur.
     span_s: longest stretch of a run that is heard at once; None: as the manifest says of the model.
+    slab_s: length of what is heard at once if the network can tell several spans apart.
+    gap_s: least distance of two spans in it.
     """
 
     length_s: float = 1.2
@@ -84,9 +86,12 @@ class UnitConfig:
     min_s: float = 0.2
     grid_s: float = 0.25
     span_s: float | None = None
+    slab_s: float = 9.6
+    gap_s: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("length_s", "hop_s", "min_s", "grid_s", "span_s"))
+        above_zero = ("length_s", "hop_s", "min_s", "grid_s", "span_s", "slab_s")
+        _check_numbers(self, above_zero=above_zero)
         if self.min_s > self.length_s or self.hop_s > self.length_s:
             raise ConfigError(
                 f"found length_s {self.length_s}, hop_s {self.hop_s} and min_s {self.min_s}; "
@@ -251,7 +256,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "windows": WindowConfig(step_s=2.5),
     },
     "balanced": {},
-    "fast": {"windows": WindowConfig(step_s=9.0)},
+    "fast": {"windows": WindowConfig(step_s=8.0)},
 }
 """What each preset sets; DER and speed of all are on the front page (docs/decisions/012-spans.md).
 

@@ -11,7 +11,7 @@ who is ready when changes an answer. Memory holds the samples that open question
 need, and what was answered; never the recording.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import local
@@ -30,6 +30,7 @@ from hocket.prefetch import prefetched
 from hocket.questions import Questions
 from hocket.runs import RunFinder, count_people
 from hocket.segmentation import Segmentation, SegmentationSums
+from hocket.slabs import Packing, Placed, SlabGrid, fill_slab
 from hocket.timing import Stopwatch
 from hocket.windows import WindowGrid, heard_frames
 
@@ -158,6 +159,7 @@ class _Hearing:
         last = int(starts[-1]) // self._geometry.frame_step if len(starts) else 0
         self._settle(last + self._geometry.window_frames if len(starts) else 0)
         self._embed(self._finder.close())
+        self._voices.close()
         self._questions.take_all()
         return Heard(samples, self._sums.result(), *self._voices.result())
 
@@ -229,7 +231,9 @@ class _Voices:
         metadata = ears.embedding.metadata
         self._dimension = int(metadata["dimension"])
         self._least = least_lengths(metadata).get("samples", 1)
-        self._grid = max(1, round(ears.config.units.grid_s * geometry.sample_rate))
+        self._step = max(1, round(ears.config.units.grid_s * geometry.sample_rate))
+        self._grid = SlabGrid.of(metadata, geometry, ears.config.units)
+        self._arenas = local()
         self.forget()
 
     def forget(self) -> None:
@@ -238,6 +242,8 @@ class _Voices:
         self._runs = [np.zeros((0, 2), np.int64)]
         self._units = [Units(*np.zeros((3, 0), np.int64))]
         self._embeddings = [np.zeros((0, self._dimension), np.float32)]
+        self._packing = Packing(self._grid) if self._grid else None
+        self._slab: list[tuple[Placed, Pieces]] = []
 
     def ask(self, runs: Runs, buffer: SampleBuffer) -> None:
         """Have the units of new runs embedded, from samples that are in the buffer now."""
@@ -249,14 +255,42 @@ class _Voices:
         self._units.append(Units(units.run + self._number_of_runs, units.first, units.last))
         self._number_of_runs += len(runs)
         self._number_of_units += len(units.run)
-        found = np.zeros((len(units.run), self._dimension), np.float32)
-        self._embeddings.append(found)
-        done = 0
         for span in spans:
-            mine = found[done : done + len(span.units)]
-            work = partial(self._hear, span, *self._sound(span, buffer))
-            self._questions.ask(work, partial(self._keep, mine))
-            done += len(span.units)
+            if self._packing:
+                self._lay(span, self._packing, buffer)
+            else:
+                self._ask(partial(self._hear, span, *self._sound(span, buffer)))
+
+    def close(self) -> None:
+        """Have what waits in a slab for more embedded as well."""
+        if self._grid and self._slab:
+            placed, sounds = zip(*self._slab, strict=True)
+            self._ask(partial(self._hear_slab, self._grid, placed, sounds))
+            self._slab = []
+
+    def _lay(self, span: Span, packing: Packing, buffer: SampleBuffer) -> None:
+        for placed in packing.lay(span):
+            if placed.start == 0:
+                self.close()
+            first, last = placed.span.first, placed.span.last
+            bounds = map(self._geometry.frame_start, (first, last))
+            self._slab.append((placed, buffer.pieces(*bounds)))
+
+    def _ask(self, work: Callable[[], UnitEmbeddings]) -> None:
+        self._questions.ask(work, partial(self._keep, self._embeddings))
+
+    def _hear_slab(
+        self, grid: SlabGrid, placed: Sequence[Placed], sounds: Sequence[Pieces]
+    ) -> UnitEmbeddings:
+        """On a worker: the units of a slab, in their order, (units, dimension)."""
+        with self._watch.stage("embedding"):
+            if not hasattr(self._arenas, "slab"):
+                self._arenas.slab = np.empty(grid.length, np.float32)
+            row: Waveform = self._arenas.slab
+            self._watch.copy("embedding", fill_slab(row, placed, sounds))
+            inputs = {"waveform": row[None, None], "masks": grid.masks(placed)[None]}
+            found: UnitEmbeddings = self._ears.embedding.run(inputs)["embeddings"][0]
+        return found[: sum(len(place.span.units) for place in placed)]
 
     def _sound(self, span: Span, buffer: SampleBuffer) -> tuple[Pieces, int]:
         """Samples from the beginning of a span, and how many the graph is given.
@@ -265,24 +299,24 @@ class _Voices:
         on is never given, so nothing depends on how far decoding has come.
         """
         start, end = map(self._geometry.frame_start, (span.first, span.last))
-        length = heard_length(end - start, self._least, self._grid)
+        length = heard_length(end - start, self._least, self._step)
         known = min(buffer.end, end + self._geometry.window_samples - self._geometry.frame_start(0))
         end = start + length if start + length <= known else min(end, buffer.end)
         return buffer.pieces(start, end), length
 
-    def _hear(self, span: Span, pieces: Pieces, length: int) -> NDArray[np.float32]:
+    def _hear(self, span: Span, pieces: Pieces, length: int) -> UnitEmbeddings:
         """On a worker: the span's units, (units, dimension)."""
         with self._watch.stage("embedding"):
             sound, copied = joined(pieces)
             inputs = span_inputs(sound, length, span, self._geometry)
             repeated = 0 if len(sound) == length else inputs["waveform"].nbytes
             self._watch.copy("embedding", copied + repeated)
-            found: NDArray[np.float32] = self._ears.embedding.run(inputs)["embeddings"][0]
+            found: UnitEmbeddings = self._ears.embedding.run(inputs)["embeddings"][0]
         return found
 
-    def _keep(self, mine: UnitEmbeddings, embeddings: NDArray[np.float32]) -> None:
-        mine[:] = embeddings
-        self._progress.advance("embedding", len(mine), self._number_of_units)
+    def _keep(self, kept: list[UnitEmbeddings], embeddings: UnitEmbeddings) -> None:
+        kept.append(embeddings)  # answers come in the order of asking, which is that of units
+        self._progress.advance("embedding", len(embeddings), self._number_of_units)
 
     def result(self) -> tuple[Runs, Units, UnitEmbeddings]:
         """Everything, once all answers are taken."""

@@ -33,6 +33,7 @@ ABOVE_ZERO = [
     (UnitConfig, "min_s"),
     (UnitConfig, "grid_s"),
     (UnitConfig, "span_s"),
+    (UnitConfig, "slab_s"),
     (TurnConfig, "fade_s"),
     (Runtime, "threads"),
 ]

@@ -1,0 +1,219 @@
+"""Slabs: every unit is in one, whole and apart from other sounds, and is heard as if alone."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hocket.arrays import Runs, Waveform
+from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
+from hocket.embedding import Span, plan_spans, plan_units
+from hocket.geometry import Geometry
+from hocket.graph import Tensors
+from hocket.inference import Ears, Heard, hear
+from hocket.slabs import Packing, Placed, SlabGrid, fill_slab
+from hocket.timing import Stopwatch
+from tests.ears import dawdling, ears_of, sound_of, stream_in
+
+RATE = 100
+GEOMETRY = Geometry(RATE, 40, 4, 10, 8, 3)
+UNITS = UnitConfig(length_s=0.3, hop_s=0.16, min_s=0.08, slab_s=0.9, gap_s=0.02)
+SETTINGS = Config(
+    windows=WindowConfig(step_s=0.1),
+    runs=RunConfig(takeover_s=0.08, longest_s=0.9),
+    units=UNITS,
+)
+
+
+def grid_of(sound_step: int = 10, mask_step: int = 1, units: UnitConfig = UNITS) -> SlabGrid:
+    facts = {"sound_step": str(sound_step), "mask_step": str(mask_step)}
+    grid = SlabGrid.of(facts, GEOMETRY, units)
+    assert grid is not None
+    return grid
+
+
+@st.composite
+def run_arrays(draw: st.DrawFn) -> Runs:
+    pairs = draw(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 60)), max_size=12))
+    return np.cumsum(np.array(pairs, np.int64).reshape(-1)).reshape(-1, 2)
+
+
+def spans_of(runs: Runs, span_s: float) -> list[Span]:
+    return plan_spans(plan_units(runs, GEOMETRY, UNITS), GEOMETRY, span_s, UNITS)
+
+
+def slabs_of(grid: SlabGrid, spans: list[Span]) -> list[list[Placed]]:
+    packing, slabs = Packing(grid), list[list[Placed]]()
+    for span in spans:
+        for placed in packing.lay(span):
+            if placed.start == 0:
+                slabs.append([])
+            slabs[-1].append(placed)
+    return slabs
+
+
+CASES = st.tuples(
+    run_arrays(), st.sampled_from([0.3, 0.7, 2.0]), st.integers(1, 25), st.integers(1, 3)
+)
+
+
+@given(CASES)
+def test_slabs_hold_every_unit_once_and_in_order(case: tuple[Runs, float, int, int]) -> None:
+    runs, span_s, sound_step, mask_step = case
+    spans = spans_of(runs, span_s)
+    slabs = slabs_of(grid_of(sound_step, mask_step), spans)
+    laid = [unit for slab in slabs for placed in slab for unit in placed.span.units.tolist()]
+    assert laid == [unit for span in spans for unit in span.units.tolist()]
+    for slab in slabs:
+        for span, _ in slab:
+            assert (span.first, span.last) == (span.units[0, 0], span.units[-1, 1])
+
+
+@given(CASES)
+def test_sounds_lie_apart_on_the_grid_and_within_the_slab(
+    case: tuple[Runs, float, int, int],
+) -> None:
+    runs, span_s, sound_step, mask_step = case
+    grid = grid_of(sound_step, mask_step)
+    assert grid.length % sound_step == 0
+    assert 90 <= grid.length < 90 + sound_step
+    for slab in slabs_of(grid, spans_of(runs, span_s)):
+        ends = [place.start + grid.samples_of(place.span) for place in slab]
+        assert all(place.start % sound_step == 0 for place in slab)
+        assert slab[0].start == 0
+        for end, place in zip(ends, slab[1:], strict=False):
+            assert place.start - end >= grid.gap
+        assert ends[-1] <= grid.length
+
+
+@given(CASES)
+def test_a_slab_is_left_only_when_the_next_unit_does_not_fit(
+    case: tuple[Runs, float, int, int],
+) -> None:
+    runs, span_s, sound_step, mask_step = case
+    grid = grid_of(sound_step, mask_step)
+    for slab, following in pairwise(slabs_of(grid, spans_of(runs, span_s))):
+        end = slab[-1].start + grid.samples_of(slab[-1].span) + grid.gap
+        start = -(-end // sound_step) * sound_step
+        first, last = following[0].span.units[0].tolist()
+        assert start + (last - first) * GEOMETRY.frame_step > grid.length
+
+
+@given(CASES)
+def test_masks_of_different_sounds_have_a_frame_between_them(
+    case: tuple[Runs, float, int, int],
+) -> None:
+    runs, span_s, sound_step, mask_step = case
+    grid = grid_of(sound_step, mask_step)
+    for slab in slabs_of(grid, spans_of(runs, span_s)):
+        masks = grid.masks(slab)
+        sounds = np.repeat(np.arange(len(slab)), [len(place.span.units) for place in slab])
+        assert not masks[len(sounds) :].any()
+        masks = masks[: len(sounds)]
+        covered = [masks[sounds == sound].max(axis=0) for sound in range(len(slab))]
+        for left, right in pairwise(covered):
+            assert np.flatnonzero(right)[0] - np.flatnonzero(left)[-1] >= 2
+        for mask in masks:
+            (frames,) = np.nonzero(mask)
+            assert len(frames) == frames[-1] - frames[0] + 1
+
+
+def test_masks_show_where_units_lie() -> None:
+    grid = grid_of(10, 2)
+    span = Span(5, 15, np.array([[5, 12], [8, 15]]))
+    masks = grid.masks([Placed(span, 20)])
+    assert masks.shape == (9, 45)
+    assert not masks[2:].any()
+    # frames are 4 samples: 20 to 48 and 32 to 60, two samples to a frame of the mask
+    assert np.flatnonzero(masks[0]).tolist() == list(range(10, 24))
+    assert np.flatnonzero(masks[1]).tolist() == list(range(16, 30))
+
+
+def test_a_slab_has_sounds_and_silence_between_them() -> None:
+    row = np.full(12, 7, np.float32)
+    one, two = np.ones(3, np.float32), np.full(2, 2, np.float32)
+    span = Span(0, 1, np.array([[0, 1]]))
+    copied = fill_slab(row, [Placed(span, 0), Placed(span, 6)], [[one], [two, two]])
+    assert row.tolist() == [1, 1, 1, 0, 0, 0, 2, 2, 2, 2, 0, 0]
+    assert copied == 4 * 7
+
+
+def test_a_slab_is_never_shorter_than_a_unit() -> None:
+    units = UnitConfig(length_s=3.0, hop_s=1.0, slab_s=0.5)
+    assert grid_of(7, 1, units).length >= 300
+
+
+def test_a_network_that_takes_all_it_is_given_for_one_sound_has_no_slabs() -> None:
+    assert SlabGrid.of({"dimension": "4"}, GEOMETRY, UNITS) is None
+
+
+# --- in the engine
+
+
+def ears(threads: int, seed: int | None = None, slab_s: float = 0.9) -> Ears:
+    before = {} if seed is None else {"before": dawdling(seed)}
+    config = replace(SETTINGS, units=replace(UNITS, slab_s=slab_s))
+    return ears_of(GEOMETRY, config=config, threads=threads, span_s=0.7, sound_step=10, **before)
+
+
+def alone(sound: Waveform, heard: Heard) -> np.ndarray:
+    """Embeddings of units each of which is given by itself."""
+    rows = [np.zeros((0, 4), np.float32)]
+    for first, last in zip(heard.units.first.tolist(), heard.units.last.tolist(), strict=True):
+        unit = sound[GEOMETRY.frame_start(first) : GEOMETRY.frame_start(last)]
+        masks = np.ones((1, 1, len(unit)), np.float32)
+        inputs = {"waveform": unit[None, None], "masks": masks}
+        rows.append(ears(1).embedding.run(inputs)["embeddings"][0])
+    return np.concatenate(rows)
+
+
+PARTS_OF_SOUND = st.lists(
+    st.tuples(st.sampled_from([0, 1, 1, 2, 2, 3, 4, 6]), st.integers(1, 60)), max_size=14
+)
+
+
+@pytest.mark.parametrize("slab_s", [0.1, 0.9])
+@given(PARTS_OF_SOUND, st.sampled_from([1, 9, 50, 1000]), st.integers(1, 3), st.integers(0, 99))
+def test_units_are_heard_as_if_alone_whoever_hears_them(
+    slab_s: float, parts: list[tuple[int, int]], block: int, threads: int, seed: int
+) -> None:
+    sound = np.concatenate([sound_of(parts, seed), sound_of([(0, 60)])])
+    expected = hear(stream_in(sound, []), ears(1, slab_s=slab_s), Stopwatch())
+    blocks = [block] * (len(sound) // block)
+    found = hear(stream_in(sound, blocks), ears(threads, seed, slab_s), Stopwatch())
+    np.testing.assert_allclose(expected.embeddings, alone(sound, expected), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(found.embeddings, expected.embeddings)
+    np.testing.assert_array_equal(found.units.first, expected.units.first)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_all_slabs_have_one_length(threads: int) -> None:
+    sound = sound_of([(1, 130), (2, 70), (0, 60), (4, 40), (1, 300), (0, 30), (3, 90)] * 3)
+    mine, watch = ears(threads), Stopwatch()
+    found = hear(stream_in(sound, [33] * 50), mine, watch)
+    assert len(mine.embedding.lengths) > 10
+    assert set(mine.embedding.lengths) == {90}
+    assert found.embeddings.any(axis=1).all()
+    seconds = (found.units.last - found.units.first).sum() * GEOMETRY.frame_step
+    assert 0 < watch.copied["embedding"] <= 4 * seconds
+
+
+@pytest.mark.parametrize("slab_s", [0.9, 30.0])
+def test_nothing_of_a_slab_is_left_of_speech_before_anybody_was_alone(slab_s: float) -> None:
+    sound = sound_of([(4, 400), (0, 50), (6, 300), (1, 70), (0, 40), (4, 100)])
+    mine, given_sounds = ears(2, 5, slab_s), list[Waveform]()
+    run = mine.embedding.run
+
+    def spy(inputs: Tensors) -> dict[str, np.ndarray]:
+        given_sounds.append(inputs["waveform"][0, 0].copy())
+        return run(inputs)
+
+    mine.embedding.run = spy  # type: ignore[method-assign]
+    found = hear(stream_in(sound, [10] * 96), mine, Stopwatch())
+    assert len(found.embeddings) == len(found.units.run) > 0
+    assert (found.runs * GEOMETRY.frame_step > 700).all()
+    np.testing.assert_allclose(found.embeddings, alone(sound, found), rtol=1e-5, atol=1e-6)
+    assert all(each[0] for each in given_sounds)  # a slab begins with a sound
