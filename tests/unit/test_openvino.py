@@ -63,7 +63,9 @@ def output(graph: Graph, inputs: Arrays) -> np.ndarray:
 def test_a_graph_cut_in_two_says_what_it_said_whole(name: str) -> None:
     whole, parted, inputs = load(name), load(name, "bfloat16"), samples(name)
     assert len(parted._parts) == 2
-    assert output(parted, inputs) == pytest.approx(output(whole, inputs), abs=1e-5)
+    # sinc filters leave out the product of rest and rest
+    expected = pytest.approx(output(whole, inputs), abs=1e-3 if name == "segmentation" else 1e-5)
+    assert output(parted, inputs) == expected
     again = output(load(name, "bfloat16"), inputs)  # from the cache now
     assert again.tobytes() == output(parted, inputs).tobytes()
     assert parted.metadata == whole.metadata == opened("onnxruntime", name).metadata
@@ -90,27 +92,39 @@ def read(name: str) -> tuple[Any, Any, dict[str, str]]:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "last"),
-    [("segmentation", "/network/sincnet/MaxPool"), ("embedding", "/normalisation/Sub")],
-)
-def test_the_front_is_filters_and_no_trained_layer_behind_them(name: str, last: str) -> None:
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_front_holds_no_trained_layer(name: str) -> None:
     library, model, _ = read(name)
     before = len(model.get_ops())
     front, rest = cut(name, model, library)
-    assert front.output(0).get_node().input_value(0).get_node().get_friendly_name() == last
     kinds = [node.get_type_name() for node in front.get_ops()]
-    assert kinds.count("Convolution") + kinds.count("GroupConvolution") <= 2
+    assert kinds.count("Convolution") == (2 if name == "embedding" else 0)  # spectrum and mels
     assert len(front.get_ops()) < 0.2 * len(rest.get_ops())
     assert len(model.get_ops()) == before
-    assert not {"Log", "Abs"} & {node.get_type_name() for node in rest.get_ops()}
+    assert "Log" not in {node.get_type_name() for node in rest.get_ops()}
+
+
+def test_the_sinc_filters_hear_two_numbers_of_8_bits_for_one() -> None:
+    library, model, _ = read("segmentation")
+    front, rest = cut("segmentation", model, library)
+    compiled = library.Core().compile_model(front, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    heard = compiled(samples("segmentation"))[0]
+    filters = next(node for node in rest.get_ordered_ops() if node.get_type_name() == "Convolution")
+    for parts in (heard, np.array(filters.input_value(1).get_node().data)):
+        assert parts.shape[1] == 3
+        upper = parts[:, 0].view(np.uint32)
+        assert not (upper & 0xFFFF).any()
+        assert np.abs(parts[:, 1:]).max() > 0
+    assert np.array_equal(heard[:, 0], heard[:, 2])
+    whole = heard[:, 0].astype(np.float64) + heard[:, 1]
+    assert abs(whole.mean(axis=1)).max() < 1e-6  # the waveform less its mean, over its deviation
+    assert whole.std(axis=1) == pytest.approx(1, abs=0.02)
+    assert np.abs(heard[:, 1]).max() <= np.abs(whole).max() / 256
 
 
 def test_a_graph_without_such_a_place_is_refused() -> None:
     library, model, _ = read("segmentation")
-    with pytest.raises(
-        ModelError, match=r"found 0 outputs .* to end its float32 front, expected 1"
-    ):
+    with pytest.raises(ModelError, match=r"found 0 nodes .* to end its float32 front, expected 1"):
         cut("embedding", model, library)
 
 
