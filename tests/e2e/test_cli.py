@@ -2,13 +2,11 @@
 
 import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +15,15 @@ import soundfile
 from click.testing import CliRunner
 
 from hocket import cli
-from hocket.backends import BACKENDS, Processor
-from hocket.config import PRESETS, Config, GraphConfig
 from hocket.errors import BackendError
-from hocket.models import choice_of
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer
 from hocket.result import Result
 from hocket.version import __version__
-from hocket.writers import WRITERS
+from tests.commands import hocket
 from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """Twelve seconds of the conversation."""
-    samples, rate = soundfile.read(CONVERSATION, dtype="float32", frames=12 * RATE)
-    path = tmp_path / "clip.wav"
-    soundfile.write(path, samples, rate)
-    return path
-
-
-def hocket(*arguments: str | Path) -> int:
-    return cli.main([str(argument) for argument in arguments])
 
 
 def is_rttm(text: str, uri: str) -> bool:
@@ -374,43 +356,6 @@ def test_an_altered_model_is_one_line_and_an_exit_code(
         assert err.startswith(f"hocket: {altered}: found sha256 ")
 
 
-@pytest.mark.parametrize("precision", ["auto", "float32", "int8"])
-def test_backends_are_listed_with_what_auto_takes(
-    precision: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert hocket("backends", "--precision", precision) == 0
-    out, err = capsys.readouterr()
-    rows = dict(line.split(maxsplit=1) for line in out.splitlines())
-    assert list(rows) == [*BACKENDS[1:], "processor"]
-    assert err == ""
-    assert rows["processor"].startswith("float32")
-    for graph in ("segmentation", "embedding"):
-        choice = choice_of(graph, GraphConfig(precision=precision))
-        takers = [name for name, row in rows.items() if f"{graph} in {choice.precision}" in row]
-        assert takers == [choice.backend]
-    for name in ("cuda", "tensorrt", "coreml"):
-        assert rows[name].startswith("installed") or "; " in rows[name]
-
-
-def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hocket.models.this_processor", Processor)
-    assert hocket("backends", "--precision", "bfloat16") == cli.USAGE
-    out, err = capsys.readouterr()
-    assert len(out.splitlines()) == len(BACKENDS)
-    assert err.startswith("hocket: precision is 'bfloat16'; this processor does not compute in it")
-
-
-def test_a_backend_that_is_not_for_this_system_is_one_line(
-    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
-    assert hocket("diarize", clip, "--backend", "coreml") == cli.UNUSABLE
-    expected = "hocket: Core ML runs on macOS only, this is Linux; use the backend onnxruntime\n"
-    assert capsys.readouterr() == ("", expected)
-
-
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert hocket("--version") == 0
     assert capsys.readouterr().out == f"hocket {__version__}\n"
@@ -430,24 +375,3 @@ def test_a_defect_is_one_line_too(
     assert capsys.readouterr().err == (
         "hocket: a defect in hocket: ZeroDivisionError: somewhere\\ndeep\n"
     )
-
-
-@pytest.mark.parametrize("preset", list(PRESETS))
-def test_a_preset_gives_the_turns_of_its_settings(
-    preset: str, clip: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert hocket("diarize", clip, "--preset", preset) == 0
-    expected = WRITERS["rttm"].write(Diarizer(Config.preset(preset))(clip))
-    assert capsys.readouterr().out == expected
-
-
-def test_what_is_said_besides_replaces_a_part_of_the_preset(
-    clip: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = ("--precision", "float32", "--embedding", "campplus")
-    assert hocket("diarize", clip, "--preset", "fast", *said) == 0
-    fast = Config.preset("fast")
-    config = replace(fast, graphs=GraphConfig("campplus", "float32"))
-    expected = WRITERS["rttm"].write(Diarizer(config)(clip))
-    assert capsys.readouterr().out == expected
-    assert hocket("diarize", clip, "--preset", "best") == cli.USAGE

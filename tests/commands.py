@@ -1,0 +1,9 @@
+"""The command line, called in this process."""
+
+from pathlib import Path
+
+from hocket import cli
+
+
+def hocket(*arguments: str | Path) -> int:
+    return cli.main([str(argument) for argument in arguments])
