@@ -107,7 +107,7 @@ def speed(
         return
     from bench.speed import measure_speed
 
-    results = measure_speed(recordings, repeats, threads, preset)
+    results = measure_speed(recordings, repeats, sorted(threads), preset)
     click.echo(speed_table(results))
     _finish("speed", label, folder, output, results)
 
