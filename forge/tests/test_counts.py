@@ -166,9 +166,13 @@ def layers_of(module: nn.Module, *given: torch.Tensor) -> int:
 
 
 # outside of layers: the gates' means over so many stretches and back, and means under three masks,
-# for the local gates' network means of squares too
+# for the local gates' network means of squares too, of three sounds the spectrum's means and those
+# back, and which of 25 stretches are theirs and back
 PRODUCTS = {
-    "embedding-campplus-local": 52 * (128 + 32) * 499 * 25 + 2 * 3 * 512 * 499,
+    "embedding-campplus-local": 52 * (128 + 32) * 499 * 25
+    + 2 * 3 * 512 * 499
+    + 2 * 3 * 80 * 998
+    + 2 * 3 * 25 * 499,
     "embedding-campplus": 52 * (128 + 32) * 499 * 5 + 3 * 512 * 499,
     "embedding-wespeaker-resnet34": 3 * 2560 * 125,
 }

@@ -57,7 +57,13 @@ FACTS = {
     "embedding_inputs": {"graph": "embedding_inputs"},
     "post_embedding": {"graph": "post_embedding"},
     "embedding-campplus": {**EMBEDDING, "dimension": "192", **CAMPPLUS},
-    "embedding-campplus-local": {**EMBEDDING, "dimension": "192", **CAMPPLUS},
+    "embedding-campplus-local": {
+        **EMBEDDING,
+        "dimension": "192",
+        "sound_step": "6400",
+        "mask_step": "320",
+        **CAMPPLUS,
+    },
     "fused-campplus": {"graph": "fused", **GRID, "dimension": "192", **SEGMENTATION, **CAMPPLUS},
     "embedding-wespeaker-resnet34": {**EMBEDDING, "dimension": "256", **RESNET34},
     "fused-wespeaker-resnet34": {
