@@ -43,7 +43,7 @@ def test_frames_of_log_probabilities_differ_by_their_best_class() -> None:
     assert found["differing"] == 0
     assert found["max_difference"] < 1e-3
     turned = rows.differences("segmentation", Turned())
-    assert turned["differing"] == pytest.approx(59 / 589)
+    assert turned["differing"] == pytest.approx(59 / 589, abs=1e-3)  # a runtime may round a tie
     assert turned["mean_difference"] > 0.01
 
 
