@@ -210,6 +210,7 @@ class Diarizer:
             starts, activity, occupancy = artifacts.segmentation
             fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
             ramp = geometry.frames_of(config.windows.ramp_s)
+            # asked twice for every block: held, the votes of hours would be most of the memory
             voting = partial(cluster_votes, activity, starts, parts, len(centroids), fade, ramp)
             counts = count_people(occupancy, config.runs)
             blocks = frame_blocks(len(counts))

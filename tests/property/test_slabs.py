@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -55,61 +56,59 @@ def slabs_of(grid: SlabGrid, spans: list[Span]) -> list[list[Placed]]:
     return slabs
 
 
-CASES = st.tuples(
-    run_arrays(), st.sampled_from([0.3, 0.7, 2.0]), st.integers(1, 25), st.integers(1, 3)
-)
+class Packed(NamedTuple):
+    """Spans, and the slabs they were laid into."""
+
+    grid: SlabGrid
+    spans: list[Span]
+    slabs: list[list[Placed]]
 
 
-@given(CASES)
-def test_slabs_hold_every_unit_once_and_in_order(case: tuple[Runs, float, int, int]) -> None:
-    runs, span_s, sound_step, mask_step = case
-    spans = spans_of(runs, span_s)
-    slabs = slabs_of(grid_of(sound_step, mask_step), spans)
-    laid = [unit for slab in slabs for placed in slab for unit in placed.span.units.tolist()]
-    assert laid == [unit for span in spans for unit in span.units.tolist()]
-    for slab in slabs:
+@st.composite
+def packed_spans(draw: st.DrawFn) -> Packed:
+    """On every grid of sounds and masks."""
+    grid = grid_of(draw(st.integers(1, 25)), draw(st.integers(1, 3)))
+    spans = spans_of(draw(run_arrays()), draw(st.sampled_from([0.3, 0.7, 2.0])))
+    return Packed(grid, spans, slabs_of(grid, spans))
+
+
+@given(packed_spans())
+def test_slabs_hold_every_unit_once_and_in_order(packed: Packed) -> None:
+    laid = [unit for slab in packed.slabs for placed in slab for unit in placed.span.units.tolist()]
+    assert laid == [unit for span in packed.spans for unit in span.units.tolist()]
+    for slab in packed.slabs:
         for span, _ in slab:
             assert (span.first, span.last) == (span.units[0, 0], span.units[-1, 1])
 
 
-@given(CASES)
-def test_sounds_lie_apart_on_the_grid_and_within_the_slab(
-    case: tuple[Runs, float, int, int],
-) -> None:
-    runs, span_s, sound_step, mask_step = case
-    grid = grid_of(sound_step, mask_step)
-    assert grid.length % sound_step == 0
-    assert 90 <= grid.length < 90 + sound_step
-    for slab in slabs_of(grid, spans_of(runs, span_s)):
+@given(packed_spans())
+def test_sounds_lie_apart_on_the_grid_and_within_the_slab(packed: Packed) -> None:
+    grid = packed.grid
+    assert grid.length % grid.sound_step == 0
+    assert 90 <= grid.length < 90 + grid.sound_step
+    for slab in packed.slabs:
         ends = [place.start + grid.samples_of(place.span) for place in slab]
-        assert all(place.start % sound_step == 0 for place in slab)
+        assert all(place.start % grid.sound_step == 0 for place in slab)
         assert slab[0].start == 0
         for end, place in zip(ends, slab[1:], strict=False):
             assert place.start - end >= grid.gap
         assert ends[-1] <= grid.length
 
 
-@given(CASES)
-def test_a_slab_is_left_only_when_the_next_unit_does_not_fit(
-    case: tuple[Runs, float, int, int],
-) -> None:
-    runs, span_s, sound_step, mask_step = case
-    grid = grid_of(sound_step, mask_step)
-    for slab, following in pairwise(slabs_of(grid, spans_of(runs, span_s))):
+@given(packed_spans())
+def test_a_slab_is_left_only_when_the_next_unit_does_not_fit(packed: Packed) -> None:
+    grid = packed.grid
+    for slab, following in pairwise(packed.slabs):
         end = slab[-1].start + grid.samples_of(slab[-1].span) + grid.gap
-        start = -(-end // sound_step) * sound_step
+        start = -(-end // grid.sound_step) * grid.sound_step
         first, last = following[0].span.units[0].tolist()
         assert start + (last - first) * GEOMETRY.frame_step > grid.length
 
 
-@given(CASES)
-def test_masks_of_different_sounds_have_a_frame_between_them(
-    case: tuple[Runs, float, int, int],
-) -> None:
-    runs, span_s, sound_step, mask_step = case
-    grid = grid_of(sound_step, mask_step)
-    for slab in slabs_of(grid, spans_of(runs, span_s)):
-        masks = grid.masks(slab)
+@given(packed_spans())
+def test_masks_of_different_sounds_have_a_frame_between_them(packed: Packed) -> None:
+    for slab in packed.slabs:
+        masks = packed.grid.masks(slab)
         sounds = np.repeat(np.arange(len(slab)), [len(place.span.units) for place in slab])
         assert not masks[len(sounds) :].any()
         masks = masks[: len(sounds)]

@@ -51,14 +51,14 @@ def cut(name: str, model: Any, openvino: Any) -> tuple[Any, Any]:
             f"found {len(found)} nodes '{place}' to end its float32 front, expected 1; "
             "give precision float32"
         )
-    heard = found[0].output(0)
-    handed = _split(found[0].input_value(0), operations) if place == SINC else heard
+    last, halves = found[0].output(0), place == SINC
+    handed = _split(found[0].input_value(0), operations) if halves else last
     front = openvino.Model([handed], _heard(handed, whole), "front").clone()
     front.output(0).set_names({FRONT})
     received = operations.parameter(handed.get_partial_shape(), handed.get_element_type())
     received.output(0).set_names({FRONT})
-    source = _split_filters(received, found[0], operations) if place == SINC else received.output(0)
-    for taker in heard.get_target_inputs():
+    source = _split_filters(received, found[0], operations) if halves else received.output(0)
+    for taker in last.get_target_inputs():
         taker.replace_source_output(source)
     ends = whole.get_results()
     others = [node for end in ends for node in _heard(end.output(0), whole)]
