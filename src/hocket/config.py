@@ -87,7 +87,7 @@ class UnitConfig:
     grid_s: float = 0.25
     span_s: float | None = None
     slab_s: float = 9.6
-    gap_s: float = 0.1
+    gap_s: float = 0.06
 
     def __post_init__(self) -> None:
         above_zero = ("length_s", "hop_s", "min_s", "grid_s", "span_s", "slab_s")

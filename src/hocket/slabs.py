@@ -30,9 +30,10 @@ class Placed(NamedTuple):
 class SlabGrid:
     """Where spans may lie in a slab; all numbers are samples.
 
-    sound_step: sounds begin on multiples of it, so that no two share a gate of the network.
-    mask_step: from one frame of the network's trunk to the next.
-    length: of every slab, a whole number of sound steps.
+    sound_step: from one gate of the network to the next.
+    mask_step: from one frame of the network's trunk to the next; sounds begin on multiples of it,
+        and the gate between two of them hears both.
+    length: of every slab, a whole number of gates.
     gap: least distance between two sounds; frames in it belong to none.
     """
 
@@ -61,7 +62,7 @@ class SlabGrid:
     def masks(self, placed: Sequence[Placed]) -> NDArray[np.float32]:
         """A mask for each unit in a slab, (rows, frames of `mask_step`); further rows are empty.
 
-        Their number is one that recurs: as many as sounds may begin in a slab, or twice as many.
+        Their number is one that recurs: as many as there are gates, or a multiple of it.
         """
         units = [(place, bounds) for place in placed for bounds in place.span.units.tolist()]
         most = self.length // self.sound_step
@@ -89,7 +90,7 @@ class Packing:
         """
         grid, units = self._grid, span.units
         while len(units):
-            start = -(-self._end // grid.sound_step) * grid.sound_step
+            start = -(-self._end // grid.mask_step) * grid.mask_step
             room = (grid.length - start) // grid.frame_step
             fitting = int(np.count_nonzero(units[:, 1] - units[0, 0] <= room))
             if not fitting and start:

@@ -88,7 +88,7 @@ def test_sounds_lie_apart_on_the_grid_and_within_the_slab(packed: Packed) -> Non
     assert 90 <= grid.length < 90 + grid.sound_step
     for slab in packed.slabs:
         ends = [place.start + grid.samples_of(place.span) for place in slab]
-        assert all(place.start % grid.sound_step == 0 for place in slab)
+        assert all(place.start % grid.mask_step == 0 for place in slab)
         assert slab[0].start == 0
         for end, place in zip(ends, slab[1:], strict=False):
             assert place.start - end >= grid.gap
@@ -100,7 +100,7 @@ def test_a_slab_is_left_only_when_the_next_unit_does_not_fit(packed: Packed) -> 
     grid = packed.grid
     for slab, following in pairwise(packed.slabs):
         end = slab[-1].start + grid.samples_of(slab[-1].span) + grid.gap
-        start = -(-end // grid.sound_step) * grid.sound_step
+        start = -(-end // grid.mask_step) * grid.mask_step
         first, last = following[0].span.units[0].tolist()
         assert start + (last - first) * GEOMETRY.frame_step > grid.length
 

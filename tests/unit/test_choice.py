@@ -27,10 +27,11 @@ FILES = {
     "powerset_decode": frozenset[str](),
 }
 SETS = [frozenset(s) for s in (("onnxruntime",), ("onnxruntime", "openvino"), ("openvino",), ())]
-PROCESSORS = [Processor(*flags) for flags in product(FLAGS, FLAGS, FLAGS)]
+PROCESSORS = [Processor(*flags) for flags in product(FLAGS, repeat=4)]
 PLAIN, VNNI = Processor(), Processor(vnni=True)
 AVX512 = Processor(vnni=True, avx512=True)
-AMX = Processor(bfloat16=True, vnni=True, avx512=True)
+AMX = Processor(bfloat16=True, matrix=True, vnni=True, avx512=True)
+ZEN4 = Processor(bfloat16=True, vnni=True, avx512=True)
 ORT, OV = SETS[0], SETS[1]
 
 
@@ -81,7 +82,11 @@ def test_every_combination_gives_something_able_or_says_why_not(
         (VNNI, OV, "onnxruntime float32", "onnxruntime int8"),
         (AVX512, OV, "onnxruntime float32", "onnxruntime int8"),
         (AMX, OV, "openvino bfloat16", "openvino bfloat16"),
+        (ZEN4, OV, "openvino bfloat16", "onnxruntime int8"),
+        (Processor(bfloat16=True, avx512=True), OV, "openvino bfloat16", "openvino bfloat16"),
         (AMX, ORT, "onnxruntime float32", "onnxruntime int8"),
+        (ZEN4, ORT, "onnxruntime float32", "onnxruntime int8"),
+        (ZEN4, frozenset({"openvino"}), "openvino bfloat16", "openvino bfloat16"),
         (AMX, frozenset({"openvino"}), "openvino bfloat16", "openvino bfloat16"),
         (PLAIN, frozenset({"openvino"}), "openvino float32", "openvino float32"),
     ],
@@ -100,6 +105,8 @@ def test_all_left_to_hocket(
         ("auto", "float32", AVX512, OV, "openvino float32"),
         ("auto", "float32", AVX512, ORT, "onnxruntime float32"),
         ("auto", "int8", AMX, OV, "onnxruntime int8"),
+        ("auto", "bfloat16", ZEN4, OV, "openvino bfloat16"),
+        ("openvino", "auto", ZEN4, OV, "openvino bfloat16"),
         ("auto", "bfloat16", AMX, OV, "openvino bfloat16"),
         ("openvino", "auto", PLAIN, OV, "openvino float32"),
         ("openvino", "auto", AMX, OV, "openvino bfloat16"),
@@ -121,6 +128,8 @@ def test_an_embedding_without_an_int8_file_stays_float32() -> None:
     config = GraphConfig(precision="auto")
     found = choose("embedding", config, frozenset({"float32"}), PLAIN, OV)
     assert found == Choice("onnxruntime", "float32")
+    found = choose("embedding", config, frozenset({"float32"}), ZEN4, OV)
+    assert found == Choice("openvino", "bfloat16")
 
 
 def test_graphs_that_need_more_than_one_cut_stay_float32() -> None:
@@ -190,7 +199,7 @@ def cpuinfo(*flags: str) -> str:
         (cpuinfo("avx2 fma"), Processor()),
         (cpuinfo("avx2 avx_vnni"), Processor(vnni=True)),
         (cpuinfo("avx512f avx512_vnni"), Processor(vnni=True, avx512=True)),
-        (cpuinfo("avx512f avx512_vnni avx512_bf16"), AMX),
+        (cpuinfo("avx512f avx512_vnni avx512_bf16"), ZEN4),
         (cpuinfo("avx512f avx512_vnni amx_bf16 amx_tile"), AMX),
         (cpuinfo("avx512f avx512_bf16", "avx2"), Processor()),  # a core without it decides
         (cpuinfo("not_avx512f"), Processor()),

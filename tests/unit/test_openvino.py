@@ -14,6 +14,7 @@ import pytest
 
 from hocket import models
 from hocket.backends import compile_cache, open_openvino, openvino, this_processor
+from hocket.backends.choice import Processor
 from hocket.backends.front import cut
 from hocket.backends.onnx_file import read_metadata, with_weights
 from hocket.config import Runtime
@@ -59,12 +60,21 @@ def output(graph: Graph, inputs: Arrays) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("rounding")
+@pytest.mark.parametrize("matrix", [True, False])
 @pytest.mark.parametrize("name", TRAINED)
-def test_a_graph_cut_in_two_says_what_it_said_whole(name: str) -> None:
+def test_a_graph_cut_in_two_says_what_it_said_whole(
+    name: str, matrix: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, here = (Processor(bfloat16=True, matrix=each) for each in (not matrix, matrix))
+    monkeypatch.setattr(openvino, "this_processor", lambda: other)
+    load(name, "bfloat16")  # cut otherwise, which the cache must not mistake for this one
+    monkeypatch.setattr(openvino, "this_processor", lambda: here)
     whole, parted, inputs = load(name), load(name, "bfloat16"), samples(name)
     assert len(parted._parts) == 2
-    # sinc filters leave out the product of rest and rest
-    expected = pytest.approx(output(whole, inputs), abs=1e-3 if name == "segmentation" else 1e-5)
+    halves = matrix and name == "segmentation"
+    assert (parted._parts[1].input("front").partial_shape[1] == 3) == halves
+    # sinc filters in halves leave out the product of rest and rest
+    expected = pytest.approx(output(whole, inputs), abs=1e-3 if halves else 1e-5)
     assert output(parted, inputs) == expected
     again = output(load(name, "bfloat16"), inputs)  # from the cache now
     assert again.tobytes() == output(parted, inputs).tobytes()
@@ -92,13 +102,16 @@ def read(name: str) -> tuple[Any, Any, dict[str, str]]:
     )
 
 
+@pytest.mark.parametrize("halves", [True, False])
 @pytest.mark.parametrize("name", TRAINED)
-def test_the_front_holds_no_trained_layer(name: str) -> None:
+def test_the_front_holds_no_trained_layer_but_sinc_filters(name: str, halves: bool) -> None:
     library, model, _ = read(name)
     before = len(model.get_ops())
-    front, rest = cut(name, model, library)
+    front, rest = cut(name, model, library, halves=halves)
     kinds = [node.get_type_name() for node in front.get_ops()]
-    assert kinds.count("Convolution") == (2 if name == "embedding" else 0)  # spectrum and mels
+    sinc = 0 if halves else 1
+    # spectrum and mels
+    assert kinds.count("Convolution") == (2 if name == "embedding" else sinc)
     assert len(front.get_ops()) < 0.2 * len(rest.get_ops())
     assert len(model.get_ops()) == before
     assert "Log" not in {node.get_type_name() for node in rest.get_ops()}
@@ -106,7 +119,7 @@ def test_the_front_holds_no_trained_layer(name: str) -> None:
 
 def test_the_sinc_filters_hear_two_numbers_of_8_bits_for_one() -> None:
     library, model, _ = read("segmentation")
-    front, rest = cut("segmentation", model, library)
+    front, rest = cut("segmentation", model, library, halves=True)
     compiled = library.Core().compile_model(front, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     heard = compiled(samples("segmentation"))[0]
     filters = next(node for node in rest.get_ordered_ops() if node.get_type_name() == "Convolution")
@@ -125,7 +138,7 @@ def test_the_sinc_filters_hear_two_numbers_of_8_bits_for_one() -> None:
 def test_a_graph_without_such_a_place_is_refused() -> None:
     library, model, _ = read("segmentation")
     with pytest.raises(ModelError, match=r"found 0 nodes .* to end its float32 front, expected 1"):
-        cut("embedding", model, library)
+        cut("embedding", model, library, halves=False)
 
 
 def test_bfloat16_is_refused_where_openvino_would_take_float32(

@@ -5,8 +5,9 @@ bits it is noise: CAM++ in bfloat16 throughout has a cosine of 0.90 to float32, 
 filter bank 0.9997. So is what the sinc filters of the segmentation hear where a recording holds
 next to nothing, above 4 kHz of a phone call, and the norm behind them makes it as loud as speech:
 4.5 % of frames change. Filters and sound as sums of two numbers in bfloat16 are as good as float32,
-0.14 % of frames for 0.13 %, and quicker. OpenVINO has a precision for a whole graph, so the graph
-is cut in two (docs/decisions/011-backends.md).
+0.14 % of frames for 0.13 %: three products for one, which is quicker on matrix units alone.
+OpenVINO has a precision for a whole graph, so the graph is cut in two
+(docs/decisions/011-backends.md).
 """
 
 from typing import Any
@@ -28,13 +29,14 @@ SPECTRUM = "/normalisation/Sub"
 _SPLITTER = np.float32(2**16 + 1)  # Dekker 1971: leaves the upper 8 of float32's 24 bits
 
 
-def cut(name: str, model: Any, openvino: Any) -> tuple[Any, Any]:
+def cut(name: str, model: Any, openvino: Any, *, halves: bool) -> tuple[Any, Any]:
     """Divide an `openvino.Model` where its float32 front ends.
 
     Args:
         name: the graph's name in `hocket.graph.SPECS`.
         model: the whole graph; it is not changed.
         openvino: the imported library.
+        halves: whether sinc filters are taken into the rest, as sums of two numbers.
 
     Returns:
         The front, inputs to an output `FRONT`, and the rest, which takes that and what it needs of
@@ -51,7 +53,7 @@ def cut(name: str, model: Any, openvino: Any) -> tuple[Any, Any]:
             f"found {len(found)} nodes '{place}' to end its float32 front, expected 1; "
             "give precision float32"
         )
-    last, halves = found[0].output(0), place == SINC
+    last, halves = found[0].output(0), halves and place == SINC
     handed = _split(found[0].input_value(0), operations) if halves else last
     front = openvino.Model([handed], _heard(handed, whole), "front").clone()
     front.output(0).set_names({FRONT})

@@ -21,6 +21,7 @@ from hocket.backends import compile_cache
 from hocket.backends.choice import INSTALL
 from hocket.backends.front import FRONT, cut
 from hocket.backends.onnx_file import read_metadata, with_weights
+from hocket.backends.processor import this_processor
 from hocket.config import Runtime
 from hocket.errors import BackendError, ModelError
 from hocket.graph import SPECS, Tensors, least_lengths
@@ -102,7 +103,8 @@ def open_openvino(
         if None in parts:
             whole = compiler.core.read_model(with_weights(content, weights))
             _check_ports(name, [whole])
-            models = [whole] if len(plan) == 1 else cut(name, whole, openvino)
+            halves = this_processor().matrix
+            models = [whole] if len(plan) == 1 else cut(name, whole, openvino, halves=halves)
             parts = [
                 compiler.compile(*part, model) for part, model in zip(plan, models, strict=True)
             ]
@@ -127,6 +129,7 @@ class _Compiler:
         self.core = core
         self._workers, self._source = workers, source
         device = [str(core.get_property(DEVICE, "FULL_DEVICE_NAME")), *sorted(capabilities())]
+        device.append(f"matrix {this_processor().matrix}")
         self._machine = json.dumps([str(core.get_versions(DEVICE)[DEVICE].build_number), *device])
 
     def fetch(self, part: str, precision: str) -> Any | None:

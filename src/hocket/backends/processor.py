@@ -33,6 +33,7 @@ def parse_cpuinfo(text: str) -> Processor:
     common = frozenset.intersection(*flags) if flags else frozenset()
     return Processor(
         bfloat16=bool(common & {"amx_bf16", "avx512_bf16"}),
+        matrix="amx_bf16" in common,
         vnni=bool(common & {"avx512_vnni", "avx_vnni"}),
         avx512="avx512f" in common,
     )
