@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,32 @@ def test_a_file_that_is_another_graph_is_refused(cache: Path) -> None:
         open_openvino("embedding", *files("segmentation"), "float32", ONE)
     with pytest.raises(ModelError, match="OpenVINO cannot load it"):
         open_openvino("segmentation", b"", {}, "float32", ONE)
+
+
+def bindings_called(work: Callable[[], object]) -> set[str]:
+    """Compiled functions of OpenVINO's that `work` calls on this thread."""
+    found: set[str] = set()
+
+    def note(_: object, event: str, called: Any) -> None:
+        if event == "c_call" and "pyopenvino" in str(getattr(called, "__module__", None)):
+            found.add(called.__name__)
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.usefixtures("rounding")
+def test_threads_meet_in_no_function_of_the_bindings_that_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(openvino, "_went_through", set())
+    before = bindings_called(openvino._import_openvino)
+    inputs = samples("segmentation")
+    for graph in [load("segmentation", precision) for precision in ROUNDINGS]:
+        while_running = bindings_called(partial(graph.run, inputs))
+        assert {"infer", "to_dtype"} <= while_running <= before
+    assert not bindings_called(openvino._import_openvino)
