@@ -16,6 +16,7 @@ from bench.speed_tables import (
     copies_table,
     long_table,
     notes_table,
+    online_table,
     speed_table,
 )
 from bench.tables import compare_table, der_table, tune_table
@@ -134,6 +135,22 @@ def long(
     results = measure_long(find_audio(folder, layout), hours, threads, preset, _progress)
     click.echo(long_table(results))
     _finish("long", label, folder, output, results)
+
+
+@main.command()
+@corpus_options
+@output_options
+@click.option("--threads", type=Count, help="Processor threads; by default hocket's choice.")
+def online(
+    folder: Path, layout: Layout, output: Path | None, label: str | None, threads: int | None
+) -> None:
+    """Errors, waiting times and speed of streams over the recordings below DIR."""
+    from bench.online import measure_online
+
+    label = _label(label, folder)
+    results = measure_online(find_recordings(folder, layout), threads, _progress)
+    click.echo(online_table(results))
+    _finish("online", label, folder, output, results)
 
 
 @main.command()

@@ -134,3 +134,25 @@ def notes_table(results: Mapping[str, Any]) -> str:
 
 def _speed(row: Mapping[str, Any]) -> str:
     return number(row["x_real_time"])
+
+
+def online_table(results: Mapping[str, Any]) -> str:
+    """A line per engine, then what waited how long, and speed."""
+    names = ("der", "miss", "false_alarm", "confusion")
+    rows = [
+        (engine, *(number(found[f"{name}_percent"], 2) for name in names))
+        for engine, found in results["engines"].items()
+    ]
+    waits, allowed = results["longest_wait_s"], results["allowed_wait_s"]
+    above, most = results["der_above_offline"], results["der_allowed_above_offline"]
+    return "\n".join(
+        [
+            table(("engine", *(name.replace("_", " ") for name in names)), rows),
+            f"above offline: {above:.2f}; {most:.1f} is allowed",
+            *(
+                f"{each} after {waits[each]:.2f} s; {allowed[each]:g} s is allowed"
+                for each in waits
+            ),
+            f"{results['x_real_time']:.1f} x real time",
+        ]
+    )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hocket.errors import HocketError
     from hocket.pipeline import Artifacts, Diarizer, diarize
     from hocket.result import Result, Turn
+    from hocket.stream import Stream, follow, updates_of
+    from hocket.tracking import Known, State, Update
     from hocket.version import __version__
 
 __all__ = [
@@ -23,17 +25,23 @@ __all__ = [
     "Config",
     "Diarizer",
     "HocketError",
+    "Known",
     "Recording",
     "Result",
     "Runtime",
     "SpeakerCount",
+    "State",
+    "Stream",
     "Turn",
+    "Update",
     "__version__",
     "diarize",
+    "follow",
     "read_audio",
+    "updates_of",
 ]
 
-_HOMES = ("pipeline", "result", "config", "audio", "errors", "version")
+_HOMES = ("stream", "tracking", "pipeline", "result", "config", "audio", "errors", "version")
 
 
 def __getattr__(name: str) -> Any:

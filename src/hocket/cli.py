@@ -12,6 +12,7 @@ import click
 
 from hocket import models
 from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processor
+from hocket.cli_stream import stream_command
 from hocket.clustering import CLUSTERERS
 from hocket.config import PRESETS, ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
@@ -131,6 +132,9 @@ def diarize(
         if table and place is not None:
             click.echo(f"wrote {place}")
     return FAILED if failed else 0
+
+
+cli.add_command(stream_command)
 
 
 @cli.command(name="backends")

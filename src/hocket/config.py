@@ -148,6 +148,43 @@ class TurnConfig:
 
 
 @dataclass(frozen=True)
+class LiveConfig:
+    """How a stream is heard; thresholds that are None are the manifest's, by embedding model.
+
+    step_s: from one update to the next, so the longest that speech waits for its first turn.
+    delay_s: after which what was heard is final.
+    latest_s: a turn that goes on is given out in parts, so that none of it waits longer than this.
+    back_s: of what was heard before, embedded again with what is new.
+    slab_s: of speech that the embedding network hears at once.
+    create_s: speech somebody new needs within a window.
+    match, create, update, merge: see `hocket.tracking.Limits`; distances, 1 - cosine.
+    loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
+    max_speakers: more are not made.
+    """
+
+    step_s: float = 1.8
+    delay_s: float = 6.0
+    latest_s: float = 10.0
+    back_s: float = 0.6
+    slab_s: float = 3.2
+    create_s: float = 1.6
+    match: float | None = None
+    create: float | None = None
+    update: float | None = None
+    merge: float | None = None
+    loyalty: float = 0.3
+    max_speakers: int = 64
+
+    def __post_init__(self) -> None:
+        _check_numbers(self, above_zero=("step_s", "slab_s", "max_speakers"))
+        if self.delay_s + self.step_s > self.latest_s:
+            raise ConfigError(
+                f"found delay_s {self.delay_s} and step_s {self.step_s}; give a latest_s of at "
+                f"least {self.delay_s + self.step_s:g}, not {self.latest_s}"
+            )
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything that may change a result, stage by stage; the defaults are the preset balanced."""
 
@@ -157,6 +194,7 @@ class Config:
     units: UnitConfig = field(default_factory=UnitConfig)
     clusters: ClusterConfig = field(default_factory=ClusterConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
+    live: LiveConfig = field(default_factory=LiveConfig)
 
     @classmethod
     def preset(cls, name: str) -> Self:

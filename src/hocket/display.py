@@ -1,11 +1,13 @@
 """What a person at a terminal sees: a progress bar, and a table of turns."""
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from hocket.result import Result
+from hocket.result import Result, Turn
 
+LIVE_ROWS = 12
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
@@ -53,3 +55,28 @@ def progress_bar(title: str, stream: TextIO) -> Iterator[Callable[[str, int, int
 
         progress.console.print(title, markup=False, highlight=False)
         yield report
+
+
+@contextmanager
+def live_table(
+    stream: TextIO,
+) -> Iterator[Callable[[float, Sequence[Turn], Sequence[Turn]], None]]:
+    """The last turns of a stream on a terminal; gives a function to show time, final, tentative."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    kept: deque[Turn] = deque(maxlen=LIVE_ROWS)
+    with Live(console=Console(file=stream), auto_refresh=False) as live:
+
+        def show(time_s: float, final: Sequence[Turn], tentative: Sequence[Turn]) -> None:
+            kept.extend(final)
+            table = Table("start", "end", "speaker", title=f"{time_s:.1f} s", title_justify="left")
+            rows = [(turn, "") for turn in kept] + [(turn, "dim") for turn in tentative]
+            for turn, style in rows[-LIVE_ROWS:]:
+                times = (f"{value:8.2f}" for value in (turn.start_s, turn.end_s))
+                table.add_row(*times, Text(turn.speaker), style=style)
+            live.update(table, refresh=True)
+
+        yield show

@@ -158,8 +158,9 @@ def read_catalogue() -> Catalogue:
 
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
-    names = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
-    return {name: float(entry[name]) for name in names}
+    offline = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
+    online = ("live_match", "live_create", "live_update", "live_merge")
+    return {name: float(entry[name]) for name in (*offline, *online)}
 
 
 def _weights(name: str, entry: dict[str, Any]) -> Weights:

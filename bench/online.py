@@ -1,0 +1,93 @@
+"""The online engine: its errors beside the offline one's, what waits how long, speed and memory."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from bench.annotations import Turn
+from bench.corpus import Recording
+from bench.der import Hocket
+from bench.scoring import PROTOCOL, Score, score, summarize, summarize_named
+
+if TYPE_CHECKING:
+    from hocket import Stream, Update
+
+BLOCK_S = 1.0
+"""Sound that a stream is fed at once, as from a file."""
+
+TENTATIVE_ALLOWED_S, FINAL_ALLOWED_S = 2.0, 10.0
+DER_ALLOWED = 5.0  # above the offline engine's
+
+Progress = Callable[[str], None]
+
+
+def measure_online(
+    recordings: Sequence[Recording], threads: int | None, progress: Progress
+) -> dict[str, Any]:
+    """Stream every recording, and diarize it offline, in turns.
+
+    A waiting time is from when sound was heard to the update that first shows it (tentative) or
+    makes it final; both count in sound, not in the time of the machine.
+    """
+    from hocket import Runtime, Stream
+
+    offline = Hocket(threads, oracle=False)
+    scores: dict[str, dict[str, Score]] = {"online": {}, "offline": {}}
+    waits: list[tuple[float, float]] = []
+    seconds, audio_s = 0.0, 0.0
+    for recording in recordings:
+        progress(recording.uri)
+        stream = Stream(16_000, runtime=Runtime(threads=threads), refinable=False)
+        updates, taken = _stream(stream, recording)
+        waits.append(waiting_times(updates))
+        seconds, audio_s = seconds + taken, audio_s + recording.duration_s()
+        turns = {
+            "online": [_turn(turn) for update in updates for turn in update.final],
+            "offline": offline(recording).turns,
+        }
+        for engine, found in turns.items():
+            scores[engine][recording.uri] = score(recording.turns(), found, recording.regions())
+    return {
+        "protocol": PROTOCOL,
+        "audio_minutes": round(audio_s / 60, 3),
+        "x_real_time": round(audio_s / seconds, 2),
+        "longest_wait_s": {
+            "tentative": round(max(first for first, _ in waits), 3),
+            "final": round(max(last for _, last in waits), 3),
+        },
+        "allowed_wait_s": {"tentative": TENTATIVE_ALLOWED_S, "final": FINAL_ALLOWED_S},
+        "engines": {name: summarize(list(found.values())) for name, found in scores.items()},
+        "der_above_offline": round(_der(scores["online"]) - _der(scores["offline"]), 3),
+        "der_allowed_above_offline": DER_ALLOWED,
+        "files": {name: summarize_named(found) for name, found in scores.items()},
+    }
+
+
+def waiting_times(updates: "Sequence[Update]") -> tuple[float, float]:
+    """The longest that sound waited to be shown, and to be final: (tentative, final) seconds."""
+    shown = [after.time_s - before.time_s for before, after in pairwise(updates)]
+    final = [update.time_s - turn.start_s for update in updates for turn in update.final]
+    return max(shown, default=0.0), max(final, default=0.0)
+
+
+def _stream(stream: "Stream", recording: Recording) -> "tuple[list[Update], float]":
+    import soundfile
+
+    updates: list[Update] = []
+    started = perf_counter()
+    with soundfile.SoundFile(str(recording.audio)) as sound:
+        size = round(BLOCK_S * sound.samplerate)
+        for block in sound.blocks(blocksize=size, dtype="float32", always_2d=True):
+            updates += stream.feed(block)
+    updates += stream.finish()
+    return updates, perf_counter() - started
+
+
+def _turn(turn: Any) -> Turn:
+    return Turn(turn.start_s, turn.end_s, turn.speaker)
+
+
+def _der(scores: dict[str, Score]) -> float:
+    found = summarize(list(scores.values()))["der_percent"]
+    return float(found or 0.0)

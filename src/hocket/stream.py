@@ -1,0 +1,327 @@
+"""The online engine: samples in, who speaks out, while they do.
+
+Windows end every `step_s`; a stream that is shorter than a window is heard in shorter ones. Windows
+are heard by themselves, so several that are there at once are heard side by side; the tracker takes
+them one after the other.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket import models
+from hocket.arrays import Waveform
+from hocket.buffers import Pieces, SampleBuffer, joined
+from hocket.config import Config, Runtime
+from hocket.door import Door
+from hocket.errors import ConfigError, OutputError
+from hocket.graph import least_lengths
+from hocket.live import LiveEars
+from hocket.pipeline import Diarizer
+from hocket.questions import Questions
+from hocket.result import Result
+from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
+
+
+class Stream:
+    """Says who speaks while they do.
+
+    Args:
+        sample_rate: Hz, of what it is fed.
+        config: everything that may change what is said; `config.live` is for streams alone.
+        runtime: how the graphs are run; changes only how fast.
+        known: speakers to be found again by their names.
+        refinable: keep the sound in a temporary file on disk, 230 MB an hour, for
+            `finish(refine=True)`.
+        name: what errors and results call the stream.
+
+    Raises:
+        AudioContentError: the rate makes no sense.
+        ConfigError: settings or known speakers contradict each other.
+        ModelError, BackendError: as for `Diarizer.load`.
+
+    Not for several threads at once. Memory holds the last window and what is known of speakers.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        config: Config | None = None,
+        runtime: Runtime | None = None,
+        known: Sequence[Known] = (),
+        refinable: bool = True,
+        name: str = "stream",
+    ) -> None:
+        self._diarizer = Diarizer(config, runtime).load()
+        self._geometry = geometry = self._diarizer.geometry
+        self.config, self.runtime = self._diarizer.config, self._diarizer.runtime
+        self._ears, self._rules = _ears_of(self._diarizer), _rules_of(self._diarizer)
+        self._door = Door(sample_rate, geometry.sample_rate, name)
+        self._name, self._rate = name, sample_rate
+        dimension = int(self._ears.embedding.metadata["dimension"])
+        self.state = State.start(dimension, tuple(known))
+        self._buffer, self._tape = SampleBuffer(), _Tape() if refinable else None
+        least = least_lengths(self._ears.segmentation.metadata).get("samples", 1)
+        self._least = max(least, geometry.receptive_field)
+        self._step = self._rules.pace.step * geometry.frame_step
+        whole = geometry.window_samples
+        self._next = whole - (whole - self._least) // self._step * self._step
+        self._heard_to = 0
+        self._finished = False
+
+    def feed(self, samples: NDArray[Any]) -> list[Update]:
+        """Hear what comes next, however much or little it is.
+
+        Args:
+            samples: (samples,) or (samples, channels), floats in -1..1 or integers.
+
+        Returns:
+            An update for every window that ends within them; often none.
+
+        Raises:
+            AudioContentError: the array is none of sound.
+            ConfigError: the stream is finished.
+            BackendError: a runtime failed.
+        """
+        self._check_open()
+        updates: list[Update] = []
+        pending: list[Callable[[], WindowResult]] = []
+        for block in self._door.feed(samples):
+            self._keep(block)
+            while self._buffer.end >= self._next:
+                pending.append(self._window(self._next))
+                self._next += self._step
+            if len(pending) >= 4 * self.runtime.workers:
+                updates += self._hear(pending)
+                pending = []
+        return updates + self._hear(pending)
+
+    def skip(self, seconds: float) -> list[Update]:
+        """Take so much of the stream for silence, as where samples were lost.
+
+        Raises:
+            ConfigError: the number is negative or not finite, or the stream is finished.
+        """
+        if not 0 <= seconds < np.inf:
+            raise ConfigError(f"a gap of {seconds} seconds; give 0 or more")
+        left, updates = round(seconds * self._rate), list[Update]()
+        shape = (
+            (self._rate,) if self._door.channels in (0, 1) else (self._rate, self._door.channels)
+        )
+        silence = np.zeros(shape, np.float32)
+        while left > 0:
+            updates += self.feed(silence[:left])
+            left -= len(silence)
+        return updates
+
+    @overload
+    def finish(self, *, refine: Literal[False] = False) -> list[Update]: ...
+
+    @overload
+    def finish(self, *, refine: Literal[True]) -> Result: ...
+
+    def finish(self, *, refine: bool = False) -> list[Update] | Result:
+        """End the stream.
+
+        Args:
+            refine: hear all of it again, as a recording.
+
+        Returns:
+            The last updates, after which nothing is tentative; or what `Diarizer` says of all.
+
+        Raises:
+            ConfigError: it is finished already, or `refinable` was False.
+            OutputError: the sound could not be kept.
+        """
+        self._check_open()
+        if refine and self._tape is None:
+            raise ConfigError("the sound was not kept; make the stream with refinable=True")
+        for block in self._door.close():
+            self._keep(block)
+        try:
+            return self._refined(self._tape) if refine and self._tape else self._last_updates()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the sound that was kept; nothing more can be fed."""
+        self._finished = True
+        if self._tape:
+            self._tape.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _last_updates(self) -> list[Update]:
+        pending: list[Callable[[], WindowResult]] = []
+        while self._buffer.end >= self._next:
+            pending.append(self._window(self._next))
+            self._next += self._step
+        updates = self._hear(pending)
+        if self._buffer.end >= self._least:  # what is shorter says nothing
+            updates += self._hear([self._window(self._buffer.end)], ends=True)
+        return updates
+
+    def _refined(self, tape: "_Tape") -> Result:
+        rate = self._geometry.sample_rate
+        with tape.samples() as whole:
+            return self._diarizer(whole, sample_rate=rate, name=self._name)
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ConfigError(f"{self._name}: is finished; make a new stream")
+
+    def _keep(self, block: Waveform) -> None:
+        self._buffer.append(block)
+        if self._tape:
+            self._tape.write(block)
+
+    def _window(self, end: int) -> Callable[[], WindowResult]:
+        """How to hear the window that ends here."""
+        step, first = self._geometry.frame_step, max(0, end - self._geometry.window_samples)
+        start = -(-first // step) * step
+        pieces, new = self._buffer.pieces(start, end), self._heard_to
+        self._heard_to = end
+        self._buffer.release(start)  # later windows begin later
+        return partial(self._listen, pieces, start, new)
+
+    def _listen(self, pieces: Pieces, start: int, new: int) -> WindowResult:
+        return self._ears.hear(joined(pieces)[0], start, new)
+
+    def _hear(
+        self, pending: Sequence[Callable[[], WindowResult]], *, ends: bool = False
+    ) -> list[Update]:
+        """Hear windows, side by side if there are several, and track them in order."""
+        updates: list[Update] = []
+
+        def take(window: WindowResult) -> None:
+            self.state, update = step(self.state, window, self._rules, ends=ends)
+            updates.append(update)
+
+        if len(pending) == 1 or self.runtime.workers == 1:
+            for listen in pending:
+                take(listen())
+        elif pending:
+            with Questions.to(self.runtime.workers) as questions:
+                for listen in pending:
+                    questions.ask(listen, take)
+                questions.take_all()
+        return updates
+
+
+def follow(
+    stream: Stream, blocks: Iterable[NDArray[Any]], callback: Callable[[Update], object]
+) -> None:
+    """Feed a stream all blocks, finish it, and call back with every update."""
+    for block in blocks:
+        for update in stream.feed(block):
+            callback(update)
+    for update in stream.finish():
+        callback(update)
+
+
+async def updates_of(stream: Stream, blocks: AsyncIterable[NDArray[Any]]) -> AsyncIterator[Update]:
+    """Updates of a stream that is fed from an asynchronous source; graphs run in a thread."""
+    async for block in blocks:
+        for update in await asyncio.to_thread(stream.feed, block):
+            yield update
+    for update in await asyncio.to_thread(stream.finish):
+        yield update
+
+
+class _Tape:
+    """All samples of a stream, in a file without a name that goes with the process."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="hocket-")  # noqa: SIM115 - closed by `close`
+        self._problem: OSError | None = None
+
+    def write(self, block: Waveform) -> None:
+        try:
+            if self._problem is None:
+                self._file.write(block.data)
+        except OSError as error:  # the stream goes on; only refining is lost
+            self._problem = error
+
+    @contextmanager
+    def samples(self) -> Iterator[Waveform]:
+        """All of them, read from the disk as they are needed."""
+        if self._problem is None:
+            try:
+                self._file.flush()
+            except OSError as error:
+                self._problem = error
+        if self._problem is not None:
+            where = tempfile.gettempdir()
+            raise OutputError(
+                f"{where}: the sound could not be kept there ({self._problem}); "
+                "make room, or name another folder in TMPDIR"
+            )
+        empty = not self._file.tell()
+        whole: Waveform = np.zeros(0, np.float32)
+        yield whole if empty else np.memmap(self._file, np.float32, mode="c")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _ears_of(diarizer: Diarizer) -> LiveEars:
+    config, geometry = diarizer.config, diarizer.geometry
+    return LiveEars(
+        diarizer.segmentation_graph,
+        diarizer.embedding_graph,
+        geometry,
+        replace(config.units, slab_s=config.live.slab_s),
+        geometry.frames_of(config.live.back_s),
+    )
+
+
+def _rules_of(diarizer: Diarizer) -> Rules:
+    """Thresholds of the settings, or of the embedding model."""
+    config, live, frames = diarizer.config, diarizer.config.live, diarizer.geometry.frames_of
+    rate = diarizer.geometry.sample_rate
+
+    def limit(name: str) -> float:
+        given: float | None = getattr(live, name)
+        return diarizer.calibration[f"live_{name}"] if given is None else given
+
+    return Rules(
+        graph=models.load("post_embedding", config.graphs, diarizer.runtime),
+        geometry=diarizer.geometry,
+        limits=Limits(
+            match=limit("match"),
+            create=limit("create"),
+            update=limit("update"),
+            merge=limit("merge"),
+            create_s=live.create_s,
+            loyalty=live.loyalty,
+            max_speakers=live.max_speakers,
+        ),
+        pace=Pace(
+            delay=frames(live.delay_s),
+            latest=frames(live.latest_s),
+            step=max(1, frames(live.step_s)),
+            ramp=frames(config.windows.ramp_s),
+            fade=config.turns.fade_s * rate / diarizer.geometry.frame_step,
+            min_pause=frames(config.turns.min_pause_s),
+            min_turn=frames(config.turns.min_turn_s),
+        ),
+        runs=config.runs,
+    )

@@ -1,0 +1,116 @@
+"""The online tracker: one window after the other, each changes what is known and says who speaks.
+
+`step` is pure: the same state and window give the same state and update, whoever calls. A window's
+slots are compared with all speakers in one call of the `post_embedding` graph and assigned
+together; overlapping windows are added up, so nothing is said twice; frames become final a while
+after they were heard, and then never change (docs/decisions/017-online.md).
+"""
+
+from dataclasses import dataclass, replace
+
+from hocket.config import RunConfig
+from hocket.geometry import Geometry
+from hocket.graph import Graph
+from hocket.result import Turn
+from hocket.tracking.fusion import (
+    Pace,
+    activations_of,
+    close_turn,
+    fuse,
+    settle,
+    tentative,
+)
+from hocket.tracking.identity import (
+    Limits,
+    agreement,
+    assign,
+    compare,
+    create,
+    label,
+    learn,
+    merge,
+    remember,
+    second_best,
+    twins,
+)
+from hocket.tracking.state import Heard, Known, State, WindowResult
+
+__all__ = ["Heard", "Known", "Limits", "Pace", "Rules", "State", "Update", "WindowResult", "step"]
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a stream says after a window.
+
+    time_s: how much of the stream was heard.
+    final: turns that never change, in order of time; each is in one update. A long one comes in
+        parts that touch.
+    tentative: what else seems to be said until now; the next update has it anew.
+    """
+
+    time_s: float
+    final: tuple[Turn, ...]
+    tentative: tuple[Turn, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All that `step` goes by.
+
+    graph: `post_embedding`.
+    geometry: frame grid.
+    limits: who is whom.
+    pace: when what is said becomes final.
+    runs: how many people speak.
+    """
+
+    graph: Graph
+    geometry: Geometry
+    limits: Limits
+    pace: Pace
+    runs: RunConfig
+
+
+def step(
+    state: State, window: WindowResult, rules: Rules, *, ends: bool = False
+) -> tuple[State, Update]:
+    """Take a window.
+
+    Args:
+        state: what is known; it is not changed.
+        window: the next one.
+        rules: thresholds and graph.
+        ends: nothing comes after it; everything becomes final.
+
+    Returns:
+        The state to go on from, and what to say.
+    """
+    state, closed = _merge_twins(state, rules)
+    state = remember(state, window)
+    frame_s = rules.geometry.seconds_of(rules.geometry.frame_step)
+    slots = compare(state, window, rules.graph, frame_s)
+    limits = rules.limits
+    if ends and not state.names:  # some voice is better than none
+        limits = replace(limits, create_s=frame_s)
+    speakers = assign(slots, agreement(state, window), limits)
+    state, slots, speakers = create(state, slots, speakers, limits)
+    speakers = second_best(slots, speakers, limits)
+    labels = label(slots, speakers, limits)
+    state = learn(state, slots, speakers, labels, limits)
+    state = fuse(state, window, speakers, labels, rules.pace)
+    active = activations_of(state, rules.runs, rules.pace)
+    until = state.end if ends else max(state.done, state.end - rules.pace.delay)
+    state, given = settle(state, active, until, rules.geometry, rules.pace)
+    waiting = tentative(state, active, rules.geometry)
+    time_s = rules.geometry.seconds_of(window.samples)
+    return state, Update(time_s, tuple(sorted(closed + given)), tuple(waiting))
+
+
+def _merge_twins(state: State, rules: Rules) -> tuple[State, list[Turn]]:
+    """Make one speaker of two that turned out to be one."""
+    pair = twins(state, rules.limits)
+    if pair is None:
+        return state, []
+    kept, gone = pair
+    state, closed = close_turn(state, gone, rules.geometry)
+    return merge(state, kept, gone), closed

@@ -1,0 +1,214 @@
+"""What a stream knows between two windows: one value, which can be kept and gone on from."""
+
+import io
+import zlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, Self
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.arrays import Activations, Occupancy, SlotActivity, Votes
+from hocket.errors import ConfigError
+
+FORMAT = 1
+"""Of `State.to_bytes`; another one is not read."""
+
+
+class Heard(NamedTuple):
+    """Units that were embedded, all columns (units, ...).
+
+    first, last: their frames on the stream's grid.
+    vectors: (units, dimension), unit length; zero where the network gave nothing usable.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
+class WindowResult(NamedTuple):
+    """What the graphs say of one window.
+
+    first: its first frame on the stream's grid.
+    activity: (frames, slots), probability that a slot speaks.
+    occupancy: (frames, 3), probability that nobody, one person and several people speak.
+    masks: (frames, slots), one where a slot speaks in the most probable class.
+    units: what was embedded because this window brought it.
+    samples: how many of the stream were heard when the window ended.
+    """
+
+    first: int
+    activity: SlotActivity
+    occupancy: Occupancy
+    masks: NDArray[np.float32]
+    units: Heard
+    samples: int
+
+
+class Known(NamedTuple):
+    """Somebody known before the stream began: a name, and (exemplars, dimension) of the voice."""
+
+    name: str
+    exemplars: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Speakers, and the frames that are not final yet. Nothing in it is ever changed.
+
+    names: of the speakers.
+    known: (speakers,) whether they were known before; they are never merged into another.
+    created: how many were ever made; no name is given twice.
+    sums: (speakers, dimension) vectors heard, weighted by seconds.
+    seconds: (speakers,) of speech behind them.
+    exemplars: (exemplars, dimension), unit length.
+    owners: (exemplars,) speaker of each.
+    apart: (speakers, speakers) windows in which two were different people.
+    units: those of the last window's length.
+    done: frames before this one are final.
+    end: frames before this one were heard.
+    votes: (end - done, speakers), added up over windows.
+    people: (end - done, 4), occupancy added up, and the weight of windows.
+    said: (frames, speakers) the last final frames, which later ones are joined to.
+    begun: (speakers,) first frame of a turn that goes on at `done` and was not given out, or -1.
+    samples: how many were heard.
+    """
+
+    names: tuple[str, ...]
+    known: NDArray[np.bool_]
+    created: int
+    sums: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    exemplars: NDArray[np.float32]
+    owners: NDArray[np.int64]
+    apart: NDArray[np.int64]
+    units: Heard
+    done: int
+    end: int
+    votes: Votes
+    people: NDArray[np.float32]
+    said: Activations
+    begun: NDArray[np.int64]
+    samples: int
+
+    @classmethod
+    def start(cls, dimension: int, known: tuple[Known, ...] = ()) -> Self:
+        """Before the first sample.
+
+        Args:
+            dimension: of the embeddings.
+            known: speakers to be found again.
+
+        Raises:
+            ConfigError: two of them have one name, or exemplars are not usable vectors.
+        """
+        names = tuple(each.name for each in known)
+        _check_known(known, dimension)
+        number = len(known)
+        none = np.zeros((0, dimension), np.float32)
+        vectors = [_unit_rows(each.exemplars) for each in known]
+        return cls(
+            names=names,
+            known=np.ones(number, np.bool_),
+            created=0,
+            sums=np.array([rows.mean(axis=0) for rows in vectors]).reshape(-1, dimension),
+            seconds=np.ones(number),
+            exemplars=np.concatenate([none, *vectors]).astype(np.float32),
+            owners=np.repeat(np.arange(number), [len(rows) for rows in vectors]),
+            apart=np.zeros((number, number), np.int64),
+            units=Heard(np.zeros(0, np.int64), np.zeros(0, np.int64), none),
+            done=0,
+            end=0,
+            votes=np.zeros((0, number), np.float32),
+            people=np.zeros((0, 4), np.float32),
+            said=np.zeros((0, number), np.bool_),
+            begun=np.full(number, -1),
+            samples=0,
+        )
+
+    def speakers(self) -> tuple[Known, ...]:
+        """Everybody, to be known in another stream: how they sound on average and by turns."""
+        means = _unit_rows(self.sums.astype(np.float32))
+        return tuple(
+            Known(name, np.concatenate([means[index : index + 1], self.exemplars[mine]]))
+            for index, name in enumerate(self.names)
+            for mine in [self.owners == index]
+        )
+
+    def to_bytes(self) -> bytes:
+        """All of it, for `from_bytes`; no code in it."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        units: Heard = parts.pop("units")
+        parts |= {f"unit_{name}": column for name, column in units._asdict().items()}
+        parts["names"] = np.array(self.names, np.str_)
+        file = io.BytesIO()
+        np.savez(file, allow_pickle=False, format=FORMAT, **parts)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """What `to_bytes` wrote; ConfigError if it is anything else."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                parts: dict[str, Any] = dict(file)
+            if int(parts.pop("format")) == FORMAT:
+                parts["units"] = Heard(*(parts.pop(f"unit_{name}") for name in Heard._fields))
+                parts["names"] = tuple(str(name) for name in parts["names"])
+                numbers = ("created", "done", "end", "samples")
+                return cls(**parts | {name: int(parts[name]) for name in numbers})
+            problem = "of another format"
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            KeyError,
+            TypeError,
+            BadZipFile,
+            zlib.error,
+        ) as error:
+            problem = str(error)
+        raise ConfigError(
+            f"found a state of a stream that cannot be read ({problem}); "
+            "give what State.to_bytes wrote"
+        )
+
+
+def select(state: State, kept: NDArray[np.int64]) -> State:
+    """The state with these speakers only."""
+    place = np.full(len(state.names), -1)
+    place[kept] = np.arange(len(kept))
+    owned = place[state.owners] >= 0
+    return replace(
+        state,
+        names=tuple(state.names[index] for index in kept),
+        known=state.known[kept],
+        sums=state.sums[kept],
+        seconds=state.seconds[kept],
+        exemplars=state.exemplars[owned],
+        owners=place[state.owners[owned]],
+        apart=state.apart[np.ix_(kept, kept)],
+        votes=state.votes[:, kept],
+        said=state.said[:, kept],
+        begun=state.begun[kept],
+    )
+
+
+def _check_known(known: tuple[Known, ...], dimension: int) -> None:
+    names = [each.name for each in known]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"found two known speakers called '{twice[0]}'; give each a name")
+    for name, exemplars in known:
+        usable = np.ndim(exemplars) == 2 and exemplars.shape[1:] == (dimension,) and len(exemplars)
+        if not usable or not np.isfinite(exemplars).all() or not exemplars.any(axis=1).all():
+            raise ConfigError(
+                f"speaker '{name}': found exemplars of shape {np.shape(exemplars)}; give at least "
+                f"one finite row of {dimension} numbers, none all zero"
+            )
+
+
+def _unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return found

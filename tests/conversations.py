@@ -1,0 +1,112 @@
+"""Made-up conversations as windows of a stream."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.backends.reference import ReferenceGraph
+from hocket.config import RunConfig
+from hocket.geometry import Geometry
+from hocket.tracking import Heard, Known, Limits, Pace, Rules, State, Update, WindowResult, step
+
+GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
+STEP, WINDOW, UNIT = 100, 589, 60  # frames
+RULES = Rules(
+    ReferenceGraph("post_embedding"),
+    GEOMETRY,
+    Limits(match=0.6, create=0.6, update=0.45, merge=0.2),
+    Pace(delay=355, latest=593, step=STEP, ramp=59, fade=6.0, min_pause=18, min_turn=12),
+    RunConfig(),
+)
+DIMENSION = 16
+
+Said = Sequence[tuple[int, int, int]]
+"""Who speaks: voice, first and past-the-last frame."""
+
+
+def voices(number: int, seed: int = 0) -> NDArray[np.float32]:
+    """Unit vectors at right angles, (number, DIMENSION)."""
+    rng = np.random.default_rng(seed)
+    found, _ = np.linalg.qr(rng.standard_normal((DIMENSION, DIMENSION)))
+    return found[:number].astype(np.float32)
+
+
+def windows_of(
+    said: Said, frames: int, vectors: NDArray[np.float32], noise: float = 0.0, seed: int = 0
+) -> list[WindowResult]:
+    """What graphs that never err say of a conversation, window by window.
+
+    Args:
+        said: who speaks when; no more than three voices within a window.
+        frames: length of it.
+        vectors: (voices, dimension) what each sounds like.
+        noise: length of what is added to every vector.
+        seed: of it, and of which slot a voice has in a window.
+    """
+    rng = np.random.default_rng(seed)
+    talking = np.zeros((frames, len(vectors)), np.bool_)
+    for voice, first, last in said:
+        talking[first:last, voice] = True
+    found, before = [], 0
+    for end in [*range(STEP, frames, STEP), frames]:
+        first = max(0, end - WINDOW)
+        here = talking[first:end]
+        slots = rng.permutation(3)[: here.any(axis=0).sum()]
+        masks = np.zeros((len(here), 3), np.float32)
+        masks[:, slots] = here[:, np.flatnonzero(here.any(axis=0))]
+        units = _units(talking, vectors, (max(0, before - 30), end), noise, rng)
+        found.append(_window(first, masks, units, end))
+        before = end
+    return found
+
+
+def _window(first: int, masks: NDArray[np.float32], units: Heard, end: int) -> WindowResult:
+    people = np.minimum(masks.sum(axis=1), 2).astype(int)
+    occupancy = np.eye(3, dtype=np.float32)[people]
+    samples = GEOMETRY.frame_start(end)
+    return WindowResult(first, masks.astype(np.float16), occupancy, masks, units, samples)
+
+
+def _units(
+    talking: NDArray[np.bool_],
+    vectors: NDArray[np.float32],
+    bounds: tuple[int, int],
+    noise: float,
+    rng: np.random.Generator,
+) -> Heard:
+    rows, found = [], [np.zeros((0, vectors.shape[1]), np.float32)]
+    for first in range(*bounds, UNIT // 2):
+        last = min(first + UNIT, bounds[1])
+        here = talking[first:last]
+        alone = here & (here.sum(axis=1, keepdims=True) == 1)
+        voice = int(alone.sum(axis=0).argmax())
+        if last - first >= 12 and alone[:, voice].all():
+            added = rng.standard_normal(vectors.shape[1])
+            vector = vectors[voice] + noise * added / np.linalg.norm(added)
+            rows.append((first, last))
+            length = np.linalg.norm(vector)
+            found.append((vector / (length if length > 0 else 1))[None].astype(np.float32))
+    places = np.array(rows, np.int64).reshape(-1, 2)
+    return Heard(places[:, 0], places[:, 1], np.concatenate(found))
+
+
+def follow_windows(
+    windows: Sequence[WindowResult],
+    rules: Rules = RULES,
+    known: Sequence[Known] = (),
+    state: State | None = None,
+) -> tuple[list[Update], State]:
+    """All updates of a stream, and what is known at its end."""
+    state = State.start(DIMENSION, tuple(known)) if state is None else state
+    updates = []
+    for index, window in enumerate(windows):
+        state, update = step(state, window, rules, ends=index == len(windows) - 1)
+        updates.append(update)
+    return updates, state
+
+
+def with_limits(**changed: float) -> Rules:
+    """The rules with other thresholds."""
+    return replace(RULES, limits=replace(RULES.limits, **changed))

@@ -1,0 +1,285 @@
+"""The online engine on real graphs: whoever feeds it, and however, it says the same."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hocket import Diarizer, Known, Stream, Update, follow, updates_of
+from hocket.config import Config, LiveConfig, Runtime
+from hocket.errors import AudioContentError, ConfigError, OutputError
+from hocket.result import Turn
+from tests.places import CONVERSATION
+from tests.sounds import noise, tone
+
+RATE = 16_000
+ONE = Runtime(threads=1)
+
+
+@cache
+def conversation() -> NDArray[np.float32]:
+    samples, rate = soundfile.read(CONVERSATION, dtype="float32")
+    assert rate == RATE
+    return samples
+
+
+def fed(
+    samples: NDArray[Any], sizes: Sequence[int] = (), rate: int = RATE, **options: Any
+) -> list[Update]:
+    """All updates of a stream that is fed parts of these sizes, then the rest."""
+    stream = Stream(rate, **{"runtime": ONE, "refinable": False, **options})
+    updates, at = [], 0
+    for size in sizes:
+        updates += stream.feed(samples[at : at + size])
+        at += size
+    updates += stream.feed(samples[at:])
+    return updates + stream.finish()
+
+
+@cache
+def expected() -> list[Update]:
+    return fed(conversation())
+
+
+def finals(updates: Sequence[Update]) -> list[Turn]:
+    return [turn for update in updates for turn in update.final]
+
+
+def test_two_people_are_told_apart_as_they_speak() -> None:
+    names = {turn.speaker for turn in finals(expected())}
+    assert names == {"SPEAKER_00", "SPEAKER_01"}
+    offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
+    spoken = sum(turn.duration_s for turn in finals(expected()))
+    assert spoken == pytest.approx(sum(t.duration_s for t in offline.turns), rel=0.1)
+
+
+def test_what_was_heard_is_shown_within_two_seconds_and_final_within_ten() -> None:
+    live = LiveConfig()
+    for before, update in pairwise(expected()):
+        assert update.time_s - before.time_s <= live.step_s + 0.02 < 2
+    for update in expected():
+        assert all(update.time_s - turn.start_s <= 10 + 0.02 for turn in update.final)
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.lists(st.integers(1, 90_000), max_size=12), st.integers(1, 3))
+def test_any_split_and_any_number_of_threads_say_the_same(sizes: list[int], threads: int) -> None:
+    assert fed(conversation(), sizes, runtime=Runtime(threads=threads)) == expected()
+
+
+def test_samples_one_by_one_say_the_same() -> None:
+    few = conversation()[: 3 * RATE]
+    assert fed(few, [1] * len(few)) == fed(few)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_a_split_is_the_same_at_another_rate(rate: int) -> None:
+    sound = np.repeat(conversation(), 3)[:: round(48_000 / rate)]
+    sizes = [1, 7, rate // 10, rate // 10 - 1, 3 * rate, 12_345]
+    assert fed(sound, sizes, rate) == fed(sound, (), rate)
+
+
+def test_integers_and_channels_say_the_same() -> None:
+    whole = (conversation() * 32_767).round().astype(np.int16)
+    exact = whole.astype(np.float32) / 32_768
+    assert fed(whole) == fed(exact) == fed(np.stack([exact, exact], axis=1))
+
+
+def test_the_caller_may_use_its_array_again() -> None:
+    stream = Stream(RATE, runtime=ONE, refinable=False)
+    array, updates = np.empty(RATE, np.float32), []
+    for start in range(0, len(conversation()), RATE):
+        piece = conversation()[start : start + RATE]
+        array[: len(piece)] = piece
+        updates += stream.feed(array[: len(piece)])
+        array[:] = np.nan
+    assert updates + stream.finish() == expected()
+
+
+def test_a_final_turn_never_changes_and_none_is_said_twice() -> None:
+    said: list[Turn] = []
+    for update in expected():
+        for turn in update.final:
+            assert all(
+                turn.start_s >= other.end_s or turn.end_s <= other.start_s
+                for other in said
+                if other.speaker == turn.speaker
+            )
+        said += update.final
+        assert all(0 <= turn.start_s < turn.end_s <= update.time_s for turn in update.tentative)
+
+
+def test_refined_is_the_offline_result() -> None:
+    for rate in (RATE, 22_050):
+        stream = Stream(rate, runtime=ONE)
+        for start in range(0, len(conversation()), 50_000):
+            stream.feed(conversation()[start : start + 50_000])
+        refined = stream.finish(refine=True)
+        offline = Diarizer(runtime=ONE)(conversation(), sample_rate=rate, name="stream")
+        assert refined.turns == offline.turns
+        assert refined.uri == "stream"
+        np.testing.assert_array_equal(refined.embeddings, offline.embeddings)
+
+
+def test_what_was_not_kept_cannot_be_refined() -> None:
+    stream = Stream(RATE, runtime=ONE, refinable=False)
+    with pytest.raises(ConfigError, match=r"not kept; make the stream with refinable=True$"):
+        stream.finish(refine=True)
+
+
+def test_a_full_disk_loses_nothing_but_refining(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(RATE, runtime=ONE)
+    assert stream._tape is not None
+    stream._tape.close()
+
+    class Full:
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(stream._tape, "_file", Full())
+    updates = stream.feed(conversation())
+    assert updates == expected()[: len(updates)]
+    with pytest.raises(OutputError, match=r"No space left.*make room, or name another folder"):
+        stream.finish(refine=True)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [np.zeros(0, np.float32), np.zeros(400, np.float32), np.zeros(5 * RATE, np.float32), tone(6)],
+)
+def test_nobody_speaks_in_silence_or_in_a_tone(sound: NDArray[np.float32]) -> None:
+    updates = fed(sound)
+    assert not finals(updates)
+    assert not any(update.tentative for update in updates)
+
+
+def test_noise_and_odd_numbers_break_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    fed(noise(12 * RATE))
+    odd = conversation().copy()
+    odd[1000:1100], odd[5000] = np.nan, np.inf
+    with caplog.at_level(logging.WARNING, logger="hocket"):
+        updates = fed(odd)
+    assert {turn.speaker for turn in finals(updates)} == {"SPEAKER_00", "SPEAKER_01"}
+    assert "101 samples" in caplog.text
+
+
+def test_silence_stands_for_what_was_lost() -> None:
+    half = len(conversation()) // 2
+    stream = Stream(RATE, runtime=ONE, refinable=False)
+    updates = stream.feed(conversation()[:half])
+    updates += stream.skip(2.5)
+    updates += stream.feed(conversation()[half:])
+    updates += stream.finish()
+    quiet = np.zeros(round(2.5 * RATE), np.float32)
+    whole = np.concatenate([conversation()[:half], quiet, conversation()[half:]])
+    assert updates == fed(whole)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, np.nan, np.inf])
+def test_a_gap_that_makes_no_sense_is_refused(seconds: float) -> None:
+    with pytest.raises(ConfigError, match="give 0 or more"):
+        Stream(RATE, runtime=ONE, refinable=False).skip(seconds)
+
+
+@pytest.mark.parametrize("rate", [-16_000, 0, 1, 10_000_000, 16_000.5])
+def test_a_rate_that_makes_no_sense_is_refused(rate: int) -> None:
+    with pytest.raises(AudioContentError, match=r"give a whole number of 1000 to 768000 Hz$"):
+        Stream(rate, runtime=ONE)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(3, complex), np.array(["a"]), np.zeros((2, 2, 2)), np.zeros((5, 40))]
+)
+def test_an_array_of_no_sound_is_refused(array: NDArray[Any]) -> None:
+    with pytest.raises(AudioContentError, match=r"^stream: was fed an array of .*; give "):
+        Stream(RATE, runtime=ONE, refinable=False).feed(array)
+
+
+def test_the_number_of_channels_stays() -> None:
+    stream = Stream(RATE, runtime=ONE, refinable=False)
+    stream.feed(np.zeros((10, 2), np.float32))
+    with pytest.raises(AudioContentError, match=r"with 2 channels$"):
+        stream.feed(np.zeros(10, np.float32))
+
+
+def test_nothing_can_be_fed_to_a_finished_stream() -> None:
+    with Stream(RATE, runtime=ONE) as stream:
+        stream.finish()
+        for late in (lambda: stream.feed(tone(1)), stream.finish, lambda: stream.skip(1)):
+            with pytest.raises(ConfigError, match=r"^stream: is finished; make a new stream$"):
+                late()
+
+
+def test_settings_that_cannot_keep_their_promise_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"give a latest_s of at least 11\.8, not 10\.0$"):
+        LiveConfig(delay_s=10.0)
+
+
+def test_a_known_voice_is_called_by_its_name() -> None:
+    offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
+    known = [Known("Ada", offline.embeddings[:1]), Known("Bo", offline.embeddings[1:])]
+    updates = fed(conversation(), known=known)
+    assert {turn.speaker for turn in finals(updates)} == {"Ada", "Bo"}
+    here = [turn for turn in finals(updates) if turn.speaker == "Ada"]
+    there = [turn for turn in offline.turns if turn.speaker == offline.speakers[0]]
+    assert sum(t.duration_s for t in here) == pytest.approx(
+        sum(t.duration_s for t in there), rel=0.15
+    )
+
+
+def test_no_more_speakers_than_allowed() -> None:
+    config = Config(live=LiveConfig(max_speakers=1))
+    assert {turn.speaker for turn in finals(fed(conversation(), config=config))} == {"SPEAKER_00"}
+
+
+def test_updates_come_by_callback_and_asynchronously() -> None:
+    blocks = np.array_split(conversation(), 40)
+    called: list[Update] = []
+    follow(Stream(RATE, runtime=ONE, refinable=False), blocks, called.append)
+    assert called == expected()
+
+    async def source() -> AsyncIterator[NDArray[np.float32]]:
+        for block in blocks:
+            yield block
+
+    async def collect() -> list[Update]:
+        stream = Stream(RATE, runtime=ONE, refinable=False)
+        return [update async for update in updates_of(stream, source())]
+
+    assert asyncio.run(collect()) == expected()
+
+
+def test_a_stream_goes_on_in_another_process(tmp_path: Any) -> None:
+    """The state is a value; what it is fed to goes on with the speakers it knows."""
+    first = Stream(RATE, runtime=ONE, refinable=False)
+    first.feed(conversation())
+    first.finish()
+    (tmp_path / "state").write_bytes(first.state.to_bytes())
+    speakers = type(first.state).from_bytes((tmp_path / "state").read_bytes()).speakers()
+    updates = fed(conversation(), known=speakers)
+    assert {turn.speaker for turn in finals(updates)} == {"SPEAKER_00", "SPEAKER_01"}
+
+
+def hour_of(minutes: int) -> Iterator[NDArray[np.float32]]:
+    for _ in range(minutes * 2):
+        yield conversation()
+
+
+def test_a_burst_is_heard_in_little_memory() -> None:
+    """What waits of a burst is a few windows, not the burst."""
+    stream = Stream(RATE, runtime=ONE, refinable=False)
+    stream.feed(np.concatenate(list(hour_of(2))))
+    held = sum(len(block) for block in stream._buffer._blocks)
+    assert held <= 13 * RATE

@@ -1,0 +1,271 @@
+"""The tracker: pure, exact about time, and never taken in by what is no voice."""
+
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hocket.errors import ConfigError
+from hocket.result import Turn
+from hocket.tracking import Heard, Known, State, Update, step
+from tests.conversations import (
+    DIMENSION,
+    GEOMETRY,
+    RULES,
+    Said,
+    follow_windows,
+    voices,
+    windows_of,
+    with_limits,
+)
+
+FRAME_S = 270 / 16_000
+VOICES = voices(3)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[Said, int]:
+    """Up to three voices, one after the other, at once or with pauses; and how long it is."""
+    said, at = [], 0
+    for _ in range(draw(st.integers(0, 8))):
+        first = max(0, at + draw(st.integers(-60, 120)))
+        last = first + draw(st.integers(5, 500))
+        said.append((draw(st.integers(0, 2)), first, last))
+        at = last
+    return said, max(at + draw(st.integers(0, 90)), 60)
+
+
+def all_final(updates: list[Update]) -> list[Turn]:
+    return [turn for update in updates for turn in update.final]
+
+
+def by_speaker(turns: list[Turn]) -> dict[str, list[Turn]]:
+    return {
+        name: sorted(t for t in turns if t.speaker == name) for name in {t.speaker for t in turns}
+    }
+
+
+def frozen(state: State) -> list[bytes]:
+    values = [getattr(state, field.name) for field in fields(state)]
+    flat = [part for value in values for part in (value if isinstance(value, Heard) else [value])]
+    return [np.asarray(part).tobytes() for part in flat]
+
+
+@given(conversations(), st.integers(0, 9))
+def test_a_step_changes_nothing_it_was_given(talk: tuple[Said, int], seed: int) -> None:
+    state = State.start(DIMENSION)
+    for window in windows_of(*talk, VOICES, 0.3, seed):
+        before = frozen(state)
+        after, update = step(state, window, RULES)
+        again, same = step(state, window, RULES)
+        assert frozen(state) == before
+        assert (frozen(after), update) == (frozen(again), same)
+        state = after
+
+
+@given(conversations(), st.integers(0, 9), st.data())
+def test_a_stream_goes_on_from_a_state_that_was_kept(
+    talk: tuple[Said, int], seed: int, data: st.DataObject
+) -> None:
+    windows = windows_of(*talk, VOICES, 0.3, seed)
+    expected, _ = follow_windows(windows)
+    half = data.draw(st.integers(0, len(windows) - 1))
+    state = State.start(DIMENSION)
+    for window in windows[:half]:
+        state, _ = step(state, window, RULES)
+    updates, _ = follow_windows(windows[half:], state=State.from_bytes(state.to_bytes()))
+    assert updates == expected[half:]
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", State.start(2).to_bytes()[:-30]])
+def test_bytes_that_are_no_state_are_refused(content: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be read .*; give what State\.to_bytes wrote$"):
+        State.from_bytes(content)
+
+
+@given(conversations(), st.integers(0, 9))
+def test_overlapping_windows_say_nothing_twice_nor_beyond_what_was_heard(
+    talk: tuple[Said, int], seed: int
+) -> None:
+    windows = windows_of(*talk, VOICES, 0.3, seed)
+    updates, _ = follow_windows(windows)
+    heard = GEOMETRY.seconds_of(windows[-1].samples)
+    assert not updates[-1].tentative
+    for turns in by_speaker(all_final(updates)).values():
+        assert turns[0].start_s >= 0
+        assert turns[-1].end_s <= heard
+        assert all(a.end_s <= b.start_s for a, b in pairwise(turns))
+    for update, window in zip(updates, windows, strict=True):
+        assert update.time_s == GEOMETRY.seconds_of(window.samples)
+        shown = [*update.final, *update.tentative]
+        assert all(turn.start_s < turn.end_s <= update.time_s for turn in shown)
+        assert list(update.final) == sorted(update.final)
+
+
+@given(conversations(), st.integers(0, 9))
+def test_nothing_waits_longer_than_the_latest(talk: tuple[Said, int], seed: int) -> None:
+    latest = RULES.pace.latest * FRAME_S
+    windows = windows_of(*talk, VOICES, 0.0, seed)
+    updates, _ = follow_windows(windows)
+    for update in updates:
+        for turn in update.final:
+            assert update.time_s - turn.start_s <= latest + FRAME_S
+        for turn in update.tentative:
+            assert update.time_s - turn.start_s <= latest
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 99))
+def test_voices_that_differ_are_told_apart_and_keep_their_names(seed: int) -> None:
+    said = [(0, 0, 300), (1, 320, 700), (0, 720, 900), (2, 910, 1400), (1, 1300, 1700)]
+    updates, state = follow_windows(windows_of(said, 1800, VOICES, 0.4, seed))
+    assert state.names == ("SPEAKER_00", "SPEAKER_01", "SPEAKER_02")
+    spoken = {
+        name: np.concatenate([frames_of(turn) for turn in turns])
+        for name, turns in by_speaker(all_final(updates)).items()
+    }
+    for voice, name in enumerate(state.names):
+        truth = [frame for v, a, b in said if v == voice for frame in range(a, b)]
+        assert len(np.setxor1d(spoken[name], truth)) < 0.05 * len(truth)
+
+
+def frames_of(turn: Turn) -> np.ndarray:
+    first, last = (
+        round((second * 16_000 - GEOMETRY.frame_start(0)) / 270)
+        for second in (turn.start_s, turn.end_s)
+    )
+    return np.arange(first, last)
+
+
+@given(st.sampled_from([0.0, np.nan, np.inf, -np.inf]), st.booleans())
+def test_a_zero_or_nan_embedding_makes_no_speaker_and_teaches_none(value: float, met: bool) -> None:
+    windows = windows_of([(0, 0, 500)], 520, VOICES[:1])
+    state = State.start(DIMENSION)
+    if met:
+        _, state = follow_windows(windows[:-1])
+    before = frozen(replace(state, units=state.units))
+    odd = np.full_like(windows[-1].units.vectors, value)
+    units = windows[-1].units._replace(vectors=odd)
+    blank = replace_units(state, units)
+    after, _ = step(blank, windows[-1]._replace(units=units), RULES)
+    assert len(after.names) == len(state.names)
+    assert after.sums.tobytes() == state.sums.tobytes()
+    assert after.exemplars.tobytes() == state.exemplars.tobytes()
+    assert frozen(state) == before
+
+
+def replace_units(state: State, units: Heard) -> State:
+    """The state with nothing remembered but such units."""
+    return replace(state, units=Heard(units.first[:0], units.last[:0], units.vectors[:0]))
+
+
+@given(st.integers(0, 99))
+def test_two_slots_of_a_window_are_never_one_speaker(seed: int) -> None:
+    alike = np.stack([VOICES[0], VOICES[0] + 0.1 * VOICES[1]])
+    alike /= np.linalg.norm(alike, axis=1, keepdims=True)
+    said = [(0, 0, 200), (1, 150, 400), (0, 390, 580)]
+    windows = windows_of(said, 589, alike.astype(np.float32), 0.0, seed)
+    updates, _ = follow_windows(windows)
+    for update in updates:
+        for turns in by_speaker([*update.final, *update.tentative]).values():
+            assert all(a.end_s <= b.start_s for a, b in pairwise(turns))
+
+
+def test_known_speakers_never_share_a_name_with_new_ones() -> None:
+    known = [Known("SPEAKER_00", VOICES[:1]), Known("SPEAKER_02", VOICES[1:2])]
+    others = voices(5)[3:5]
+    updates, state = follow_windows(
+        windows_of([(0, 0, 400), (1, 410, 900)], 1000, others), known=known
+    )
+    assert state.names == ("SPEAKER_00", "SPEAKER_02", "SPEAKER_01", "SPEAKER_03")
+    assert {turn.speaker for turn in all_final(updates)} == {"SPEAKER_01", "SPEAKER_03"}
+
+
+def test_a_known_voice_has_its_name_from_the_first_update() -> None:
+    updates, state = follow_windows(
+        windows_of([(0, 0, 900)], 900, VOICES, 0.4), known=[Known("Ada", VOICES[:1])]
+    )
+    assert state.names == ("Ada",)
+    for update in updates:
+        assert {turn.speaker for turn in [*update.final, *update.tentative]} <= {"Ada"}
+    assert sum(turn.duration_s for turn in all_final(updates)) == pytest.approx(900 * FRAME_S, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("known", "problem"),
+    [
+        ([Known("Ada", VOICES[:1]), Known("Ada", VOICES[1:])], "two known speakers called 'Ada'"),
+        ([Known("Ada", VOICES[:1, :5])], r"'Ada': found exemplars of shape \(1, 5\).*16 numbers"),
+        ([Known("Ada", VOICES[:0])], r"'Ada': found exemplars of shape \(0, 16\)"),
+        ([Known("Ada", VOICES[:1] * np.nan)], "'Ada': .* finite"),
+        ([Known("Ada", VOICES[:1] * 0)], "'Ada': .* none all zero"),
+    ],
+)
+def test_known_speakers_that_make_no_sense_are_refused(known: list[Known], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        State.start(DIMENSION, tuple(known))
+
+
+def test_two_speakers_that_turn_out_to_be_one_become_one() -> None:
+    first = VOICES[0] + 0.75 * VOICES[1]
+    second = VOICES[0] - 0.75 * VOICES[1]
+    drifting = np.stack([first, second, VOICES[0] + 0.25 * VOICES[1]])
+    drifting /= np.linalg.norm(drifting, axis=1, keepdims=True)
+    said = [(0, 0, 300), (1, 1000, 1300), (2, 2000, 5000)]
+    windows = windows_of(said, 5200, drifting.astype(np.float32))
+    rules = with_limits(match=0.65, create=0.65, update=0.65, merge=0.45)
+    updates, state = follow_windows(windows, rules)
+    assert {turn.speaker for turn in all_final(updates)} == {"SPEAKER_00", "SPEAKER_01"}
+    assert len(state.names) == 1
+    _, state = follow_windows(windows, with_limits(match=0.65, create=0.65, merge=0.0))
+    assert len(state.names) == 2
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_there_are_no_more_speakers_than_allowed(most: int) -> None:
+    said = [(0, 0, 400), (1, 410, 800), (2, 810, 1200), (0, 1210, 1500)]
+    updates, state = follow_windows(windows_of(said, 1600, VOICES), with_limits(max_speakers=most))
+    assert len(state.names) == most
+    spoken = sum(turn.duration_s for turn in all_final(updates))
+    assert spoken > 0.9 * 1490 * FRAME_S  # what is said is said by somebody
+
+
+def test_short_speech_of_somebody_met_is_said() -> None:
+    said = [(0, 0, 300), (0, 700, 735), (0, 1300, 1330)]  # 0.6 s and 0.5 s
+    updates, _ = follow_windows(windows_of(said, 1900, VOICES, 0.2))
+    starts = [turn.start_s for turn in all_final(updates)]
+    assert any(abs(start - 700 * FRAME_S) < 0.1 for start in starts)
+    assert any(abs(start - 1300 * FRAME_S) < 0.1 for start in starts)
+
+
+def test_a_moment_of_speech_alone_makes_a_speaker_at_the_end_only() -> None:
+    windows = windows_of([(0, 0, 60)], 400, VOICES)
+    updates, state = follow_windows(windows)
+    assert not any(update.final for update in updates[:-1])
+    assert [turn.speaker for turn in updates[-1].final] == ["SPEAKER_00"]
+    assert state.names == ("SPEAKER_00",)
+
+
+@given(st.integers(0, 20))
+def test_a_speaker_keeps_so_many_exemplars(seed: int) -> None:
+    said = [(0, start, start + 500) for start in range(0, 12_000, 600)]
+    windows = windows_of(said, 12_000, VOICES, 1.2, seed)
+    _, state = follow_windows(
+        windows, with_limits(most_exemplars=3, match=0.9, create=0.95, coherence=0.4)
+    )
+    assert np.bincount(state.owners).max() <= 3
+    assert len(state.units.first) < 60  # and nothing else grows
+
+
+def test_a_wider_match_never_makes_more_speakers() -> None:
+    said = [(voice % 3, 300 * voice, 300 * voice + 280) for voice in range(12)]
+    windows = windows_of(said, 3700, VOICES + 0.5 * VOICES[[1, 2, 0]], 0.8)
+    counts = [
+        len(follow_windows(windows, with_limits(match=far, create=far, merge=0.0))[1].names)
+        for far in (0.05, 0.3, 0.6, 0.9, 1.4)
+    ]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1] == 1
