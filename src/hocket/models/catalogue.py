@@ -158,8 +158,9 @@ def read_catalogue() -> Catalogue:
 
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
-    names = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
-    return {name: float(entry[name]) for name in names}
+    clustering = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
+    store = ("name_distance", "suggest_distance", "verify_distance")
+    return {name: float(entry[name]) for name in (*clustering, *store)}
 
 
 def _weights(name: str, entry: dict[str, Any]) -> Weights:
