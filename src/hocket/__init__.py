@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hocket.audio import Recording, read_audio
     from hocket.config import Config, Runtime, SpeakerCount
+    from hocket.enrolment import enrol, verify
     from hocket.errors import HocketError
     from hocket.pipeline import Artifacts, Diarizer, diarize
     from hocket.result import Result, Turn
+    from hocket.speakers import SpeakerStore, name_speakers
     from hocket.version import __version__
 
 __all__ = [
@@ -27,13 +29,17 @@ __all__ = [
     "Result",
     "Runtime",
     "SpeakerCount",
+    "SpeakerStore",
     "Turn",
     "__version__",
     "diarize",
+    "enrol",
+    "name_speakers",
     "read_audio",
+    "verify",
 ]
 
-_HOMES = ("pipeline", "result", "config", "audio", "errors", "version")
+_HOMES = ("enrolment", "speakers", "pipeline", "result", "config", "audio", "errors", "version")
 
 
 def __getattr__(name: str) -> Any:
