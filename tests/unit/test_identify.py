@@ -1,13 +1,17 @@
 """Clusters of a recording and speakers of a store: who is named, who is only suggested."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hocket.cli_speakers import name_known
 from hocket.result import Turn
 from hocket.speakers import SpeakerStore, name_speakers
+from hocket.speakers.matching import distances, known_of
 from hocket.writers import WRITERS, document
 from tests.voices import MODEL, axis, between, exemplar, result_of
 
@@ -44,8 +48,6 @@ def test_between_the_thresholds_a_name_is_suggested(store: SpeakerStore) -> None
 def test_exactly_on_a_threshold_is_near_enough(
     store: SpeakerStore, cosine: float, expected: str
 ) -> None:
-    from dataclasses import replace
-
     voice = between(0, 5, cosine)
     exact = store.nearest(voice, MODEL)[0][1]
     name = "name_distance" if expected == "Anna" else "suggest_distance"
@@ -94,9 +96,24 @@ def test_a_suggestion_names_nobody(store: SpeakerStore) -> None:
     assert name_speakers(result, store.identify(result)).speakers == ("SPEAKER_00",)
 
 
-def test_turns_of_one_time_stay_in_order(store: SpeakerStore) -> None:
-    from dataclasses import replace
+def test_the_command_line_says_what_it_suggests(
+    store: SpeakerStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = name_known(store, result_of([between(0, 5, 0.5), axis(1)]), "talk.wav")
+    assert named.speakers == ("SPEAKER_00", "Ben")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hocket: talk.wav: SPEAKER_00 may be Anna (distance 0.500)\n")
 
+
+def test_a_store_that_may_only_be_read_still_names(
+    store: SpeakerStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SpeakerStore(store.path, read_only=True) as reader:
+        assert name_known(reader, result_of([axis(1)]), "talk.wav").speakers == ("Ben",)
+    assert capsys.readouterr().err.startswith(f"hocket: {store.path}: may only be read")
+
+
+def test_turns_of_one_time_stay_in_order(store: SpeakerStore) -> None:
     result = result_of([axis(2), axis(0)])
     together = (Turn(0, 10, "SPEAKER_00"), Turn(0, 10, "SPEAKER_01"))
     result = replace(result, turns=together)
@@ -109,3 +126,17 @@ def test_a_verification_is_by_the_models_threshold(store: SpeakerStore) -> None:
     assert store.verify("Anna", near, MODEL).same
     assert not store.verify("Anna", far, MODEL).same
     assert store.verify("Anna", near, MODEL).distance == pytest.approx(0.4, abs=1e-6)
+
+
+def test_a_hundred_thousand_exemplars_are_searched_at_once() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(100_000, 192)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    known = known_of(np.repeat(np.arange(10_000), 10), vectors)
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        found = distances(vectors[:1], known)
+        times.append(time.perf_counter() - started)
+    assert int(found.argmin()) == 0
+    assert min(times) <= 0.05

@@ -24,19 +24,23 @@ def erase(database: sqlite3.Connection, path: Path, voices: Sequence[bytes]) -> 
         voices: embeddings as they lay in the file.
 
     Raises:
-        StoreError: another process is reading an older state, or bytes are left.
-        sqlite3.Error: the file cannot be written anew, as on a full disk.
+        StoreError: the file cannot be written anew, as on a full disk, another process is reading
+            an older state, or bytes are left.
     """
-    remedy = "close other programs that use the file, then run 'hocket speakers compact'"
+    remedy = "run 'hocket speakers compact'"
     try:
         database.execute("VACUUM")
         busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: deleted, but not yet overwritten ({error}); {remedy}") from error
+        raise StoreError(
+            f"{path}: deleted, but not yet overwritten ({error}); free some space, then {remedy}"
+        ) from error
     files = (path, log_of(path))
     left = [file for file in files for voice in voices[:SEARCHED] if _holds(file, voice)]
     if busy or left:
-        raise StoreError(f"{path}: deleted, but another process still reads it; {remedy}")
+        raise StoreError(
+            f"{path}: deleted, but another process still reads it; when it has finished, {remedy}"
+        )
 
 
 def _holds(path: Path, voice: bytes) -> bool:
