@@ -123,7 +123,7 @@ def in_files(path: Path, voice: bytes) -> bool:
 
 
 def test_forgetting_leaves_no_byte_of_the_voice(store: SpeakerStore, path: Path) -> None:
-    for index in range(60):  # pages are split and moved, which leaves copies behind
+    for index in range(60):  # rows are moved from page to page
         store.enrol(f"P{index}", [exemplar(noisy(2, index))], MODEL)
     for index in range(0, 60, 3):
         store.forget(f"P{index}")

@@ -1,7 +1,7 @@
 """Forgetting: what is deleted leaves neither the file nor its log.
 
-Overwriting what is deleted (`secure_delete`) is not enough: a row that SQLite has moved to another
-page may have left a copy behind. So the file is written anew, and the log emptied.
+What is deleted is overwritten (`secure_delete`), but SQLite promises nothing of a row that it once
+moved to another page. So the file is written anew as well, and the log emptied.
 """
 
 import mmap
