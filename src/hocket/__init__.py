@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hocket.audio import Recording, read_audio
     from hocket.config import Config, Runtime, SpeakerCount
+    from hocket.enrolment import enrol, verify
     from hocket.errors import HocketError
     from hocket.pipeline import Artifacts, Diarizer, diarize
     from hocket.result import Result, Turn
+    from hocket.speakers import SpeakerStore, name_speakers
     from hocket.stream import Stream, follow, updates_of
     from hocket.tracking import Known, State, Update
     from hocket.version import __version__
@@ -30,18 +32,33 @@ __all__ = [
     "Result",
     "Runtime",
     "SpeakerCount",
+    "SpeakerStore",
     "State",
     "Stream",
     "Turn",
     "Update",
     "__version__",
     "diarize",
+    "enrol",
     "follow",
+    "name_speakers",
     "read_audio",
     "updates_of",
+    "verify",
 ]
 
-_HOMES = ("stream", "tracking", "pipeline", "result", "config", "audio", "errors", "version")
+_HOMES = (
+    "enrolment",
+    "stream",
+    "tracking",
+    "speakers",
+    "pipeline",
+    "result",
+    "config",
+    "audio",
+    "errors",
+    "version",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,11 +12,20 @@ import click
 
 from hocket import models
 from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processor
+from hocket.cli_speakers import name_known, open_known, speakers_group, store_option
 from hocket.cli_stream import stream_command
 from hocket.clustering import CLUSTERERS
 from hocket.config import PRESETS, ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.display import progress_bar, show_table
-from hocket.errors import AudioError, ConfigError, HocketError, OutputError, one_line
+from hocket.errors import (
+    AudioError,
+    ConfigError,
+    HocketError,
+    OutputError,
+    SpeakerError,
+    StoreError,
+    one_line,
+)
 from hocket.models.export import TARGETS, export
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer, Options
@@ -34,7 +43,8 @@ def cli() -> None:
     """Who spoke when, on your own machine.
 
     Exit codes: 0 all done; 1 some recordings failed, the others were written; 2 wrong usage; 3 a
-    model file or the runtime is unusable; 70 a defect in hocket; 130 interrupted.
+    model file, the runtime or a store of speakers is unusable; 70 a defect in hocket; 130
+    interrupted.
     """
 
 
@@ -84,6 +94,7 @@ def cli() -> None:
     help="How voices are grouped; vbx needs --plda.",
 )
 @click.option("--plda", metavar="FILE", help="A trained PLDA: an .npz file, or a folder of two.")
+@store_option(required=False)
 @click.option("--threads", type=int, help="Processor cores to use. Default: all.")
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 def diarize(
@@ -96,6 +107,7 @@ def diarize(
     backend: str,
     clustering: str,
     plda: str | None,
+    store: Path | None,
     threads: int | None,
     table: bool | None,
     **numbers: int | None,
@@ -111,18 +123,21 @@ def diarize(
     )
     config = replace(chosen, graphs=graphs, clusters=ClusterConfig(method=clustering, plda=plda))
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
+    known = open_known(store, diarizer.embedding_model)
     if output is None and not table:
         click.echo(WRITERS[format_name].header, nl=False)
     failed = 0
     for source, place in zip(files, places, strict=True):
         try:
             result = _diarize_one(diarizer, source, cast("Options", numbers))
+            if known:
+                result = name_known(known, result, source)
             if place is not None:
                 write_whole(place, document(result, format_name))
         except (HocketError, MemoryError) as error:
             failed += 1
             problem = str(error) or "not enough memory; cut the recording into parts"
-            named = isinstance(error, AudioError | OutputError)
+            named = isinstance(error, AudioError | OutputError | StoreError)
             _complain(problem if named else f"{source}: {problem}")
             continue
         if table:
@@ -164,6 +179,9 @@ def list_backends(embedding: str, precision: str) -> int:
     if impossible:
         raise impossible
     return 0
+
+
+cli.add_command(speakers_group)
 
 
 @cli.group(name="models")
@@ -244,8 +262,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return USAGE
-    except ConfigError as error:
+    except (ConfigError, SpeakerError) as error:
         return _complain(str(error), USAGE)
+    except AudioError as error:
+        return _complain(str(error))
     except HocketError as error:
         return _complain(str(error), UNUSABLE)
     except KeyboardInterrupt:

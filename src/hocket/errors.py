@@ -4,11 +4,14 @@
     ├── AudioError (ValueError)          the recording cannot be used
     │   ├── AudioNotFoundError (FileNotFoundError)
     │   ├── AudioFormatError             not audio, or a format nothing installed decodes
-    │   └── AudioContentError            decoded, but its samples or its rate make no sense
+    │   ├── AudioContentError            decoded, but its samples or its rate make no sense
+    │   └── AudioVoiceError              nobody, too little speech, or several people to be heard
     ├── ConfigError (ValueError)         settings that contradict each other or are out of range
     ├── ModelError (RuntimeError)        a model file is missing, altered or of the wrong kind
     ├── GraphInputError (ValueError)     an array does not fit a graph's input
     ├── BackendError (RuntimeError)      a runtime is not installed or failed
+    ├── SpeakerError (ValueError)        no such speaker, a name that is taken, an odd embedding
+    ├── StoreError (RuntimeError)        a file of speakers cannot be used, or not with this model
     └── OutputError (OSError)            a result cannot be written
 
 Every message is one line: what was found, where, and what to do.
@@ -53,6 +56,10 @@ class AudioContentError(AudioError):
     """The audio was decoded, but its samples or its rate make no sense."""
 
 
+class AudioVoiceError(AudioError):
+    """One person's voice is wanted: nobody, too little speech, or several people are heard."""
+
+
 class ConfigError(HocketError, ValueError):
     """Settings contradict each other or are out of range."""
 
@@ -67,6 +74,14 @@ class GraphInputError(HocketError, ValueError):
 
 class BackendError(HocketError, RuntimeError):
     """A runtime is not installed or failed."""
+
+
+class SpeakerError(HocketError, ValueError):
+    """There is no such speaker, the name is taken, or an embedding is no voice."""
+
+
+class StoreError(HocketError, RuntimeError):
+    """A file of speakers is locked, damaged, unwritable, newer, or holds another model's voices."""
 
 
 class OutputError(HocketError, OSError):

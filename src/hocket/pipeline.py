@@ -34,7 +34,7 @@ from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.inference import Ears, Listener, hear
 from hocket.reconstruct import activate, cluster_votes, frame_blocks, strongest
-from hocket.result import Result
+from hocket.result import EmbeddingModel, Result
 from hocket.runs import count_people
 from hocket.segmentation import Segmentation
 from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
@@ -154,6 +154,11 @@ class Diarizer:
         return models.read_catalogue().calibrations[self.config.graphs.embedding]
 
     @cached_property
+    def embedding_model(self) -> EmbeddingModel:
+        """What the embeddings are, for those who keep them."""
+        return models.embedding_model(self.config.graphs.embedding)
+
+    @cached_property
     def plda(self) -> Plda | None:
         """What the user placed for the clusterer that needs it; ModelError if it is unusable."""
         path = self.config.clusters.plda
@@ -236,6 +241,7 @@ class Diarizer:
             duration_s=geometry.seconds_of(artifacts.samples),
             seconds=totals(artifacts.seconds, watch.seconds),
             copied=artifacts.copied,
+            embedding_model=self.embedding_model,
         )
 
     def _cluster(self, artifacts: Artifacts, count: SpeakerCount) -> tuple[Parts, Centroids]:

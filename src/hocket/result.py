@@ -19,6 +19,26 @@ class Turn:
         return self.end_s - self.start_s
 
 
+@dataclass(frozen=True)
+class EmbeddingModel:
+    """What made embeddings: only those of the same weights may be compared.
+
+    name: as `hocket models list` and `GraphConfig.embedding` call it.
+    sha256: of its trained weights in float32, whatever they are rounded to when run.
+    dimension: numbers of an embedding.
+    name_distance: a cluster at most this far from a speaker in the store is given the name.
+    suggest_distance: at most this far, the name is suggested.
+    verify_distance: a clip at most this far from a speaker is that speaker's.
+    """
+
+    name: str
+    sha256: str
+    dimension: int
+    name_distance: float
+    suggest_distance: float
+    verify_distance: float
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """Who spoke when.
@@ -32,6 +52,7 @@ class Result:
     duration_s: length of the recording.
     seconds: busy time per stage, added up over workers: stages are at work at the same time.
     copied: bytes of samples moved from one array to another, per stage.
+    embedding_model: what made `embeddings`; None if that is not known.
     """
 
     uri: str
@@ -42,3 +63,4 @@ class Result:
     duration_s: float
     seconds: dict[str, float] = field(repr=False)
     copied: dict[str, int] = field(repr=False, default_factory=dict)
+    embedding_model: EmbeddingModel | None = field(repr=False, default=None)

@@ -20,6 +20,7 @@ from hocket.errors import (
     AudioError,
     AudioFormatError,
     AudioNotFoundError,
+    AudioVoiceError,
     BackendError,
     HocketError,
     OutputError,
@@ -29,7 +30,13 @@ from hocket.graph import GraphSpec
 from hocket.outputs import write_whole
 
 CLASSES: dict[str, type[HocketError]] = dict(inspect.getmembers(errors, inspect.isclass))
-AUDIO_ERRORS = [AudioError, AudioNotFoundError, AudioFormatError, AudioContentError]
+AUDIO_ERRORS = [
+    AudioError,
+    AudioNotFoundError,
+    AudioFormatError,
+    AudioContentError,
+    AudioVoiceError,
+]
 HOSTILE = ["a\nb", "a\r\nb", "a\x0bb\x0c", "a\x1c\x1d\x1eb", "a\x85b", "a\u2028b\u2029", "\udcff\n"]
 ANY_TEXT = st.text(st.characters())
 

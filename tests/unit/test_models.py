@@ -265,3 +265,17 @@ def test_a_small_graph_without_its_file_is_computed_by_numpy_and_that_is_said_on
     assert record.getMessage() == expected_line
     for name, array in expected.items():
         assert found[name] == pytest.approx(array, abs=1e-6)
+
+
+def test_an_embedding_model_is_its_weights() -> None:
+    spread, local = models.embedding_model("campplus"), models.embedding_model("campplus-local")
+    assert spread.sha256 == local.sha256 == models.read_catalogue().weights["campplus"].file.sha256
+    assert (local.name, local.dimension) == ("campplus-local", 192)
+    assert models.embedding_model("wespeaker-resnet34").sha256 == ""
+    with pytest.raises(ConfigError, match="embedding is 'x'"):
+        models.embedding_model("x")
+
+
+def test_weights_that_are_placed_are_what_a_model_is(resnet34: Path) -> None:
+    placed = hashlib.sha256(resnet34.read_bytes()).hexdigest()
+    assert models.embedding_model("wespeaker-resnet34").sha256 == placed

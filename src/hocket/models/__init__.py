@@ -23,6 +23,7 @@ from hocket.graph import Graph
 from hocket.models import placed
 from hocket.models.catalogue import FOLDER, Artefact, Catalogue, ModelFile, Weights, read_catalogue
 from hocket.models.packages import package_path
+from hocket.result import EmbeddingModel
 
 __all__ = [
     "FOLDER",
@@ -32,6 +33,7 @@ __all__ = [
     "Weights",
     "add",
     "choice_of",
+    "embedding_model",
     "find_weights",
     "load",
     "open_verified",
@@ -75,6 +77,30 @@ def choice_of(graph: str, config: GraphConfig) -> Choice:
     catalogue.check_embedding(config.embedding)
     published = catalogue.precisions(graph, config.embedding)
     return choose(graph, config, published, this_processor(), installed_backends(config.backend))
+
+
+def embedding_model(name: str) -> EmbeddingModel:
+    """What embeddings of the model called `name` are, whatever precision they are computed in.
+
+    Its identity is the hash of its trained weights: graphs that share them give vectors that may be
+    compared. Weights that were not placed yet have no hash.
+
+    Raises:
+        ConfigError: there is no such embedding model.
+    """
+    catalogue = read_catalogue()
+    artefact = catalogue.artefact("embedding", name, "float32")
+    (weights,) = (catalogue.weights[weights] for weights in artefact.weights)
+    file = find_weights(weights)
+    known = catalogue.calibrations[name]
+    return EmbeddingModel(
+        name=name,
+        sha256=file.sha256 if file else "",
+        dimension=artefact.geometry["dimension"],
+        name_distance=known["name_distance"],
+        suggest_distance=known["suggest_distance"],
+        verify_distance=known["verify_distance"],
+    )
 
 
 def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph:

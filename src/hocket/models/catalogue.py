@@ -158,9 +158,10 @@ def read_catalogue() -> Catalogue:
 
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
-    offline = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
+    clustering = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
     online = ("live_match", "live_create", "live_update", "live_merge")
-    return {name: float(entry[name]) for name in (*offline, *online)}
+    store = ("name_distance", "suggest_distance", "verify_distance")
+    return {name: float(entry[name]) for name in (*clustering, *online, *store)}
 
 
 def _weights(name: str, entry: dict[str, Any]) -> Weights:

@@ -1,0 +1,30 @@
+"""Speakers who are known across recordings: a store of their voices in one file."""
+
+from hocket.speakers.exchange import Existing, export_speakers, import_speakers
+from hocket.speakers.naming import name_speakers
+from hocket.speakers.store import LEAST_SPEECH_S, SpeakerStore
+from hocket.speakers.values import (
+    ID_PREFIX,
+    MOST_EXEMPLARS,
+    Exemplar,
+    Match,
+    Speaker,
+    Verification,
+    checked_name,
+)
+
+__all__ = [
+    "ID_PREFIX",
+    "LEAST_SPEECH_S",
+    "MOST_EXEMPLARS",
+    "Exemplar",
+    "Existing",
+    "Match",
+    "Speaker",
+    "SpeakerStore",
+    "Verification",
+    "checked_name",
+    "export_speakers",
+    "import_speakers",
+    "name_speakers",
+]

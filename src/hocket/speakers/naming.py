@@ -1,0 +1,62 @@
+"""Between results and speakers: the clusters of a result, and a result with names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.errors import SpeakerError
+from hocket.result import EmbeddingModel, Result, Turn
+from hocket.speakers.values import Match
+
+
+class Cluster(NamedTuple):
+    """One speaker of a result, not yet anybody in particular."""
+
+    name: str
+    embedding: NDArray[np.float32]
+    seconds: float
+    start_s: float
+    end_s: float
+
+
+def clusters_of(result: Result) -> list[Cluster]:
+    """Who speaks in a result, in order of appearance, and how long each is the loudest."""
+    clusters = []
+    for name, embedding in zip(result.speakers, result.embeddings, strict=True):
+        turns = [turn for turn in result.turns if turn.speaker == name]
+        seconds = sum(t.duration_s for t in result.exclusive_turns if t.speaker == name)
+        start = min((turn.start_s for turn in turns), default=0.0)
+        end = max((turn.end_s for turn in turns), default=0.0)
+        clusters.append(Cluster(name, embedding, seconds, start, end))
+    return clusters
+
+
+def model_of(result: Result) -> EmbeddingModel:
+    """What made a result's embeddings; SpeakerError if it does not say."""
+    if result.embedding_model is None:
+        raise SpeakerError(
+            f"{result.uri}: a result that does not say what made its embeddings; "
+            "take one from Diarizer, or set embedding_model"
+        )
+    return result.embedding_model
+
+
+def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
+    """A result in which clusters that are certainly somebody have that name."""
+    names = {
+        match.cluster: match.speaker.name for match in matches if match.speaker and match.certain
+    }
+    return replace(
+        result,
+        turns=_renamed(result.turns, names),
+        exclusive_turns=_renamed(result.exclusive_turns, names),
+        speakers=tuple(names.get(name, name) for name in result.speakers),
+    )
+
+
+def _renamed(turns: Sequence[Turn], names: Mapping[str, str]) -> tuple[Turn, ...]:
+    """In order again: of turns of one time, that of the first name comes first."""
+    return tuple(sorted(replace(t, speaker=names.get(t.speaker, t.speaker)) for t in turns))

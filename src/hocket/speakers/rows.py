@@ -1,0 +1,237 @@
+"""Rows of the tables: what a store reads and writes inside its transactions."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.errors import SpeakerError, StoreError
+from hocket.result import EmbeddingModel
+from hocket.speakers.matching import Known, known_of, surplus
+from hocket.speakers.values import (
+    ID_PREFIX,
+    MOST_EXEMPLARS,
+    Exemplar,
+    Speaker,
+    checked_name,
+    key_of,
+    now,
+    storable,
+)
+
+_SPEAKERS = (
+    "SELECT s.id, s.name, s.permanent, s.created_at, s.heard_at, count(e.id), total(e.seconds) "
+    "FROM speakers s LEFT JOIN exemplars e ON e.speaker_id = s.id "
+)
+_LARGEST = 2**63 - 1  # integer that SQLite can be asked for
+_EACH = " GROUP BY s.id ORDER BY s.id"
+_EVERYBODY = _SPEAKERS + _EACH
+_BY_ID = _SPEAKERS + "WHERE s.id = ?" + _EACH
+_BY_NAME = _SPEAKERS + "WHERE s.name_key = ?" + _EACH
+_EXEMPLARS = """
+    SELECT embedding, seconds, source, start_s, end_s, alone, consent, added_at, id
+    FROM exemplars WHERE speaker_id = ? ORDER BY id
+"""
+
+
+class StoredModel(NamedTuple):
+    """Whose embeddings the store holds."""
+
+    name: str
+    sha256: str
+    dimension: int
+
+
+def all_speakers(database: sqlite3.Connection) -> tuple[Speaker, ...]:
+    """Everybody, in order of id."""
+    return tuple(map(_speaker, database.execute(_EVERYBODY)))
+
+
+def speaker_of(database: sqlite3.Connection, who: int | str) -> Speaker:
+    """One speaker, by id or name.
+
+    Raises:
+        SpeakerError: there is none.
+    """
+    found = find_speaker(database, who)
+    if found is None:
+        shown = f"{ID_PREFIX}{who}" if isinstance(who, int) else who
+        raise SpeakerError(f"{shown}: no such speaker; 'hocket speakers list' shows them")
+    return found
+
+
+def find_speaker(database: sqlite3.Connection, who: int | str) -> Speaker | None:
+    """One speaker, by id or name; None if there is none."""
+    query, value = (_BY_ID, who) if isinstance(who, int) else (_BY_NAME, storable(key_of(who)))
+    if isinstance(value, int) and value > _LARGEST:
+        return None
+    row = database.execute(query, (value,)).fetchone()
+    return None if row is None else _speaker(row)
+
+
+def _speaker(row: tuple[Any, ...]) -> Speaker:
+    return Speaker(row[0], row[1], bool(row[2]), *row[3:])
+
+
+def exemplars_of(database: sqlite3.Connection, speaker: int) -> tuple[Exemplar, ...]:
+    """A speaker's exemplars, in the order in which they came."""
+    rows = database.execute(_EXEMPLARS, (speaker,)).fetchall()
+    return tuple(map(_exemplar, rows))
+
+
+def _exemplar(row: tuple[Any, ...]) -> Exemplar:
+    embedding = np.frombuffer(row[0], "<f4").astype(np.float32)
+    seconds, source, start_s, end_s, alone, consent, added_at, number = row[1:]
+    return Exemplar(
+        embedding, seconds, source, start_s, end_s, bool(alone), consent, added_at, number
+    )
+
+
+def insert_speaker(database: sqlite3.Connection, name: str) -> int:
+    """Add somebody without exemplars.
+
+    Returns:
+        The id, which nobody ever had.
+
+    Raises:
+        SpeakerError: the name is taken or may not be given.
+    """
+    name, moment = checked_name(name), now()
+    check_free(database, name)
+    found = database.execute(
+        "INSERT INTO speakers (name, name_key, permanent, created_at, heard_at) "
+        "VALUES (?, ?, 0, ?, ?)",
+        (name, key_of(name), moment, moment),
+    )
+    return int(found.lastrowid or 0)
+
+
+def check_free(database: sqlite3.Connection, name: str, own: int = 0) -> None:
+    """Raise SpeakerError if anybody but the speaker `own` has the name."""
+    row = database.execute(
+        "SELECT name FROM speakers WHERE name_key = ? AND id != ?", (key_of(name), own)
+    ).fetchone()
+    if row is not None:
+        raise SpeakerError(
+            f"{row[0]}: is in the store already; give another name, "
+            "add to that speaker with --add, or merge the two"
+        )
+
+
+def stored_model(database: sqlite3.Connection) -> StoredModel | None:
+    """Whose embeddings there are; None if there are none."""
+    row = database.execute(
+        "SELECT name, sha256, dimension FROM models "
+        "WHERE sha256 = (SELECT model FROM exemplars LIMIT 1)"
+    ).fetchone()
+    return None if row is None else StoredModel(*row)
+
+
+def admit_model(database: sqlite3.Connection, model: EmbeddingModel, place: str) -> None:
+    """Note the model; StoreError if the store holds another one's embeddings."""
+    check_model(database, model, place)
+    database.execute(
+        "INSERT OR IGNORE INTO models (sha256, name, dimension) VALUES (?, ?, ?)",
+        (model.sha256, model.name, model.dimension),
+    )
+
+
+def check_model(database: sqlite3.Connection, model: EmbeddingModel, place: str) -> None:
+    """Raise StoreError unless the store is empty or holds embeddings of the same weights."""
+    stored = stored_model(database)
+    if stored is not None and stored.sha256 != model.sha256:
+        raise StoreError(
+            f"{place}: holds voices of {stored.name} (sha256 {stored.sha256[:12]}), which "
+            f"{model.name} ({model.sha256[:12] or 'not placed'}) cannot be compared with; use "
+            f"--embedding {stored.name}, or run 'hocket speakers reembed --store {place} "
+            f"--embedding {model.name}'"
+        )
+
+
+def insert_exemplars(
+    database: sqlite3.Connection, speaker: int, exemplars: Iterable[Exemplar], sha256: str
+) -> None:
+    """Add exemplars, unit vectors; what is too many of them goes."""
+    moment = now()
+    database.executemany(
+        "INSERT INTO exemplars (speaker_id, model, embedding, seconds, source, start_s, end_s, "
+        "alone, consent, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                speaker, sha256, e.embedding.astype("<f4").tobytes(), float(e.seconds), e.source,
+                float(e.start_s), float(e.end_s), int(e.alone), e.consent, e.added_at or moment,
+            )
+            for e in exemplars
+        ),
+    )  # fmt: skip
+    drop_surplus(database, speaker)
+
+
+def drop_surplus(database: sqlite3.Connection, speaker: int) -> None:
+    """Delete a speaker's exemplars beyond the most there may be."""
+    kept = exemplars_of(database, speaker)
+    if len(kept) <= MOST_EXEMPLARS:
+        return
+    vectors = np.stack([exemplar.embedding for exemplar in kept])
+    seconds = np.array([exemplar.seconds for exemplar in kept])
+    delete_exemplars(database, [kept[i].id for i in surplus(vectors, seconds, MOST_EXEMPLARS)])
+
+
+def delete_exemplars(database: sqlite3.Connection, exemplars: Iterable[int]) -> None:
+    """Delete exemplars by id."""
+    database.executemany("DELETE FROM exemplars WHERE id = ?", ((e,) for e in exemplars))
+
+
+def move_exemplars(database: sqlite3.Connection, exemplars: Iterable[int], to: int) -> None:
+    """Give exemplars to another speaker; what is then too many goes."""
+    rows = ((to, exemplar) for exemplar in exemplars)
+    database.executemany("UPDATE exemplars SET speaker_id = ? WHERE id = ?", rows)
+    drop_surplus(database, to)
+
+
+def heard(database: sqlite3.Connection, speakers: Iterable[int]) -> None:
+    """Note that speakers were heard just now."""
+    moment = now()
+    rows = ((moment, speaker) for speaker in speakers)
+    database.executemany("UPDATE speakers SET heard_at = ? WHERE id = ?", rows)
+
+
+def read_known(database: sqlite3.Connection, place: str) -> Known:
+    """All exemplars as one matrix; StoreError if one has another size than it should."""
+    model = stored_model(database)
+    dimension = model.dimension if model else 0
+    rows = database.execute(
+        "SELECT speaker_id, embedding FROM exemplars ORDER BY speaker_id, id"
+    ).fetchall()
+    joined = b"".join(row[1] for row in rows)
+    if len(joined) != 4 * dimension * len(rows):
+        raise StoreError(f"{place}: damaged: an exemplar is of another size; restore a backup")
+    vectors: NDArray[np.float32] = np.frombuffer(joined, "<f4").reshape(len(rows), dimension)
+    owners = np.array([row[0] for row in rows], np.int64)
+    return known_of(owners, vectors.astype(np.float32, copy=False))
+
+
+def check_exemplars(database: sqlite3.Connection, exemplars: Iterable[int]) -> None:
+    """Raise SpeakerError unless there are exemplars of all these ids."""
+    for exemplar in exemplars:
+        row = database.execute("SELECT 1 FROM exemplars WHERE id = ?", (exemplar,)).fetchone()
+        if row is None:
+            raise SpeakerError(
+                f"exemplar {exemplar}: there is none; 'hocket speakers show' lists a speaker's"
+            )
+
+
+def delete_speakers(database: sqlite3.Connection, speakers: Iterable[int]) -> list[bytes]:
+    """Delete speakers, by id, with their exemplars.
+
+    Returns:
+        The embeddings, as they lay in the file.
+    """
+    voices = []
+    for speaker in speakers:
+        found = database.execute("SELECT embedding FROM exemplars WHERE speaker_id = ?", (speaker,))
+        voices += [bytes(row[0]) for row in found]
+        database.execute("DELETE FROM speakers WHERE id = ?", (speaker,))
+    return voices

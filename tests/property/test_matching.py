@@ -1,0 +1,128 @@
+"""Distances, exclusive assignment and the choice of exemplars, for any voices."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hocket.errors import SpeakerError
+from hocket.speakers.matching import Known, assign, distances, known_of, surplus
+from hocket.speakers.values import checked_embedding
+
+SEEDS = st.integers(0, 2**32 - 1)
+DIMENSION = 4
+
+
+def units(rng: np.random.Generator, number: int) -> NDArray[np.float32]:
+    drawn = rng.normal(size=(number, DIMENSION))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> tuple[Known, list[NDArray[np.float32]]]:
+    """Up to five speakers, and the exemplars of each."""
+    rng = np.random.default_rng(draw(SEEDS))
+    counts = draw(st.lists(st.integers(1, 4), max_size=5))
+    own = [units(rng, count) for count in counts]
+    ids = np.cumsum(rng.integers(1, 9, len(counts))) if counts else np.zeros(0, np.int64)
+    owners = np.repeat(ids, counts).astype(np.int64)
+    vectors = np.concatenate([np.zeros((0, DIMENSION), np.float32), *own])
+    return known_of(owners, vectors), own
+
+
+@given(crowds(), st.integers(0, 4), SEEDS)
+def test_a_distance_is_one_minus_the_mean_of_nearest_and_all(
+    crowd: tuple[Known, list[NDArray[np.float32]]], number: int, seed: int
+) -> None:
+    known, own = crowd
+    voices = units(np.random.default_rng(seed), number)
+    found = distances(voices, known)
+    assert found.shape == (number, len(own))
+    for voice, row in zip(voices.astype(float), found, strict=True):
+        for exemplars, distance in zip(own, row, strict=True):
+            total = exemplars.astype(float).sum(axis=0)
+            towards_all = voice @ total / max(np.linalg.norm(total), 1e-6)
+            expected = 1 - (max(exemplars.astype(float) @ voice) + towards_all) / 2
+            assert distance == pytest.approx(np.clip(expected, 0, 2), abs=1e-3)
+
+
+@given(crowds(), SEEDS, st.floats(0.2, 1e6))
+def test_how_long_an_embedding_is_does_not_matter(
+    crowd: tuple[Known, list[NDArray[np.float32]]], seed: int, factor: float
+) -> None:
+    known, _ = crowd
+    voices = units(np.random.default_rng(seed), 3)
+    longer = (voices * factor).astype(np.float32)
+    np.testing.assert_allclose(distances(longer, known), distances(voices, known), atol=1e-5)
+
+
+@given(crowds(), st.sampled_from([0.0, np.nan, np.inf, -np.inf]), st.integers(0, DIMENSION - 1))
+def test_what_has_no_direction_is_infinitely_far(
+    crowd: tuple[Known, list[NDArray[np.float32]]], value: float, index: int
+) -> None:
+    known, _ = crowd
+    voices = np.eye(2, DIMENSION, dtype=np.float32)
+    voices[0] = 0
+    voices[0, index] = value
+    found = distances(voices, known)
+    assert np.isposinf(found[0]).all()
+    assert np.isfinite(found[1]).all()
+
+
+def test_embeddings_of_another_size_name_both() -> None:
+    known = known_of(np.array([1]), np.eye(1, 4, dtype=np.float32))
+    with pytest.raises(SpeakerError, match=r"\(1, 3\).* 4 numbers"):
+        distances(np.ones((1, 3), np.float32), known)
+
+
+def total_worth(found: NDArray[np.float32], pairs: list[tuple[int, int]], limit: float) -> float:
+    return sum(limit - float(found[pair]) for pair in pairs if found[pair] <= limit)
+
+
+@given(st.integers(0, 4), st.integers(0, 4), SEEDS, st.floats(0, 2))
+def test_an_assignment_is_exclusive_near_enough_and_the_best(
+    voices: int, speakers: int, seed: int, limit: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    found = rng.choice([0.1, 0.25, 0.5, 0.75, 1.5, np.inf], (voices, speakers)).astype(np.float32)
+    pairs = assign(found, limit)
+    assert pairs == sorted(pairs)
+    assert len({pair.voice for pair in pairs}) == len(pairs)
+    assert len({pair.speaker for pair in pairs}) == len(pairs)
+    assert all(found[pair] <= limit for pair in pairs)
+    many, few = (voices, speakers) if voices >= speakers else (speakers, voices)
+    best = max(
+        total_worth(
+            found if voices <= speakers else found.T,
+            list(enumerate(chosen)),
+            limit,
+        )
+        for chosen in permutations(range(many), few)
+    )
+    assert total_worth(found, [tuple(pair) for pair in pairs], limit) == pytest.approx(best)
+
+
+@given(st.integers(1, 14), st.integers(1, 10), SEEDS)
+def test_of_the_two_most_alike_the_shorter_goes(number: int, most: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, seconds = units(rng, number), rng.integers(1, 5, number).astype(float)
+    gone = surplus(vectors, seconds, most).tolist()
+    assert gone == sorted(set(gone))
+    assert len(gone) == max(0, number - most)
+    kept = [index for index in range(number) if index not in gone]
+    if gone and most > 1:
+        alike = vectors.astype(float) @ vectors.T.astype(float)
+        np.fill_diagonal(alike, -np.inf)
+        first, second = sorted(np.unravel_index(alike.argmax(), alike.shape))
+        assert not {int(first), int(second)} <= set(kept)
+
+
+@given(SEEDS, st.floats(0.2, 1e6))
+def test_normalising_twice_changes_nothing(seed: int, factor: float) -> None:
+    drawn = np.random.default_rng(seed).normal(size=DIMENSION) + 1
+    once = checked_embedding((drawn * factor).astype(np.float32), DIMENSION)
+    np.testing.assert_allclose(np.linalg.norm(once.astype(float)), 1, atol=1e-6)
+    assert checked_embedding(once, DIMENSION).tobytes() == once.tobytes()

@@ -1,0 +1,58 @@
+"""Made-up voices, for tests of what is done with embeddings."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.result import EmbeddingModel, Result, Turn
+from hocket.speakers import Exemplar
+
+DIMENSION = 16
+MODEL = EmbeddingModel("made-up", "a" * 64, DIMENSION, 0.4, 0.6, 0.5)
+OTHER = EmbeddingModel("another", "b" * 64, DIMENSION, 0.4, 0.6, 0.5)
+
+
+def axis(number: int) -> NDArray[np.float32]:
+    """The voice of that number: at distance 1 from all others."""
+    return np.eye(DIMENSION, dtype=np.float32)[number]
+
+
+def between(one: int, other: int, cosine: float) -> NDArray[np.float32]:
+    """A voice with that cosine to the voice `one`, on the way to the voice `other`."""
+    rest = np.sqrt(1 - cosine**2)
+    return (cosine * axis(one) + rest * axis(other)).astype(np.float32)
+
+
+def noisy(number: int, seed: int, spread: float = 0.1) -> NDArray[np.float32]:
+    """A voice as it sounds in one of many recordings."""
+    noise = np.random.default_rng(seed).normal(size=DIMENSION) * spread
+    return (axis(number) + noise).astype(np.float32)
+
+
+def exemplar(
+    embedding: NDArray[np.float32], seconds: float = 5.0, source: str = "clip.wav"
+) -> Exemplar:
+    return Exemplar(embedding, seconds, source, 1.0, 1.0 + seconds, consent="asked on paper")
+
+
+def result_of(
+    embeddings: list[NDArray[np.float32]],
+    seconds: float | list[float] = 10.0,
+    model: EmbeddingModel | None = MODEL,
+) -> Result:
+    """A recording in which clusters of these embeddings speak in turn."""
+    lengths = [seconds] * len(embeddings) if isinstance(seconds, float) else seconds
+    names = tuple(f"SPEAKER_{index:02d}" for index in range(len(embeddings)))
+    turns, start = [], 0.0
+    for name, length in zip(names, lengths, strict=True):
+        turns.append(Turn(start, start + length, name))
+        start += length
+    return Result(
+        uri="talk",
+        turns=tuple(turns),
+        exclusive_turns=tuple(turns),
+        speakers=names,
+        embeddings=np.array(embeddings, np.float32).reshape(-1, DIMENSION),
+        duration_s=start,
+        seconds={},
+        embedding_model=model,
+    )
