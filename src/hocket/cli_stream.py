@@ -5,10 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
+from hocket import models
 from hocket.backends import BACKENDS, PRECISIONS
+from hocket.cli_speakers import open_known, store_option
 from hocket.config import Config, GraphConfig, Runtime
 from hocket.display import live_table
 from hocket.live_sources import FORMATS, Source, open_file, open_input, open_microphone
@@ -46,6 +49,7 @@ INTERRUPTED = 130
     default=GraphConfig.backend,
     show_default=True,
 )
+@store_option(required=False)
 @click.option("--max-speakers", type=int, help="Most speakers to tell apart.")
 @click.option("--threads", type=int, help="Processor cores to use. Default: all.")
 def stream_command(
@@ -57,6 +61,7 @@ def stream_command(
     as_json: bool,
     precision: str,
     backend: str,
+    store: Path | None,
     max_speakers: int | None,
     threads: int | None,
 ) -> int:
@@ -71,16 +76,20 @@ def stream_command(
     config = Config(graphs=GraphConfig(precision=precision, backend=backend))
     if max_speakers is not None:
         config = replace(config, live=replace(config.live, max_speakers=max_speakers))
-    with _open(file, mic, rate, channels, form) as source:
-        stream = Stream(
+    known = open_known(store, models.embedding_model(config.graphs.embedding))
+    with (
+        _open(file, mic, rate, channels, form) as source,
+        Stream(
             source.rate,
             config=config,
             runtime=Runtime(threads=threads),
+            store=known,
             refinable=False,
             name="stdin" if file == STDIN else file,
-        )
-        with _display(as_json) as show, stream:
-            return _run(stream, source, show)
+        ) as stream,
+        _display(as_json) as show,
+    ):
+        return _run(stream, source, show)
 
 
 def _open(

@@ -159,7 +159,7 @@ class LiveConfig:
     create_s: speech somebody new needs within a window.
     match, create, update, merge: see `hocket.tracking.Limits`; distances, 1 - cosine.
     loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
-    max_speakers: more are not made.
+    max_speakers: more are not made, beside those known before.
     """
 
     step_s: float = 1.8

@@ -28,6 +28,7 @@ from hocket.live import LiveEars
 from hocket.pipeline import Diarizer
 from hocket.questions import Questions
 from hocket.result import Result
+from hocket.speakers import SpeakerStore
 from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
 
 
@@ -39,6 +40,7 @@ class Stream:
         config: everything that may change what is said; `config.live` is for streams alone.
         runtime: how the graphs are run; changes only how fast.
         known: speakers to be found again by their names.
+        store: whose speakers are known as well; it is read once, here.
         refinable: keep the sound in a temporary file on disk, 230 MB an hour, for
             `finish(refine=True)`.
         name: what errors and results call the stream.
@@ -46,6 +48,7 @@ class Stream:
     Raises:
         AudioContentError: the rate makes no sense.
         ConfigError: settings or known speakers contradict each other.
+        StoreError: the store cannot be read, or holds voices of another model.
         ModelError, BackendError: as for `Diarizer.load`.
 
     Not for several threads at once. Memory holds the last window and what is known of speakers.
@@ -58,6 +61,7 @@ class Stream:
         config: Config | None = None,
         runtime: Runtime | None = None,
         known: Sequence[Known] = (),
+        store: SpeakerStore | None = None,
         refinable: bool = True,
         name: str = "stream",
     ) -> None:
@@ -68,7 +72,8 @@ class Stream:
         self._door = Door(sample_rate, geometry.sample_rate, name)
         self._name, self._rate = name, sample_rate
         dimension = int(self._ears.embedding.metadata["dimension"])
-        self.state = State.start(dimension, tuple(known))
+        stored = _known_in(store, self._diarizer) if store else ()
+        self.state = State.start(dimension, (*known, *stored))
         self._buffer, self._tape = SampleBuffer(), _Tape() if refinable else None
         least = least_lengths(self._ears.segmentation.metadata).get("samples", 1)
         self._least = max(least, geometry.receptive_field)
@@ -282,6 +287,17 @@ class _Tape:
         self._file.close()
 
 
+def _known_in(store: SpeakerStore, diarizer: Diarizer) -> tuple[Known, ...]:
+    """Everybody in a store who has exemplars."""
+    store.check_model(diarizer.embedding_model)
+    found = {who.name: store.exemplars(who.id) for who in store.speakers()}
+    return tuple(
+        Known(name, np.stack([exemplar.embedding for exemplar in exemplars]))
+        for name, exemplars in found.items()
+        if exemplars
+    )
+
+
 def _ears_of(diarizer: Diarizer) -> LiveEars:
     config, geometry = diarizer.config, diarizer.geometry
     return LiveEars(
@@ -310,6 +326,7 @@ def _rules_of(diarizer: Diarizer) -> Rules:
             create=limit("create"),
             update=limit("update"),
             merge=limit("merge"),
+            known=diarizer.calibration["name_distance"],
             create_s=live.create_s,
             loyalty=live.loyalty,
             max_speakers=live.max_speakers,

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket import Diarizer, Known, Stream, Update, follow, updates_of
+from hocket import Diarizer, Known, SpeakerStore, Stream, Update, follow, updates_of
 from hocket.config import Config, LiveConfig, Runtime
 from hocket.errors import AudioContentError, ConfigError, OutputError
 from hocket.result import Turn
@@ -237,6 +238,14 @@ def test_a_known_voice_is_called_by_its_name() -> None:
     assert sum(t.duration_s for t in here) == pytest.approx(
         sum(t.duration_s for t in there), rel=0.15
     )
+
+
+def test_who_is_in_a_store_is_called_by_the_name_there(tmp_path: Path) -> None:
+    offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
+    with SpeakerStore(tmp_path / "voices.db") as store:
+        store.enrol_cluster("Ada", offline, offline.speakers[0])
+        updates = fed(conversation(), store=store, config=Config(live=LiveConfig(max_speakers=1)))
+    assert {turn.speaker for turn in finals(updates)} == {"Ada", "SPEAKER_00"}
 
 
 def test_no_more_speakers_than_allowed() -> None:

@@ -88,13 +88,14 @@ def step(
     state, closed = _merge_twins(state, rules)
     state = remember(state, window)
     frame_s = rules.geometry.seconds_of(rules.geometry.frame_step)
-    slots = compare(state, window, rules.graph, frame_s)
     limits = rules.limits
+    handicap = 0.0 if limits.known is None else limits.create - limits.known
+    slots = compare(state, window, rules.graph, frame_s, handicap)
     if ends and not state.names:  # some voice is better than none
         limits = replace(limits, create_s=frame_s)
     speakers = assign(slots, agreement(state, window), limits)
     state, slots, speakers = create(state, slots, speakers, limits)
-    speakers = second_best(slots, speakers, limits)
+    speakers = second_best(state, slots, speakers, limits)
     labels = label(slots, speakers, limits)
     state = learn(state, slots, speakers, labels, limits)
     state = fuse(state, window, speakers, labels, rules.pace)

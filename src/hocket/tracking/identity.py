@@ -25,7 +25,8 @@ class Limits:
     """Thresholds of the tracker; distances are 1 - cosine.
 
     match: a slot nearer than this to a speaker may be that speaker.
-    create: units at least this far from everybody may be somebody new.
+    create: units at least this far from everybody, and their mean, may be somebody new.
+    known: `create` for those known before, whose names strangers must not get; None: no other.
     update: a unit nearer than this teaches what its speaker sounds like.
     margin: by which it must be nearer than to anybody else to teach.
     merge: two speakers nearer than this are one, unless they were heard at once.
@@ -34,13 +35,14 @@ class Limits:
     loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
     belonging: what a unit is nearer to the speaker of its slot.
     most_exemplars: for each speaker.
-    max_speakers: more are not made.
+    max_speakers: more are not made, beside those known before.
     """
 
     match: float
     create: float
     update: float
     merge: float
+    known: float | None = None
     margin: float = 0.1
     create_s: float = 1.6
     coherence: float = 0.75
@@ -83,7 +85,9 @@ def remember(state: State, window: WindowResult) -> State:
     return replace(state, units=units)
 
 
-def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) -> Slots:
+def compare(
+    state: State, window: WindowResult, graph: Graph, frame_s: float, handicap: float = 0.0
+) -> Slots:
     """Hold the slots of a window against all speakers, in one call of a graph.
 
     Args:
@@ -91,6 +95,7 @@ def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) ->
         window: what the graphs said.
         graph: `post_embedding`.
         frame_s: seconds of a frame.
+        handicap: what is added to distances to those who were known before.
     """
     units, masks = state.units, window.masks
     alone = masks * (masks.sum(axis=1, keepdims=True) == 1)
@@ -114,6 +119,7 @@ def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) ->
     owners = np.concatenate([np.arange(len(state.names)), state.owners])
     nearest = np.full((len(said["distances"]), len(state.names)), np.inf)
     np.minimum.at(nearest.T, owners, said["distances"].T)
+    nearest[:, state.known] += handicap
     number = masks.shape[1]
     return Slots(
         seconds=np.minimum(weight, summed[-1]),
@@ -168,10 +174,15 @@ def create(
     """
     far = slots.of_units.min(axis=1, initial=np.inf) >= limits.create
     orphans = np.where((far & state.units.vectors.any(axis=1))[:, None], slots.mine, 0.0)
+    total = np.maximum(orphans.sum(axis=0), 1e-9)[:, None]
     seconds = np.minimum(orphans.sum(axis=0), slots.seconds)
-    means = (orphans.T @ state.units.vectors) / np.maximum(orphans.sum(axis=0), 1e-9)[:, None]
-    one_voice = np.linalg.norm(means, axis=1) >= limits.coherence
-    room = max(0, limits.max_speakers - len(state.names))
+    means = (orphans.T @ state.units.vectors) / total
+    lengths = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    # cosines of units add up to their mean's, which is nearer to everybody than they are
+    alike = orphans.T @ np.maximum(1 - slots.of_units, -1) / total / lengths
+    one_voice = lengths[:, 0] >= limits.coherence
+    one_voice &= 1 - alike.max(axis=1, initial=-np.inf) >= limits.create
+    room = max(0, limits.max_speakers - np.count_nonzero(~state.known))
     fresh = np.flatnonzero((seconds >= limits.create_s) & one_voice)[:room]
     if not len(fresh):
         return state, slots, speakers
@@ -205,14 +216,18 @@ def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float
     )
 
 
-def second_best(slots: Slots, speakers: NDArray[np.int64], limits: Limits) -> NDArray[np.int64]:
+def second_best(
+    state: State, slots: Slots, speakers: NDArray[np.int64], limits: Limits
+) -> NDArray[np.int64]:
     """Give slots that are nobody's the nearest speaker that is left, for somebody must speak."""
+    full = np.count_nonzero(~state.known) >= limits.max_speakers
     found = speakers.copy()
     cost = np.where(np.isfinite(slots.distances), slots.distances, UNHEARD)
+    strange = state.known & (cost >= limits.create)  # no stranger gets a name because none is left
     waiting = np.flatnonzero(slots.active & (speakers == NOBODY))
     for slot in waiting[np.argsort(cost[waiting].min(axis=1, initial=FORBIDDEN))]:
-        left = np.setdiff1d(np.arange(cost.shape[1]), found)
-        if not len(left) and cost.shape[1] >= limits.max_speakers:
+        left = np.setdiff1d(np.flatnonzero(~strange[slot]), found)
+        if not len(left) and full:
             left = np.arange(cost.shape[1])  # more people than allowed: somebody is two of them
         if len(left):
             found[slot] = left[cost[slot, left].argmin()]
