@@ -2,7 +2,7 @@
 
 import queue
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,6 +18,7 @@ RAW: Mapping[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype(
 FORMATS = (*RAW, "wav")
 """What standard input may hold."""
 
+FILE_S = 10.0  # of a file, at once
 CHUNK_S = 0.1  # of raw sound that is waited for at once
 WIDTHS: Mapping[int, np.dtype[Any]] = {
     1: np.dtype("u1"),
@@ -38,7 +39,19 @@ class Source(NamedTuple):
 def open_file(path: str) -> Iterator[Source]:
     """A recording of any format; errors as for `hocket.read_audio`."""
     with decode(path, path) as decoded:
-        yield Source(decoded.rate, iter(decoded.blocks))
+        yield Source(decoded.rate, _gathered(decoded.blocks, round(FILE_S * decoded.rate)))
+
+
+def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[NDArray[np.float32]]:
+    """Blocks of so many samples or more, but for the last: several windows, heard side by side."""
+    waiting: list[NDArray[np.float32]] = []
+    for block in blocks:
+        waiting.append(block.copy())  # a decoder may use its memory again
+        if sum(map(len, waiting)) >= least:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 @contextmanager

@@ -312,7 +312,7 @@ def _ears_of(diarizer: Diarizer) -> LiveEars:
 def _rules_of(diarizer: Diarizer) -> Rules:
     """Thresholds of the settings, or of the embedding model."""
     config, live, frames = diarizer.config, diarizer.config.live, diarizer.geometry.frames_of
-    rate = diarizer.geometry.sample_rate
+    geometry = diarizer.geometry
 
     def limit(name: str) -> float:
         given: float | None = getattr(live, name)
@@ -320,7 +320,7 @@ def _rules_of(diarizer: Diarizer) -> Rules:
 
     return Rules(
         graph=models.load("post_embedding", config.graphs, diarizer.runtime),
-        geometry=diarizer.geometry,
+        geometry=geometry,
         limits=Limits(
             match=limit("match"),
             create=limit("create"),
@@ -333,10 +333,11 @@ def _rules_of(diarizer: Diarizer) -> Rules:
         ),
         pace=Pace(
             delay=frames(live.delay_s),
-            latest=frames(live.latest_s),
+            # to the end of a window, which its last frame stands for less than all of
+            latest=frames(live.latest_s - geometry.seconds_of(geometry.receptive_field)) - 1,
             step=max(1, frames(live.step_s)),
             ramp=frames(config.windows.ramp_s),
-            fade=config.turns.fade_s * rate / diarizer.geometry.frame_step,
+            fade=config.turns.fade_s * geometry.sample_rate / geometry.frame_step,
             min_pause=frames(config.turns.min_pause_s),
             min_turn=frames(config.turns.min_turn_s),
         ),
