@@ -75,20 +75,19 @@ def _votes(
 ) -> Votes:
     """Probability that each speaker speaks, (frames, speakers): of units, where a slot has any."""
     number, length = len(state.names), len(window.masks)
-    units = state.units
     own = labels >= 0
-    parts = Parts(units.first[own], units.last[own], labels[own])
+    parts = Parts(state.units.first[own], state.units.last[own], labels[own])
+    within = np.zeros(length, np.bool_)
+    for first, last in zip(parts.first.tolist(), parts.last.tolist(), strict=True):
+        within[max(0, first - window.first) : max(0, last - window.first)] = True
+    heard = (window.masks[within] > 0).any(axis=0)
     where = slice(window.first, window.first + length)
-    starts = np.array([window.first])
-    spoken = window.activity
-    found = np.zeros((length, number), np.float32)
-    for slot in range(spoken.shape[1]):
-        mine = spoken[:, slot : slot + 1]
-        alone = cluster_votes(mine[None], starts, parts, number, pace.fade, 0, where)
-        missing = np.maximum(mine[:, 0].astype(np.float32) - alone.sum(axis=1), 0)
-        found += alone
-        if speakers[slot] >= 0:
-            found[:, speakers[slot]] += missing
+    spoken = np.where(heard, window.activity, np.float16(0))
+    found = cluster_votes(
+        spoken[None], np.array([window.first]), parts, number, pace.fade, 0, where
+    )
+    for slot in np.flatnonzero(~heard & (speakers >= 0)).tolist():
+        found[:, speakers[slot]] += window.activity[:, slot]
     return found
 
 
