@@ -12,7 +12,8 @@ demo: $(VENV)/demo/installed
 
 ## all tests that need no torch
 test: $(VENV)/test/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 -m "not timed"
+	$(BIN)/python -m pytest -m timed
 
 ## every gate: format, lint, types, layers, tests
 check: lint test

@@ -16,7 +16,9 @@ STEP, WINDOW, UNIT = 100, 589, 60  # frames
 RULES = Rules(
     ReferenceGraph("post_embedding"),
     GEOMETRY,
-    Limits(match=0.6, create=0.6, update=0.45, merge=0.2),
+    Limits(
+        match=0.6, create=0.6, update=0.45, merge=0.2, create_s=1.6, loyalty=0.3, max_speakers=64
+    ),
     Pace(delay=355, latest=593, step=STEP, ramp=59, fade=6.0, min_pause=18, min_turn=12),
     RunConfig(),
 )

@@ -5,7 +5,6 @@ are heard by themselves, so several that are there at once are heard side by sid
 them one after the other.
 """
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -244,6 +243,8 @@ def follow(
 
 async def updates_of(stream: Stream, blocks: AsyncIterable[NDArray[Any]]) -> AsyncIterator[Update]:
     """Updates of a stream that is fed from an asynchronous source; graphs run in a thread."""
+    import asyncio  # imported here: 20 ms of every command's start
+
     async for block in blocks:
         for update in await asyncio.to_thread(stream.feed, block):
             yield update

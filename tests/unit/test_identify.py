@@ -128,6 +128,7 @@ def test_a_verification_is_by_the_models_threshold(store: SpeakerStore) -> None:
     assert store.verify("Anna", near, MODEL).distance == pytest.approx(0.4, abs=1e-6)
 
 
+@pytest.mark.timed
 def test_a_hundred_thousand_exemplars_are_searched_at_once() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(100_000, 192)).astype(np.float32)

@@ -49,10 +49,12 @@ def test_the_check_above_can_fail() -> None:
     assert loaded_after("import hocket, soundfile", HEAVY) == ["soundfile"]
 
 
+@pytest.mark.timed
 def test_import_takes_a_fifth_of_a_second() -> None:
     assert fastest("-c", "import hocket") - fastest("-c", "pass") <= 0.2
 
 
+@pytest.mark.timed
 def test_version_is_printed_at_once() -> None:
     assert fastest("-m", "hocket.cli", "--version") <= 0.4
 

@@ -53,6 +53,7 @@ def test_the_number_of_threads_changes_no_bit(backend: str, name: str) -> None:
 
 @on_every_runtime
 @trained
+@pytest.mark.timed
 def test_one_call_takes_one_thread(backend: str, name: str) -> None:
     graph, inputs = load(backend, name, 2), samples(name)
     graph.run(inputs)

@@ -42,14 +42,14 @@ class Limits:
     create: float
     update: float
     merge: float
+    create_s: float
+    loyalty: float
+    max_speakers: int
     known: float | None = None
     margin: float = 0.1
-    create_s: float = 1.6
     coherence: float = 0.75
-    loyalty: float = 0.3
     belonging: float = 0.2
     most_exemplars: int = 4
-    max_speakers: int = 64
 
 
 class Slots(NamedTuple):
