@@ -1,0 +1,115 @@
+"""What the tracker learns, makes and merges, one rule at a time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hocket.tracking import Heard, Known, State
+from hocket.tracking.fusion import activations_of
+from hocket.tracking.identity import Slots, compare, create, label, learn, merge, twins
+from tests.conversations import DIMENSION, RULES, voices, windows_of
+
+A, B, C = voices(3)
+LIMITS = RULES.limits
+
+
+def unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def state_of(*people: NDArray[np.float32], vectors: NDArray[np.float32]) -> State:
+    """Speakers met in the stream, and units heard in its last window."""
+    state = State.start(DIMENSION, tuple(Known(f"S{i}", p[None]) for i, p in enumerate(people)))
+    frames = np.arange(len(vectors), dtype=np.int64) * 30
+    units = Heard(frames, frames + 60, vectors)
+    return replace(state, known=np.zeros(len(people), np.bool_), units=units)
+
+
+def slots_of(state: State, seconds: float = 1.0) -> Slots:
+    """All units are one slot's."""
+    rows = state.units.vectors @ unit_rows(state.sums).T
+    mine = np.zeros((len(rows), 3))
+    mine[:, 0] = seconds
+    away = np.full((3, len(state.names)), np.inf)
+    away[0] = 1 - rows.mean(axis=0)
+    one = np.array([True, False, False])
+    new = np.ones(len(rows), np.bool_)
+    return Slots(mine.sum(axis=0), mine, new, away, 1 - rows, one, one)
+
+
+def unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.stack([unit(row) for row in rows])
+
+
+def test_a_unit_that_is_as_near_to_another_teaches_nobody() -> None:
+    between, clear = unit(A + 0.95 * B), unit(A + 0.3 * B)
+    for vector, taught in ((between, False), (clear, True)):
+        state = state_of(A, B, vectors=vector[None])
+        labels = np.array([0])
+        after = learn(state, slots_of(state), np.array([0, -1, -1]), labels, LIMITS)
+        assert (after.seconds[0] > state.seconds[0]) == taught
+        assert after.seconds[1] == state.seconds[1]
+
+
+def test_units_whose_mean_is_somebody_make_nobody() -> None:
+    # each is far from A, for it is off in a way of its own; together they are A, or they are C
+    off = np.eye(DIMENSION, dtype=np.float32) - np.outer(A, A)
+    outliers = np.stack([unit(0.38 * A + unit(off[i]) + 0.9 * unit(off[5])) for i in range(4)])
+    state = state_of(A, vectors=outliers)
+    slots = slots_of(state)
+    assert (slots.of_units >= LIMITS.create).all()
+    nearer = replace(LIMITS, coherence=0.5, create=float(slots.of_units.min()))
+    after, _, _ = create(state, slots, np.array([-1, -1, -1]), nearer)
+    assert len(after.names) == 1
+    others = state_of(A, vectors=np.stack([C] * 4))
+    after, _, speakers = create(others, slots_of(others), np.array([-1, -1, -1]), nearer)
+    assert len(after.names) == 2
+    assert speakers.tolist() == [1, -1, -1]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_only_who_was_known_before_is_further_away(known: bool) -> None:
+    window = windows_of([(0, 0, 100)], 100, np.stack([unit(A + 0.5 * B)]))[0]
+    state = replace(state_of(A, vectors=window.units.vectors), known=np.array([known]))
+    state = replace(state, units=window.units)
+    plain, further = (compare(state, window, RULES.graph, 0.017, h) for h in (0.0, 0.15))
+    added = 0.15 if known else 0.0
+    assert further.of_units == pytest.approx(plain.of_units + added)
+    assert further.distances[np.isfinite(further.distances)] == pytest.approx(
+        plain.distances[np.isfinite(plain.distances)] + added
+    )
+
+
+def test_a_unit_stays_with_its_slot_unless_it_is_much_nearer_another() -> None:
+    for share, expected in ((1.1, 0), (3.0, 1)):
+        state = state_of(A, B, vectors=unit(A + share * B)[None])
+        assert label(slots_of(state), np.array([0, -1, -1]), LIMITS).tolist() == [expected]
+
+
+def test_two_who_were_heard_at_once_are_never_one() -> None:
+    state = state_of(A, unit(A + 0.2 * B), vectors=A[None])
+    assert twins(state, LIMITS) == (0, 1)
+    assert len(merge(state, 0, 1).names) == 1
+    apart = np.array([[0, 1], [1, 0]])
+    assert twins(replace(state, apart=apart), LIMITS) is None
+    assert twins(replace(state, known=np.array([True, True])), LIMITS) is None
+    assert twins(replace(state, known=np.array([False, True])), LIMITS) == (1, 0)
+
+
+def test_what_is_final_stays_as_it_was_said() -> None:
+    said = np.zeros((20, 1), np.bool_)
+    said[2:5] = True  # shorter than a turn may be: it was said before that could be known
+    people = np.tile(np.array([0, 1, 0, 1], np.float32), (40, 1))
+    state = replace(
+        state_of(A, vectors=A[None]),
+        said=said,
+        done=100,
+        end=140,
+        votes=np.ones((40, 1), np.float32),
+        people=people,
+    )
+    active = activations_of(state, RULES.runs, RULES.pace)
+    assert np.array_equal(active[:20], said)
+    assert active[20:].all()
