@@ -101,9 +101,7 @@ class Stream:
         pending: list[Callable[[], WindowResult]] = []
         for block in self._door.feed(samples):
             self._keep(block)
-            while self._buffer.end >= self._next:
-                pending.append(self._window(self._next))
-                self._next += self._step
+            pending += self._due()
             if len(pending) >= 4 * self.runtime.workers:
                 updates += self._hear(pending)
                 pending = []
@@ -174,11 +172,7 @@ class Stream:
         self.close()
 
     def _last_updates(self) -> list[Update]:
-        pending: list[Callable[[], WindowResult]] = []
-        while self._buffer.end >= self._next:
-            pending.append(self._window(self._next))
-            self._next += self._step
-        updates = self._hear(pending)
+        updates = self._hear(self._due())
         if self._buffer.end >= self._least:  # what is shorter says nothing
             updates += self._hear([self._window(self._buffer.end)], ends=True)
         return updates
@@ -196,6 +190,14 @@ class Stream:
         self._buffer.append(block)
         if self._tape:
             self._tape.write(block)
+
+    def _due(self) -> list[Callable[[], WindowResult]]:
+        """How to hear the windows that end within what is there."""
+        found = []
+        while self._buffer.end >= self._next:
+            found.append(self._window(self._next))
+            self._next += self._step
+        return found
 
     def _window(self, end: int) -> Callable[[], WindowResult]:
         """How to hear the window that ends here."""

@@ -98,6 +98,16 @@ def test_two_who_were_heard_at_once_are_never_one() -> None:
     assert twins(replace(state, known=np.array([False, True])), LIMITS) == (1, 0)
 
 
+def test_a_name_that_was_merged_away_is_not_given_again() -> None:
+    state = state_of(A, vectors=np.stack([B] * 4))
+    state = replace(state, names=("SPEAKER_00",), known=np.array([True]))
+    grown, _, _ = create(state, slots_of(state), np.array([-1, -1, -1]), LIMITS)
+    assert grown.names == ("SPEAKER_00", "SPEAKER_01")
+    gone = replace(merge(grown, 0, 1), units=grown.units._replace(vectors=np.stack([C] * 4)))
+    again, _, _ = create(gone, slots_of(gone), np.array([-1, -1, -1]), LIMITS)
+    assert again.names == ("SPEAKER_00", "SPEAKER_02")
+
+
 def test_what_is_final_stays_as_it_was_said() -> None:
     said = np.zeros((20, 1), np.bool_)
     said[2:5] = True  # shorter than a turn may be: it was said before that could be known

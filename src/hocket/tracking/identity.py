@@ -6,6 +6,7 @@ people where a window holds more of them than slots.
 """
 
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -200,11 +201,12 @@ def create(
 def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float64]) -> State:
     """The state with more speakers, (speakers, dimension) and the seconds behind each."""
     more = len(vectors)
+    numbers = _free_numbers(state, more)
     return replace(
         state,
-        names=(*state.names, *_free_names(state, more)),
+        names=(*state.names, *map(_name, numbers)),
         known=np.pad(state.known, (0, more)),
-        created=state.created + more,
+        created=numbers[-1] + 1,
         sums=np.concatenate([state.sums, vectors * seconds[:, None]]),
         seconds=np.concatenate([state.seconds, seconds]),
         exemplars=np.concatenate([state.exemplars, vectors]),
@@ -248,16 +250,14 @@ def label(slots: Slots, speakers: NDArray[np.int64], limits: Limits) -> NDArray[
     return np.where(owned, np.where(near, best, of_slot), NOBODY)
 
 
-def _free_names(state: State, number: int) -> list[str]:
-    """Names that no speaker of the stream has or had; a known one may be called like them."""
-    names: list[str] = []
-    candidate = state.created
-    while len(names) < number:
-        name = f"SPEAKER_{candidate:02d}"
-        candidate += 1
-        if name not in state.names:
-            names.append(name)
-    return names
+def _free_numbers(state: State, more: int) -> list[int]:
+    """Of names that nobody in the stream has or had; one known before may be called like them."""
+    candidates = (number for number in count(state.created) if _name(number) not in state.names)
+    return list(islice(candidates, more))
+
+
+def _name(number: int) -> str:
+    return f"SPEAKER_{number:02d}"
 
 
 def learn(

@@ -60,7 +60,7 @@ class State:
 
     names: of the speakers.
     known: (speakers,) whether they were known before; they are never merged into another.
-    created: how many were ever made; no name is given twice.
+    created: number of the next name at the earliest; none is given twice.
     sums: (speakers, dimension) vectors heard, weighted by seconds.
     seconds: (speakers,) of speech behind them.
     exemplars: (exemplars, dimension), unit length.
