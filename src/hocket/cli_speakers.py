@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from hocket.config import Config, GraphConfig, Runtime
-from hocket.enrolment import enrol, reembed, verify
+from hocket.enrolment import enrol, hear_clips, reembed, verify
 from hocket.errors import AudioNotFoundError, StoreError, one_line
 from hocket.outputs import write_whole
 from hocket.pipeline import Diarizer
@@ -20,6 +20,7 @@ from hocket.speakers import (
     Match,
     Speaker,
     SpeakerStore,
+    checked_name,
     export_speakers,
     import_speakers,
     name_speakers,
@@ -79,8 +80,13 @@ def enroll(
 ) -> int:
     """Put NAME into the store by CLIPs of the voice, 2 s of speech or more, better 20 s."""
     diarizer = _diarizer(embedding, threads)
-    with SpeakerStore(store) as opened:
-        speaker = enrol(opened, name, clips, diarizer, consent=consent, cluster=cluster, add=add)
+    if add or store.exists():
+        with SpeakerStore(store, create=not add) as known:
+            speaker = enrol(known, name, clips, diarizer, consent=consent, cluster=cluster, add=add)
+    else:  # a clip or a name that is refused leaves no file
+        name, exemplars = checked_name(name), hear_clips(clips, diarizer, consent, cluster)
+        with SpeakerStore(store) as new:
+            speaker = new.enrol(name, exemplars, diarizer.embedding_model)
     click.echo(f"{speaker.name}: {_amount(speaker)}")
     return 0
 
@@ -291,7 +297,8 @@ def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
         if heard:
             store.mark_heard(heard)
     except StoreError as error:  # names are right all the same, as from a store only to be read
-        click.echo(f"hocket: {error}", err=True)
+        if click.get_current_context().meta.setdefault(f"{__name__}.{error}", error) is error:
+            click.echo(f"hocket: {error}", err=True)  # once, however many recordings
     return name_speakers(result, matches)
 
 

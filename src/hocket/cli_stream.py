@@ -136,11 +136,7 @@ def _say_json(update: Update) -> None:
 
 
 def _turn(turn: Turn) -> dict[str, object]:
-    return {
-        "start": round(turn.start_s, 3),
-        "end": round(turn.end_s, 3),
-        "speaker": turn.speaker,
-    }
+    return {"start": round(turn.start_s, 3), "end": round(turn.end_s, 3), "speaker": turn.speaker}
 
 
 def _say_lines(update: Update) -> None:

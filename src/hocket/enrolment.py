@@ -222,10 +222,16 @@ def enrol(
     store.check_model(diarizer.embedding_model)
     if add:
         store.speaker(name)  # before anything is heard
-    voices = [hear_voice(clip, diarizer, cluster=cluster, consent=consent) for clip in clips]
-    exemplars = [exemplar for voice in voices for exemplar in voice.exemplars]
     into = store.add if add else store.enrol
-    return into(name, exemplars, diarizer.embedding_model)
+    return into(name, hear_clips(clips, diarizer, consent, cluster), diarizer.embedding_model)
+
+
+def hear_clips(
+    clips: Sequence[AudioSource], diarizer: Diarizer, consent: str, cluster: str | None
+) -> list[Exemplar]:
+    """Exemplars of the voice that all clips have; arguments and errors as in `hear_voice`."""
+    voices = [hear_voice(clip, diarizer, cluster=cluster, consent=consent) for clip in clips]
+    return [exemplar for voice in voices for exemplar in voice.exemplars]
 
 
 def verify(

@@ -20,11 +20,7 @@ FORMATS = (*RAW, "wav")
 
 FILE_S = 10.0  # of a file, at once
 CHUNK_S = 0.1  # of raw sound that is waited for at once
-WIDTHS: Mapping[int, np.dtype[Any]] = {
-    1: np.dtype("u1"),
-    2: np.dtype("<i2"),
-    4: np.dtype("<i4"),
-}
+WIDTHS: Mapping[int, np.dtype[Any]] = {1: np.dtype("u1"), 2: np.dtype("<i2"), 4: np.dtype("<i4")}
 """What WAV holds, by the bytes of a sample."""
 
 

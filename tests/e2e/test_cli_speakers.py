@@ -182,6 +182,27 @@ def test_a_clip_that_teaches_nothing_is_refused_with_the_reason(
     assert store.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "clip", "options", "code"),
+    [
+        ("Cleo", "short.wav", (), cli.FAILED),
+        ("Cleo", "gone.wav", (), cli.FAILED),
+        ("SPEAKER_07", "anna.flac", (), cli.USAGE),
+        ("Cleo", "anna.flac", ("--add",), cli.UNUSABLE),
+    ],
+)
+def test_who_is_refused_leaves_no_file(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    name: str, clip: str, options: tuple[str, ...], code: int,
+) -> None:  # fmt: skip
+    store = tmp_path / "new.db"
+    (tmp_path / "anna.flac").write_bytes((people / "anna.flac").read_bytes())
+    soundfile.write(tmp_path / "short.wav", sound_of("short", people), RATE)
+    assert speakers("enroll", name, tmp_path / clip, *options, store=store) == code
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.glob("new.db*"))
+
+
 def test_one_of_several_people_is_enrolled_by_number(
     people: Path, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -274,6 +274,25 @@ def test_a_missing_file_is_made_only_if_that_is_asked(path: Path) -> None:
         SpeakerStore(path.parent)
 
 
+@pytest.mark.linux
+def test_a_new_file_is_its_owners_alone(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with SpeakerStore(path) as store:
+            store.enrol("Anna", [exemplar(axis(0))], MODEL)
+            made = sorted(path.parent.iterdir())
+            assert [file.name for file in made] == ["team.db", "team.db-shm", "team.db-wal"]
+            assert {file.stat().st_mode & 0o777 for file in made} == {0o600}
+            store.forget("Anna")  # writes it anew
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o640)
+        with SpeakerStore(path) as store:
+            store.enrol("Ben", [exemplar(axis(1))], MODEL)
+        assert path.stat().st_mode & 0o777 == 0o640  # as somebody wanted it
+    finally:
+        os.umask(before)
+
+
 def test_an_empty_file_is_filled_only_if_that_is_asked(path: Path) -> None:
     path.touch()
     with pytest.raises(StoreError, match="an empty file; enrol somebody"):

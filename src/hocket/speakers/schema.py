@@ -7,7 +7,7 @@ other. What was acknowledged is on the disk. What is deleted is overwritten.
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hocket.errors import StoreError
@@ -62,9 +62,12 @@ def connect(path: Path, *, create: bool, read_only: bool, timeout_s: float) -> s
         StoreError: there is no such file, it is no store of speakers, it is of a newer schema,
             damaged, locked, or may not be opened.
     """
-    if not path.exists() and (read_only or not create):
-        remedy = "'hocket speakers enroll' and 'hocket speakers import' make one"
-        raise StoreError(f"{path}: no such file; {remedy}")
+    if not path.exists():
+        if read_only or not create:
+            remedy = "'hocket speakers enroll' and 'hocket speakers import' make one"
+            raise StoreError(f"{path}: no such file; {remedy}")
+        with suppress(OSError):  # SQLite says why not
+            path.touch(0o600)  # voices are nobody else's to read; the log takes the file's mode
     with explained(path):
         mode = "ro" if read_only else "rwc" if create else "rw"
         database = _open(path, mode, timeout_s)

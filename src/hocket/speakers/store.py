@@ -209,10 +209,8 @@ class SpeakerStore:
         with self.file.reading() as database:
             known, speaker = self.file.known(database, model), rows.speaker_of(database, who)
             (found,) = distances(np.asarray(embedding)[None], known)
-            distance = found[known.ids == speaker.id]
-            return Verification(
-                speaker, float(distance[0]) if len(distance) else np.inf, model.verify_distance
-            )
+            distance = float(found[known.ids == speaker.id].min(initial=np.inf))
+            return Verification(speaker, distance, model.verify_distance)
 
     # --- what is corrected
 
