@@ -10,6 +10,7 @@ from bench.corpus import Layout, find_audio, find_recordings
 from bench.environment import core_count, describe
 from bench.errors import BenchError
 from bench.options import Count, File, Folder, corpus_options, output_options, preset_option
+from bench.people_tables import PARTS, people_table
 from bench.report import RESULTS, write_results
 from bench.speed_tables import (
     compare_speed_table,
@@ -259,6 +260,41 @@ def tune(
 
 
 @main.command()
+@click.argument("folder", metavar="VOICES", type=Folder)
+@click.option(
+    "--only",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    default=PARTS,
+    help="Only this part. Repeatable; by default all of them, each into a file of its own.",
+)
+@click.option("--seeds", type=Count, default=20, show_default=True, help="Conversations of a kind.")
+@click.option("--minutes", type=float, default=4.0, show_default=True, help="Of a conversation.")
+@click.option("--threads", type=Count, help="Processor threads; by default hocket's choice.")
+@click.option("--label", help="Name of this measurement; by default the name of VOICES.")
+def people(
+    folder: Path,
+    parts: tuple[str, ...],
+    seeds: int,
+    minutes: float,
+    threads: int | None,
+    label: str | None,
+) -> None:
+    """Speakers in a store: names in conversations, verification, and the file itself.
+
+    VOICES has a folder of clips for every person; conversations are made of them.
+    """
+    from bench.people import measure_part
+
+    label = _label(label, folder)
+    for part in dict.fromkeys(parts):
+        results = measure_part(part, folder, seeds, minutes, threads, _progress)
+        click.echo(people_table(part, results))
+        _finish(f"people-{part}", label, folder, None, results)
+
+
+@main.command()
 @click.option(
     "--method",
     type=click.Choice(["agglomerative", "centroid", "spectral", "mixture"]),
@@ -296,9 +332,11 @@ def front_page() -> None:
     """Write the tables of README.md and docs from bench/results/*-development.json."""
     from bench.accuracy_page import ACCURACY, with_comparison
     from bench.front_page import README, with_table
+    from bench.people_page import PEOPLE_PAGES
     from bench.performance_page import PERFORMANCE, with_figures
 
     pages = {README: with_table, ACCURACY: with_comparison, PERFORMANCE: with_figures}
+    pages.update(PEOPLE_PAGES)
     for path, fresh in pages.items():
         path.write_text(fresh(path.read_text(encoding="utf-8")), encoding="utf-8")
 

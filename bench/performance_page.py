@@ -1,12 +1,11 @@
 """The tables of docs/performance.md, made from the results in bench/results."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.environment import REPOSITORY
-from bench.errors import BenchError
+from bench.marked import Table, machine_of, page_table, with_part
 from bench.report import RESULTS, number, read_results
 from bench.speed_tables import compared_systems
 
@@ -16,20 +15,13 @@ ONE_ROW = "one row a call"
 WINDOW_S = 10.0
 
 Found = Mapping[str, Any]
-Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
 def with_figures(page: str, results: Path = RESULTS) -> str:
     """`page` with fresh tables between its markers; BenchError without one of the markers."""
     for name, (command, make) in SECTIONS.items():
-        marked = re.compile(rf"(?s)(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)")
-        found = marked.search(page)
-        if found is None:
-            raise BenchError(
-                f"performance.md: found no '<!-- {name}: … -->' and '<!-- /{name} -->'"
-            )
         text = _section(results / f"{command}-development.json", make)
-        page = page[: found.end(1)] + text + page[found.start(2) :]
+        page = with_part(page, name, text, "performance.md")
     return page
 
 
@@ -38,16 +30,10 @@ def _section(source: Path, make: Callable[[Found], Table]) -> str:
         return "Not measured yet.\n"
     found = read_results(source)
     try:
-        header, rows = make(found)
+        made = make(found)
     except KeyError:
         return "Measured before this table was made; to be measured again.\n"
-    machine = found["environment"]
-    facts = (
-        f"{machine['cores']} cores ({machine['cpu']}), {machine['date']}, "
-        f"commit {machine['commit'][:12]}."
-    )
-    lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-    return "\n".join([*lines, "", facts, ""])
+    return f"{page_table(made)}\n\n{machine_of(found['environment'])}\n"
 
 
 def _speed(found: Found) -> Table:
@@ -218,10 +204,6 @@ def _share(shape: Found, stage: str) -> str:
 
 def _times(claims: Found, name: str) -> str:
     return f"{number(claims[name]['ratio'])} x"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Found], Table]]] = {

@@ -1,0 +1,124 @@
+"""Conversations with known turns, made of what people said alone; and simple rooms."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import oaconvolve
+
+from bench.annotations import Turn
+from bench.people_voices import RATE, Sound
+
+PAUSE_S = 0.5  # mean of the pauses between turns
+INTERRUPTED = 0.65  # share of turns that begin before the last one ends
+OVERLAP = 0.5  # of the shorter of the two turns, at most
+LEVEL = 0.05
+GAIN_DB = 4.0  # people are up to so much louder or softer
+ECHO_S, DIRECT_DB, NOISE_DB = (0.25, 0.5), (0.0, 6.0), (12.0, 28.0)
+
+
+class Talk(NamedTuple):
+    """A conversation: (samples,) at 16 kHz, and who speaks when."""
+
+    sound: Sound
+    turns: list[Turn]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the sound."""
+        return len(self.sound) / RATE
+
+
+def lay_turns(
+    spoken_s: Mapping[str, Sequence[float]], most_s: float, rng: np.random.Generator
+) -> list[Turn]:
+    """Turns of people who have phrases of these lengths to say, none of it twice, up to `most_s`.
+
+    A turn is a phrase. It begins after a pause, or before the last turn ends: at most two people
+    speak at once.
+    """
+    left, turns, last = {name: list(each) for name, each in spoken_s.items()}, list[Turn](), None
+    start = PAUSE_S
+    while able := [name for name in left if left[name] and name != last]:
+        last = able[int(rng.integers(len(able)))]
+        length = left[last].pop(0)
+        if turns and rng.random() < INTERRUPTED:
+            shorter = min(length, turns[-1].end_s - turns[-1].start_s)
+            start = turns[-1].end_s - rng.uniform(0, OVERLAP) * shorter
+        elif turns:
+            start = turns[-1].end_s + rng.exponential(PAUSE_S)
+        if start + length > most_s:
+            break
+        turns.append(Turn(start, start + length, last))
+    return turns
+
+
+def mix(voices: Mapping[str, Sequence[Sound]], most_s: float, rng: np.random.Generator) -> Talk:
+    """A conversation of up to `most_s` in one room.
+
+    Args:
+        voices: phrases that everybody has to say.
+        most_s: longest conversation; it ends before where only one person has more to say.
+        rng: draws turns, places in the room and noise.
+    """
+    lengths = {name: [len(part) / RATE for part in said] for name, said in voices.items()}
+    turns = lay_turns(lengths, most_s, rng)
+    end = max((turn.end_s for turn in turns), default=0.0) + PAUSE_S
+    total = np.zeros(round(end * RATE), np.float32)
+    for name in sorted(voices):
+        said, heard = np.concatenate(voices[name]), 0
+        track = np.zeros_like(total)
+        for turn in turns:
+            if turn.speaker == name:
+                first = round(turn.start_s * RATE)
+                size = round((turn.end_s - turn.start_s) * RATE)
+                track[first : first + size] += said[heard : heard + size]
+                heard += size
+        gain = LEVEL / _level(said) * 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
+        total += np.float32(gain) * _echoed(track, rng)
+    return Talk(_noisy(total, rng), turns)
+
+
+def in_room(sound: Sound, rng: np.random.Generator) -> Sound:
+    """A sound as a simple room has it: an echo of 0.25 to 0.5 s, noise 12 to 28 dB below."""
+    return _noisy(_echoed(sound, rng), rng)
+
+
+def overlap_percent(turns: list[Turn]) -> float:
+    """How much of the time in which anybody speaks two people do."""
+    edges = sorted([(t.start_s, 1) for t in turns] + [(t.end_s, -1) for t in turns])
+    spoken, overlapped, people, before = 0.0, 0.0, 0, 0.0
+    for time, change in edges:
+        spoken += (time - before) * (people > 0)
+        overlapped += (time - before) * (people > 1)
+        people, before = people + change, time
+    return 100 * overlapped / spoken if spoken else 0.0
+
+
+def _echoed(sound: Sound, rng: np.random.Generator) -> Sound:
+    """The direct sound and behind it noise that dies away, 60 dB in the time of the echo."""
+    length_s = rng.uniform(*ECHO_S)
+    times = np.arange(round(length_s * RATE)) / RATE
+    tail = rng.standard_normal(len(times)) * np.exp(-np.log(1000) * times / length_s)
+    tail[: RATE // 500] = 0
+    tail *= 10 ** (-rng.uniform(*DIRECT_DB) / 20) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1
+    found: Sound = oaconvolve(sound, tail.astype(np.float32))[: len(sound)].astype(np.float32)
+    return found
+
+
+def _noisy(sound: Sound, rng: np.random.Generator) -> Sound:
+    """The sound with noise that falls by 3 dB an octave, as rooms have it; never clipped."""
+    spectrum = np.fft.rfft(rng.standard_normal(len(sound)))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
+    noise = np.fft.irfft(spectrum, len(sound))
+    gain = _level(sound) / _level(noise) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
+    found = (sound + gain * noise).astype(np.float32)
+    loudest = float(np.abs(found).max(initial=0.0))
+    return found / np.float32(loudest / 0.9) if loudest > 0.9 else found
+
+
+def _level(sound: "np.ndarray[tuple[int], np.dtype[np.floating]]") -> float:
+    """Root mean square of what is not silence; 1 of silence, which has none."""
+    loud = sound[np.abs(sound) > 1e-5]
+    return float(np.sqrt(np.mean(np.square(loud)))) if len(loud) else 1.0
