@@ -31,10 +31,29 @@ def with_people(page: str, file: str, results: Path = RESULTS) -> str:
     return page
 
 
-def how_well(names: Found, online: Found, verify: Found, file: Found) -> Table:
-    """Everything that has a goal, and what is near it."""
+def names_known(names: Found, online: Found) -> Table:
+    """People who are in the store: what of their speech has their name."""
     rows = [
-        *(row for found in (names, online) for row in _known_rows(found)),
+        (
+            _about(row),
+            str(row["people"]),
+            number(row["right_percent"]),
+            number(row["worst"]["right_percent"]),
+            number(row["right_of_named_percent"]),
+            number(row["named_percent"]),
+        )
+        for found in (names, online)
+        for row in found["known"]
+    ]
+    goal = number(names["right_allowed_percent"], 0)
+    rows.append(("wanted in meetings, or more", "-", goal, goal, "-", "-"))
+    header = ("speech with the right name, %", "people", "all", "the worst", "of named", "named")
+    return header, rows
+
+
+def how_well(names: Found, online: Found, verify: Found, file: Found) -> Table:
+    """Strangers, verification and the file, with what is wanted."""
+    rows = [
         *(row for found in (names, online) for row in _stranger_rows(found)),
         *_verify_rows(verify),
         *file_rows(file),
@@ -82,20 +101,6 @@ def distances(names: Found) -> Table:
     return ("`name_distance`", *marked), rows
 
 
-def _known_rows(found: Found) -> list[tuple[str, str, str]]:
-    wanted = number(found["right_allowed_percent"], 0)
-    rows = []
-    for row in found["known"]:
-        goal = f"{wanted} or more" if row["kind"] == "meeting" else "-"
-        rows += [
-            (f"speech with the right name, %: {_about(row)}", number(row["right_percent"]), goal),
-            (f"of {row['people']} people the worst", _worst(row), goal),
-            ("of the speech that has a name, right", number(row["right_of_named_percent"]), "-"),
-            ("of all that was found, named", number(row["named_percent"]), "-"),
-        ]
-    return rows
-
-
 def _about(row: Found) -> str:
     return f"{row['engine']}, {row['kind']}s, {row['store']}, enrolled {row['enrolled']}"
 
@@ -104,19 +109,20 @@ def _pairs(row: Found) -> int:
     return int(row["right_pairs"] + row["wrong_pairs"])
 
 
-def _worst(row: Found) -> str:
-    return number(row["worst"]["right_percent"])
-
-
 def _stranger_rows(found: Found) -> list[tuple[str, str, str]]:
-    wanted = number(found["strangers_allowed_percent"], 0)
+    """A row per store, and one for all of them if there are several."""
+    wanted = f"{number(found['strangers_allowed_percent'], 0)} % or less"
+    named = [(_about(row), row["named"], row["trials"]) for row in found["strangers"]]
+    if len(named) > 1:
+        about = f"{found['strangers'][0]['engine']}, all of these"
+        named.append((about, sum(row[1] for row in named), sum(row[2] for row in named)))
     return [
         (
-            f"strangers who are given a name: {_about(row)}",
-            f"{row['named']} of {row['trials']}, {number(row['named_percent'])} %",
-            f"{wanted} % or less",
+            f"strangers who are given a name: {about}",
+            f"{count} of {trials}, {number(100 * count / trials)} %",
+            wanted,
         )
-        for row in found["strangers"]
+        for about, count, trials in named
     ]
 
 
@@ -134,7 +140,10 @@ def _verify_rows(verify: Found) -> list[tuple[str, str, str]]:
 
 
 SECTIONS: dict[str, dict[str, Section]] = {
-    SPEAKERS.name: {"how well": (("names", "online", "verify", "file"), how_well)},
+    SPEAKERS.name: {
+        "names": (("names", "online"), names_known),
+        "how well": (("names", "online", "verify", "file"), how_well),
+    },
     DECISION.name: {
         "equal errors": (("verify",), equal_errors),
         "distances": (("names",), distances),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from bench import people_mixing
 from bench.annotations import Turn
 from bench.errors import BenchError
 from bench.people_mixing import in_room, lay_turns, mix, overlap_percent
@@ -120,6 +121,24 @@ def test_a_conversation_sounds_where_its_turns_are() -> None:
     assert np.abs(talk.sound).max() <= 0.9 + 1e-6
     again = mix(voices, 60.0, np.random.default_rng(5))
     np.testing.assert_array_equal(talk.sound, again.sound)
+
+
+def test_phrases_are_said_in_order_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in ("_echoed", "_noisy"):
+        monkeypatch.setattr(people_mixing, part, lambda sound, _: sound)
+    size = 2 * RATE
+    voices = {
+        name: [np.full(size, sign * level, np.float32) for level in (1.0, 2.0, 3.0)]
+        for name, sign in (("a", 1.0), ("b", -1.0))
+    }
+    talk = mix(voices, 60.0, np.random.default_rng(4))
+    middles = [
+        float(talk.sound[round((turn.start_s + 1.0) * RATE)])
+        for turn in talk.turns
+        if turn.speaker == "a"
+    ]
+    assert len(middles) > 1
+    assert [level / middles[0] for level in middles] == pytest.approx([1, 2, 3][: len(middles)])
 
 
 def test_a_room_adds_an_echo_and_noise() -> None:
