@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Activations, Occupancy, SlotActivity, Votes
+from hocket.clustering.voices import unit_length
 from hocket.errors import ConfigError
+from hocket.speakers.matching import directions
 
 FORMAT = 1
 """Of `State.to_bytes`; another one is not read."""
@@ -108,7 +110,7 @@ class State:
         _check_known(known, dimension)
         number = len(known)
         none = np.zeros((0, dimension), np.float32)
-        vectors = [_unit_rows(each.exemplars) for each in known]
+        vectors = [directions(each.exemplars)[1] for each in known]
         return cls(
             names=names,
             known=np.ones(number, np.bool_),
@@ -130,11 +132,11 @@ class State:
 
     def speakers(self) -> tuple[Known, ...]:
         """Everybody, to be known in another stream: how they sound on average and by turns."""
-        means = _unit_rows(self.sums.astype(np.float32))
+        means = unit_length(self.sums.astype(np.float32))
         return tuple(
-            Known(name, np.concatenate([means[index : index + 1], self.exemplars[mine]]))
+            Known(name, rows[rows.any(axis=1)])  # a mean may be none, as of what is opposed
             for index, name in enumerate(self.names)
-            for mine in [self.owners == index]
+            for rows in [np.concatenate([means[index, None], self.exemplars[self.owners == index]])]
         )
 
     def to_bytes(self) -> bytes:
@@ -202,13 +204,8 @@ def _check_known(known: tuple[Known, ...], dimension: int) -> None:
         raise ConfigError(f"found two known speakers called '{twice[0]}'; give each a name")
     for name, exemplars in known:
         usable = np.ndim(exemplars) == 2 and exemplars.shape[1:] == (dimension,) and len(exemplars)
-        if not usable or not np.isfinite(exemplars).all() or not exemplars.any(axis=1).all():
+        if not usable or not directions(exemplars)[0].all():
             raise ConfigError(
                 f"speaker '{name}': found exemplars of shape {np.shape(exemplars)}; give at least "
-                f"one finite row of {dimension} numbers, none all zero"
+                f"one finite row of {dimension} numbers, none near zero"
             )
-
-
-def _unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return found
