@@ -29,6 +29,7 @@ from hocket.questions import Questions
 from hocket.result import Result
 from hocket.speakers import SpeakerStore
 from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
+from hocket.windows import WindowGrid
 
 
 class Stream:
@@ -116,10 +117,7 @@ class Stream:
         if not 0 <= seconds < np.inf:
             raise ConfigError(f"a gap of {seconds} seconds; give 0 or more")
         left, updates = round(seconds * self._rate), list[Update]()
-        shape = (
-            (self._rate,) if self._door.channels in (0, 1) else (self._rate, self._door.channels)
-        )
-        silence = np.zeros(shape, np.float32)
+        silence = np.zeros((self._rate, self._door.channels or 1), np.float32)
         while left > 0:
             updates += self.feed(silence[:left])
             left -= len(silence)
@@ -338,7 +336,7 @@ def _rules_of(diarizer: Diarizer) -> Rules:
             delay=frames(live.delay_s),
             # to the end of a window, which its last frame stands for less than all of
             latest=frames(live.latest_s - geometry.seconds_of(geometry.receptive_field)) - 1,
-            step=max(1, frames(live.step_s)),
+            step=WindowGrid.of(geometry, live.step_s).step // geometry.frame_step,
             ramp=frames(config.windows.ramp_s),
             fade=config.turns.fade_s * geometry.sample_rate / geometry.frame_step,
             min_pause=frames(config.turns.min_pause_s),

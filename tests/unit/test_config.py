@@ -13,6 +13,7 @@ from hocket.config import (
     PRESETS,
     ClusterConfig,
     Config,
+    LiveConfig,
     RunConfig,
     Runtime,
     SpeakerCount,
@@ -35,11 +36,14 @@ ABOVE_ZERO = [
     (UnitConfig, "span_s"),
     (UnitConfig, "slab_s"),
     (TurnConfig, "fade_s"),
+    (LiveConfig, "step_s"),
+    (LiveConfig, "slab_s"),
+    (LiveConfig, "max_speakers"),
     (Runtime, "threads"),
 ]
 REAL_NUMBERS = [
     (part, one.name)
-    for part in (WindowConfig, RunConfig, UnitConfig, ClusterConfig, TurnConfig)
+    for part in (WindowConfig, RunConfig, UnitConfig, ClusterConfig, TurnConfig, LiveConfig)
     for one in fields(part)
     if one.name not in {"method", "plda"}
 ]
@@ -90,7 +94,8 @@ def test_no_setting_is_below_zero(part: type[Any], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [pair for pair in REAL_NUMBERS if pair not in ABOVE_ZERO]
+    ("part", "name"),
+    [pair for pair in REAL_NUMBERS if pair not in (*ABOVE_ZERO, (LiveConfig, "latest_s"))],
 )
 def test_other_settings_may_be_zero(part: type[Any], name: str) -> None:
     assert getattr(part(**{name: 0.0}), name) == 0
