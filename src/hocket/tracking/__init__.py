@@ -8,6 +8,8 @@ after they were heard, and then never change (docs/decisions/017-online.md).
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hocket.config import RunConfig
 from hocket.geometry import Geometry
 from hocket.graph import Graph
@@ -91,16 +93,22 @@ def step(
     limits = rules.limits
     handicap = 0.0 if limits.known is None else limits.create - limits.known
     slots = compare(state, window, rules.graph, frame_s, handicap)
-    if ends and not state.names:  # some voice is better than none
-        limits = replace(limits, create_s=frame_s)
     speakers = assign(slots, agreement(state, window), limits)
     state, slots, speakers = create(state, slots, speakers, limits)
-    speakers = second_best(state, slots, speakers, limits)
+    end = max(state.end, window.first + len(window.masks))
+    until = end if ends else max(state.done, end - rules.pace.delay)
+    ripe = slice(max(0, state.done - window.first), max(0, until - window.first))
+    due = window.masks[ripe].any(axis=0) & slots.active
+    speakers = second_best(state, slots, speakers, due, limits)
+    lost = due & (speakers < 0)
+    if lost.any() and (speakers < 0).all():  # some voice is better than none
+        hurried = slots._replace(mine=np.where(lost, slots.mine, 0.0))
+        state, more, speakers = create(state, hurried, speakers, replace(limits, create_s=frame_s))
+        slots = more._replace(mine=slots.mine)
     labels = label(slots, speakers, limits)
     state = learn(state, slots, speakers, labels, limits)
     state = fuse(state, window, speakers, labels, rules.pace)
     active = activations_of(state, rules.runs, rules.pace)
-    until = state.end if ends else max(state.done, state.end - rules.pace.delay)
     state, given = settle(state, active, until, rules.geometry, rules.pace)
     waiting = tentative(state, active, rules.geometry)
     time_s = rules.geometry.seconds_of(window.samples)

@@ -219,18 +219,22 @@ def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float
 
 
 def second_best(
-    state: State, slots: Slots, speakers: NDArray[np.int64], limits: Limits
+    state: State, slots: Slots, speakers: NDArray[np.int64], due: NDArray[np.bool_], limits: Limits
 ) -> NDArray[np.int64]:
-    """Give slots that are nobody's the nearest speaker that is left, for somebody must speak."""
+    """Give slots that are nobody's the nearest speaker that is left, for somebody must speak.
+
+    If none is left, those that are `due` to become final get the nearest, whosever it is.
+    """
     full = np.count_nonzero(~state.known) >= limits.max_speakers
     found = speakers.copy()
     cost = np.where(np.isfinite(slots.distances), slots.distances, UNHEARD)
     strange = state.known & (cost >= limits.create)  # no stranger gets a name because none is left
     waiting = np.flatnonzero(slots.active & (speakers == NOBODY))
     for slot in waiting[np.argsort(cost[waiting].min(axis=1, initial=FORBIDDEN))]:
-        left = np.setdiff1d(np.flatnonzero(~strange[slot]), found)
-        if not len(left) and full:
-            left = np.arange(cost.shape[1])  # more people than allowed: somebody is two of them
+        able = np.flatnonzero(~strange[slot])
+        left = np.setdiff1d(able, found)
+        if not len(left) and (full or due[slot]):
+            left = able  # more people than allowed or met: somebody is two of them
         if len(left):
             found[slot] = left[cost[slot, left].argmin()]
     return found
