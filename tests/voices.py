@@ -56,3 +56,12 @@ def result_of(
         seconds={},
         embedding_model=model,
     )
+
+
+def wave(number: int, dimension: int = 256) -> NDArray[np.float32]:
+    """The vector that the notes' tests know as pattern `number`: of most pairs one is near.
+
+    Cosines go with how far apart the numbers are: 1 and 2 are opposed, 10 and 20 are 0.14 apart.
+    """
+    places = np.arange(dimension) + 100 * number
+    return np.sin(0.1 * places).astype(np.float32)

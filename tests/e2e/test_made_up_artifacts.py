@@ -179,6 +179,13 @@ def test_voices_come_back_as_speakers_in_order_of_appearance() -> None:
     assert result.embeddings.argmax(axis=1).tolist() == [2, 0, 1]
 
 
+@pytest.mark.parametrize(("least_s", "number"), [(0.5, 3), (0.9, 2)])
+def test_a_unit_that_is_too_short_to_be_trusted_makes_nobody(least_s: float, number: int) -> None:
+    clusters = ClusterConfig(min_trusted_s=least_s, min_speaker_s=0.0)
+    artifacts = with_voices(0, 1, 2, 1, 0)  # the third speaks for 0.8 s
+    assert len(Diarizer(Config(clusters=clusters)).finish(artifacts).speakers) == number
+
+
 @pytest.mark.parametrize("count", COUNTS, ids=str)
 def test_a_count_is_met_where_voices_can_be_parted(count: SpeakerCount) -> None:
     found = len(finish(with_voices(0, 1, 2, 1, 2), count).speakers)

@@ -1,6 +1,7 @@
 """What the tracker learns, makes and merges, one rule at a time."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from hocket.tracking import Heard, Known, State
 from hocket.tracking.fusion import activations_of
-from hocket.tracking.identity import Slots, compare, create, label, learn, merge, twins
+from hocket.tracking.identity import Slots, assign, compare, create, label, learn, merge, twins
 from tests.conversations import DIMENSION, RULES, voices, windows_of
 
 A, B, C = voices(3)
@@ -123,3 +124,40 @@ def test_what_is_final_stays_as_it_was_said() -> None:
     active = activations_of(state, RULES.runs, RULES.pace)
     assert np.array_equal(active[:20], said)
     assert active[20:].all()
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_of_three_that_are_one_the_nearest_two_become_one_first(order: tuple[int, ...]) -> None:
+    people = [unit(A + share * B) for share in (0.0, 0.2, 0.5)]
+    state = state_of(*(people[index] for index in order), vectors=A[None])
+    pair = twins(state, LIMITS)
+    assert pair == tuple(sorted((order.index(0), order.index(1))))
+
+
+def test_of_equal_pairs_the_first_become_one() -> None:
+    assert twins(state_of(A, A, A, vectors=A[None]), LIMITS) == (0, 1)
+
+
+def test_what_is_merged_adds_up_and_is_no_more_than_may_be() -> None:
+    many = np.stack([unit(A + 0.3 * off) for off in np.eye(DIMENSION)[:8]])
+    known = tuple(Known(name, many[part]) for name, part in (("S0", slice(4)), ("S1", slice(4, 8))))
+    state = replace(State.start(DIMENSION, known), known=np.zeros(2, np.bool_))
+    state = replace(state, seconds=np.array([10.0, 20.0]))
+    one = merge(state, 0, 1)
+    assert one.seconds.tolist() == [30.0]
+    assert one.sums[0] == pytest.approx(state.sums.sum(axis=0))
+    assert len(one.exemplars) == 8
+    one = replace(one, units=Heard(np.array([0]), np.array([60]), A[None]))
+    after = learn(one, slots_of(one), np.array([0, -1, -1]), np.array([0]), LIMITS)
+    assert len(after.exemplars) == LIMITS.most_exemplars
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_no_two_slots_of_a_window_are_given_one_speaker(order: tuple[int, ...]) -> None:
+    """All three are nearest to the first; only together is the best way seen."""
+    distances = np.array([[0.1, 0.3, 0.9], [0.05, 0.5, 0.9], [0.2, 0.4, 0.59]])
+    rows = list(order)
+    full = np.full(3, 2.0)
+    slots = Slots(full, np.eye(3), full > 0, distances[rows], distances[rows], full > 0, full > 0)
+    found = assign(slots, np.zeros((3, 3)), LIMITS)
+    assert found[np.argsort(rows)].tolist() == [1, 0, 2]

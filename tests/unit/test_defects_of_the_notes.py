@@ -1,0 +1,278 @@
+"""What the system of the notes got wrong, one by one, without a sound: docs/behaviour.md."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hocket.result import Turn
+from hocket.speakers import SpeakerStore
+from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
+from tests.conversations import RULES, Said, follow_windows, voices, windows_of, with_limits
+from tests.voices import MODEL, axis, exemplar, result_of, wave
+
+FRAME_S = 270 / 16_000
+LATE = 1000  # frames until the next word: no window holds two of them
+
+
+def unit_rows(*rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.stack([row / np.linalg.norm(row) for row in rows]).astype(np.float32)
+
+
+def spoken(updates: Sequence[Update]) -> list[tuple[int, int, str]]:
+    """Final turns in frames."""
+    turns = sorted(turn for update in updates for turn in update.final)
+    first = 495 - 270 // 2
+    return [
+        (*(round((edge * 16_000 - first) / 270) for edge in (t.start_s, t.end_s)), t.speaker)
+        for t in turns
+    ]
+
+
+def track(said: Said, frames: int, rules: Rules = RULES) -> tuple[list[Update], State]:
+    """A conversation of the notes' patterns 1 and 2."""
+    windows = windows_of(said, frames, unit_rows(wave(1), wave(2)))
+    return follow_windows(windows, rules, state=State.start(256))
+
+
+# Who is made
+
+
+def test_the_first_voice_is_the_first_speaker() -> None:
+    assert State.start(256).names == ()
+    updates, state = track([(0, 0, 120)], 120)
+    assert state.names == ("SPEAKER_00",)
+    assert spoken(updates) == [(0, 120, "SPEAKER_00")]
+
+
+def test_a_voice_that_has_hardly_changed_is_the_same() -> None:
+    changed = wave(1)
+    changed[0] += 0.001
+    windows = windows_of([(0, 0, 300), (1, 600, 900)], 900, unit_rows(wave(1), changed))
+    rules = with_limits(match=0.3, create=0.3, merge=0.0)
+    _, state = follow_windows(windows, rules, state=State.start(256))
+    assert state.names == ("SPEAKER_00",)
+
+
+def test_voices_that_differ_are_two() -> None:
+    _, state = track([(0, 0, 300), (1, 600, 900)], 900, with_limits(match=0.5, create=0.5))
+    assert state.names == ("SPEAKER_00", "SPEAKER_01")
+
+
+@pytest.mark.parametrize("threshold", [0.01, 0.001])
+def test_the_narrowest_threshold_still_finds_the_same_voice(threshold: float) -> None:
+    rules = with_limits(match=threshold, create=threshold, update=threshold, merge=0.0)
+    _, state = track([(0, 0, 300), (0, 600, 900)], 900, rules)
+    assert state.names == ("SPEAKER_00",)
+
+
+@pytest.mark.parametrize(("frames", "made"), [(60, 0), (180, 1)])  # 1 s and 3 s
+def test_somebody_new_needs_some_speech_as_long_as_more_may_come(frames: int, made: int) -> None:
+    state = State.start(256)
+    windows = windows_of([(0, 330, 330 + frames)], 600, unit_rows(wave(1)))
+    for window in windows:  # none is the last
+        state, _ = step(state, window, with_limits(create_s=2.0))
+    assert len(state.names) == made
+
+
+def test_of_known_voices_that_are_alike_the_exact_one_is_found() -> None:
+    known = (Known("Alice", wave(10)[None]), Known("Bob", wave(20)[None]))
+    windows = windows_of([(0, 0, 300), (1, 400, 700)], 700, unit_rows(wave(10), wave(20)))
+    updates, state = follow_windows(windows, state=State.start(256, known))
+    assert state.names == ("Alice", "Bob")
+    assert {(first < 350, name) for first, _, name in spoken(updates)} == {
+        (True, "Alice"),
+        (False, "Bob"),
+    }
+
+
+def test_exemplars_that_cancel_out_make_no_nan_of_anybody() -> None:
+    state = State.start(2, (Known("Ada", np.array([[1, 0], [-1, 0]], np.float32)),))
+    (again,) = state.speakers()
+    assert np.isfinite(again.exemplars).all()
+    assert np.linalg.norm(again.exemplars, axis=1) == pytest.approx(1)
+    assert State.start(2, (again,)).names == ("Ada",)
+
+
+def test_less_than_a_second_teaches_too() -> None:
+    _, before = track([(0, 0, 300)], 300)
+    _, after = track([(0, 0, 300), (0, 860, 900)], 900)
+    assert after.seconds[0] - before.seconds[0] == pytest.approx(40 * FRAME_S)
+
+
+# What is said is said by somebody
+
+
+@pytest.mark.parametrize("known", [(), (Known("Ada", voices(4)[3:]),)], ids=["nobody", "another"])
+def test_words_that_are_all_there_is_are_not_lost(known: tuple[Known, ...]) -> None:
+    """A second in every 17, too little to make a speaker of while more may come."""
+    said = [(0, first, first + 60) for first in range(30, 5 * LATE, LATE)]
+    rules = with_limits(known=0.45)
+    updates, _ = follow_windows(windows_of(said, 5 * LATE, voices(1)), rules, known=known)
+    assert spoken(updates) == [(first, last, "SPEAKER_00") for _, first, last in said]
+
+
+def test_a_short_answer_of_somebody_new_is_not_lost() -> None:
+    updates, _ = track([(0, 0, 300), (1, 310, 360), (0, 390, 700)], 1500)
+    assert any(first <= 310 and last >= 360 for first, last, _ in spoken(joined(updates)))
+
+
+def joined(updates: Sequence[Update]) -> list[Update]:
+    """The same with parts of turns that touch, or pauses too short to tell, as one."""
+    turns: list[Turn] = []
+    for turn in sorted(turn for update in updates for turn in update.final):
+        if turns and turn.start_s - turns[-1].end_s < 0.3:
+            turns[-1] = replace(turns[-1], end_s=turn.end_s)
+        else:
+            turns.append(turn)
+    return [Update(0.0, tuple(turns), ())]
+
+
+def test_a_stranger_is_nobody_known_however_few_may_be_made() -> None:
+    known = [Known("Ada", voices(4)[3:])]
+    said = [(0, 0, 300), (1, 310, 600)]
+    rules = with_limits(max_speakers=1, known=0.45)
+    updates, _ = follow_windows(windows_of(said, 700, voices(2)), rules, known=known)
+    assert {name for _, _, name in spoken(updates)} == {"SPEAKER_00"}
+    assert sum(last - first for first, last, _ in spoken(updates)) >= 590
+
+
+@pytest.mark.parametrize(
+    "first", [*range(900, 900 + RULES.pace.step, 20), RULES.geometry.window_frames - 24]
+)
+def test_words_across_the_edge_of_a_window_are_one_turn(first: int) -> None:
+    """0.8 s of somebody met before, at every place between two windows' ends."""
+    said = [(0, 0, 300), (0, first, first + 48)]
+    updates, _ = follow_windows(windows_of(said, 1600, voices(1)))
+    assert [turn for turn in spoken(updates) if turn[0] >= 400] == [
+        (first, first + 48, "SPEAKER_00")
+    ]
+
+
+def test_who_speaks_at_once_is_two_turns() -> None:
+    said = [(0, 0, 300), (1, 310, 700), (0, 500, 650)]
+    updates, _ = follow_windows(windows_of(said, 800, voices(2)))
+    at_600 = {name for first, last, name in spoken(updates) if first <= 600 < last}
+    assert at_600 == {"SPEAKER_00", "SPEAKER_01"}
+
+
+# Every setting does something
+
+CHANGED_LIMITS = {
+    "match": 0.3,
+    "create": 0.9,
+    "update": 0.1,
+    "merge": 1.0,
+    "create_s": 3.0,
+    "loyalty": 1.0,
+    "max_speakers": 1,
+    "known": 0.2,
+    "margin": 0.6,
+    "coherence": 0.99,
+    "belonging": 0.8,
+    "most_exemplars": 1,
+}
+CHANGED_PACE = {
+    "delay": 100,
+    "latest": 455,
+    "step": 1,
+    "ramp": 200,
+    "fade": 60.0,
+    "min_pause": 1,
+    "min_turn": 60,
+}
+
+
+@cache
+def lively_talks() -> list[list[WindowResult]]:
+    """Three voices that are somewhat alike, short turns, noise."""
+    one, two, three = voices(3)
+    alike = unit_rows(one, two + 0.4 * one, three + 0.5 * two)
+    talks = []
+    for seed, noise in ((0, 0.6), (4, 1.0), (3, 1.4)):
+        rng, at, said = np.random.default_rng(seed), 0, []
+        for _ in range(14):
+            last = at + int(rng.integers(15, 260))
+            said.append((int(rng.integers(0, 3)), at, last))
+            at = max(0, last + int(rng.integers(-30, 50)))
+        talks.append(windows_of(said, max(last for *_, last in said) + 60, alike, noise, seed))
+    return talks
+
+
+def told(rules: Rules, talk: int) -> list[Update]:
+    return follow_windows(lively_talks()[talk], rules, [Known("Ada", voices(1))])[0]
+
+
+@cache
+def usually_told(talk: int) -> list[Update]:
+    return told(RULES, talk)
+
+
+def differ(rules: Rules) -> bool:
+    """Whether such rules say anything else of any talk."""
+    return any(told(rules, talk) != usually_told(talk) for talk in range(len(lively_talks())))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
+def test_every_limit_changes_what_is_said(name: str) -> None:
+    assert differ(with_limits(**{name: CHANGED_LIMITS[name]}))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Pace)])
+def test_every_part_of_the_pace_changes_what_is_said(name: str) -> None:
+    assert differ(replace(RULES, pace=replace(RULES.pace, **{name: CHANGED_PACE[name]})))
+
+
+# The store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SpeakerStore]:
+    """Anna, Ben and Cleo: the voices 0, 1 and 2."""
+    with SpeakerStore(tmp_path / "team.db") as made:
+        for voice, name in enumerate(["Anna", "Ben", "Cleo"]):
+            made.enrol(name, [exemplar(axis(voice), 2.0 + voice)], MODEL)
+        yield made
+
+
+def test_everybody_is_found_nearest_first(store: SpeakerStore) -> None:
+    voice = 0.2 * axis(0) + 0.9 * axis(1) + 0.4 * axis(2)
+    found = store.nearest(voice.astype(np.float32), MODEL, most=3)
+    assert [speaker.name for speaker, _ in found] == ["Ben", "Cleo", "Anna"]
+    assert [far for _, far in found] == sorted(far for _, far in found)
+    assert store.nearest(axis(1), MODEL)[0][1] == pytest.approx(0, abs=1e-4)
+    (match,) = store.identify(result_of([axis(9)]))
+    assert (match.speaker, match.distance) == (None, pytest.approx(1, abs=1e-4))
+
+
+def test_what_is_merged_adds_up(store: SpeakerStore) -> None:
+    assert store.merge("Anna", into="Ben").speech_s == 2.0 + 3.0
+    assert store.speaker("Ben").exemplars == 2
+
+
+def test_an_update_keeps_when_somebody_came_and_notes_when_they_were_heard(
+    store: SpeakerStore,
+) -> None:
+    long_ago = "2020-01-01T00:00:00.000+00:00"
+    with store.file.writing() as database:
+        database.execute("UPDATE speakers SET created_at = ?, heard_at = ?", (long_ago, long_ago))
+    after = store.add("Anna", [exemplar(axis(5), 3.5)], MODEL)
+    assert after.created_at == long_ago
+    assert after.heard_at > long_ago
+    assert after.speech_s == 2.0 + 3.5
+
+
+def test_who_was_renamed_is_found_under_the_new_name(store: SpeakerStore) -> None:
+    store.rename("Anna", "Anna Maria")
+    (match,) = store.identify(result_of([axis(0)]))
+    assert match.speaker is not None
+    assert match.speaker.name == "Anna Maria"
+
+
+def test_names_of_speakers_are_names(store: SpeakerStore) -> None:
+    assert [speaker.name for speaker in store.speakers()] == ["Anna", "Ben", "Cleo"]
+    assert [speaker.id for speaker in store.speakers()] == [1, 2, 3]
