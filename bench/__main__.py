@@ -142,14 +142,25 @@ def long(
 @corpus_options
 @output_options
 @click.option("--threads", type=Count, help="Processor threads; by default hocket's choice.")
+@click.option("--hours", type=float, default=2.0, show_default=True, help="Of the long stream.")
+@click.option("--no-speed", is_flag=True, help="Errors and waiting times alone.")
 def online(
-    folder: Path, layout: Layout, output: Path | None, label: str | None, threads: int | None
+    folder: Path,
+    layout: Layout,
+    output: Path | None,
+    label: str | None,
+    threads: int | None,
+    hours: float,
+    no_speed: bool,
 ) -> None:
-    """Errors, waiting times and speed of streams over the recordings below DIR."""
+    """Errors, waiting times, speed and memory of streams over the recordings below DIR."""
     from bench.online import measure_online
+    from bench.stream_speed import measure_stream_speed
 
     label = _label(label, folder)
-    results = measure_online(find_recordings(folder, layout), threads, _progress)
+    recordings = find_recordings(folder, layout)
+    speed = {} if no_speed else measure_stream_speed(recordings, hours, threads, _progress)
+    results = {**measure_online(recordings, threads, _progress), **speed}
     click.echo(online_table(results))
     _finish("online", label, folder, output, results)
 

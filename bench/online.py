@@ -1,8 +1,7 @@
-"""The online engine: its errors beside the offline one's, what waits how long, speed and memory."""
+"""The online engine: its errors beside the offline one's, and what waits how long."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bench.annotations import Turn
@@ -35,13 +34,13 @@ def measure_online(
     offline = Hocket(threads, oracle=False)
     scores: dict[str, dict[str, Score]] = {"online": {}, "offline": {}}
     waits: list[tuple[float, float]] = []
-    seconds, audio_s = 0.0, 0.0
+    audio_s = 0.0
     for recording in recordings:
         progress(recording.uri)
         stream = Stream(16_000, runtime=Runtime(threads=threads), refinable=False)
-        updates, taken = _stream(stream, recording)
+        updates = _stream(stream, recording)
         waits.append(waiting_times(updates))
-        seconds, audio_s = seconds + taken, audio_s + recording.duration_s()
+        audio_s += recording.duration_s()
         turns = {
             "online": [_turn(turn) for update in updates for turn in update.final],
             "offline": offline(recording).turns,
@@ -51,7 +50,6 @@ def measure_online(
     return {
         "protocol": PROTOCOL,
         "audio_minutes": round(audio_s / 60, 3),
-        "x_real_time": round(audio_s / seconds, 2),
         "longest_wait_s": {
             "tentative": round(max(first for first, _ in waits), 3),
             "final": round(max(last for _, last in waits), 3),
@@ -71,17 +69,15 @@ def waiting_times(updates: "Sequence[Update]") -> tuple[float, float]:
     return max(shown, default=0.0), max(final, default=0.0)
 
 
-def _stream(stream: "Stream", recording: Recording) -> "tuple[list[Update], float]":
+def _stream(stream: "Stream", recording: Recording) -> "list[Update]":
     import soundfile
 
     updates: list[Update] = []
-    started = perf_counter()
     with soundfile.SoundFile(str(recording.audio)) as sound:
         size = round(BLOCK_S * sound.samplerate)
         for block in sound.blocks(blocksize=size, dtype="float32", always_2d=True):
             updates += stream.feed(block)
-    updates += stream.finish()
-    return updates, perf_counter() - started
+    return updates + stream.finish()
 
 
 def _turn(turn: Any) -> Turn:

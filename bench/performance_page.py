@@ -97,6 +97,35 @@ def _long(found: Found) -> Table:
     return ("minutes", "x real time", "peak memory MB"), rows
 
 
+def _streams(found: Found) -> Table:
+    speed, memory, loops = (found[key] for key in ("x_real_time", "memory", "post_embedding"))
+    waits, allowed = found["longest_wait_s"], found["allowed_wait_s"]
+    rows = [
+        (f"times real time, in blocks of {block} s", number(times), number(speed["allowed"], 0))
+        for block, times in speed["blocks"].items()
+    ]
+    rows += [
+        (
+            "DER above the offline engine's",
+            number(found["der_above_offline"], 2),
+            number(found["der_allowed_above_offline"]),
+        ),
+        ("speech is shown within, s", number(waits["tentative"], 2), number(allowed["tentative"])),
+        ("speech is final within, s", number(waits["final"], 2), number(allowed["final"])),
+        ("MB after ten minutes", number(memory["after_ten_minutes_mb"], 0), "-"),
+        (
+            f"MB more within {memory['hours']:g} hours",
+            number(memory["growth_mb"]),
+            number(memory["growth_allowed_mb"], 0),
+        ),
+        ("`post_embedding` in loops, % of the time", number(loops["share_percent_before"]), "-"),
+        ("in one call of a graph, % of the time", number(loops["share_percent_after"]), "-"),
+        ("the loops, ms a window", number(loops["loops_ms"], 2), "-"),
+        ("the graph, ms a window", number(loops["graph_ms"], 2), "-"),
+    ]
+    return ("streams", "measured", "asked for"), rows
+
+
 def _notes(found: Found) -> Table:
     header = (
         "the notes' shape",
@@ -212,6 +241,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Found], Table]]] = {
     "copies": ("copies", _copies),
     "others": ("compare-speed", compared_systems),
     "long": ("long", _long),
+    "streams": ("online", _streams),
     "notes": ("notes", _notes),
     "pieces": ("notes", _pieces),
     "claims": ("notes", _claims),

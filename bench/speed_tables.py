@@ -137,7 +137,7 @@ def _speed(row: Mapping[str, Any]) -> str:
 
 
 def online_table(results: Mapping[str, Any]) -> str:
-    """A line per engine, then what waited how long, and speed."""
+    """A line per engine, then what waited how long, speed by block, memory, and loops."""
     names = ("der", "miss", "false_alarm", "confusion")
     rows = [
         (engine, *(number(found[f"{name}_percent"], 2) for name in names))
@@ -153,6 +153,28 @@ def online_table(results: Mapping[str, Any]) -> str:
                 f"{each} after {waits[each]:.2f} s; {allowed[each]:g} s is allowed"
                 for each in waits
             ),
-            f"{results['x_real_time']:.1f} x real time",
+            *_stream_lines(results),
         ]
     )
+
+
+def _stream_lines(results: Mapping[str, Any]) -> list[str]:
+    if "memory" not in results:
+        return []
+    speed, memory, loops = (results[key] for key in ("x_real_time", "memory", "post_embedding"))
+    return [
+        *(
+            f"{times:.1f} x real time in blocks of {block} s; {speed['allowed']:g} is asked for"
+            for block, times in speed["blocks"].items()
+        ),
+        (
+            f"{memory['after_ten_minutes_mb']:.0f} MB after ten minutes of {memory['hours']:g} "
+            f"hours, {memory['growth_mb']:.1f} more later; "
+            f"{memory['growth_allowed_mb']:g} is allowed"
+        ),
+        (
+            f"post_embedding: loops {loops['loops_ms']:.2f} ms a window, "
+            f"{loops['share_percent_before']:.1f} % of the time; "
+            f"the graph {loops['graph_ms']:.2f} ms, {loops['share_percent_after']:.1f} %"
+        ),
+    ]

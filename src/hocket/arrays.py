@@ -75,5 +75,6 @@ def check_array(name: str, array: object, dtype: type[np.generic], axes: tuple[s
 
 def stretches(active: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
     """First and past-the-last index of every stretch of ones in (frames,), as (stretches, 2)."""
-    edges = np.diff(active.astype(np.int8), prepend=0, append=0)
-    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
+    padded: NDArray[np.bool_] = np.zeros(len(active) + 2, np.bool_)
+    padded[1:-1] = active
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)

@@ -151,22 +151,22 @@ class TurnConfig:
 class LiveConfig:
     """How a stream is heard; thresholds that are None are the manifest's, by embedding model.
 
+    window_s: what is heard at once, at most the segmentation's own window.
     step_s: from one update to the next, so the longest that speech waits for its first turn.
     delay_s: after which what was heard is final.
     latest_s: a turn that goes on is given out in parts, so that none of it waits longer than this.
     back_s: of what was heard before, embedded again with what is new.
-    slab_s: of speech that the embedding network hears at once.
     create_s: speech somebody new needs within a window.
     match, create, update, merge: see `hocket.tracking.Limits`; distances, 1 - cosine.
     loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
     max_speakers: more are not made, beside those known before.
     """
 
+    window_s: float = 7.5
     step_s: float = 1.8
-    delay_s: float = 6.0
+    delay_s: float = 4.0
     latest_s: float = 10.0
-    back_s: float = 0.6
-    slab_s: float = 3.2
+    back_s: float = 0.59
     create_s: float = 1.6
     match: float | None = None
     create: float | None = None
@@ -176,7 +176,7 @@ class LiveConfig:
     max_speakers: int = 64
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("step_s", "slab_s", "max_speakers"))
+        _check_numbers(self, above_zero=("window_s", "step_s", "max_speakers"))
         if self.delay_s + self.step_s > self.latest_s:
             raise ConfigError(
                 f"found delay_s {self.delay_s} and step_s {self.step_s}; give a latest_s of at "

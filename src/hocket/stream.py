@@ -7,11 +7,11 @@ them one after the other.
 
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import Any, Literal, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from hocket import models
 from hocket.arrays import Waveform
 from hocket.buffers import Pieces, SampleBuffer, joined
-from hocket.config import Config, Runtime
+from hocket.config import Config, LiveConfig, Runtime
 from hocket.door import Door
 from hocket.errors import ConfigError, OutputError
+from hocket.geometry import Geometry
 from hocket.graph import least_lengths
 from hocket.live import LiveEars
 from hocket.pipeline import Diarizer
@@ -29,7 +30,10 @@ from hocket.questions import Questions
 from hocket.result import Result
 from hocket.speakers import SpeakerStore
 from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
-from hocket.windows import WindowGrid
+from hocket.unit_grid import UnitGrid
+
+Listen: TypeAlias = Callable[[Executor | None], WindowResult]
+"""How to hear a window, if there is one with another thread's help."""
 
 
 class Stream:
@@ -68,7 +72,8 @@ class Stream:
         self._diarizer = Diarizer(config, runtime).load()
         self._geometry = geometry = self._diarizer.geometry
         self.config, self.runtime = self._diarizer.config, self._diarizer.runtime
-        self._ears, self._rules = _ears_of(self._diarizer), _rules_of(self._diarizer)
+        self._ears, self.rules = _ears_of(self._diarizer), _rules_of(self._diarizer)
+        self._whole = whole = _window_samples(self.config.live, geometry)
         self._door = Door(sample_rate, geometry.sample_rate, name)
         self._name, self._rate = name, sample_rate
         dimension = int(self._ears.embedding.metadata["dimension"])
@@ -77,8 +82,7 @@ class Stream:
         self._buffer, self._tape = SampleBuffer(), _Tape() if refinable else None
         least = least_lengths(self._ears.segmentation.metadata).get("samples", 1)
         self._least = max(least, geometry.receptive_field)
-        self._step = self._rules.pace.step * geometry.frame_step
-        whole = geometry.window_samples
+        self._step = self.rules.pace.step * geometry.frame_step
         self._next = whole - (whole - self._least) // self._step * self._step
         self._heard_to = 0
         self._finished = False
@@ -99,7 +103,7 @@ class Stream:
         """
         self._check_open()
         updates: list[Update] = []
-        pending: list[Callable[[], WindowResult]] = []
+        pending: list[Listen] = []
         for block in self._door.feed(samples):
             self._keep(block)
             pending += self._due()
@@ -189,7 +193,7 @@ class Stream:
         if self._tape:
             self._tape.write(block)
 
-    def _due(self) -> list[Callable[[], WindowResult]]:
+    def _due(self) -> list[Listen]:
         """How to hear the windows that end within what is there."""
         found = []
         while self._buffer.end >= self._next:
@@ -197,35 +201,38 @@ class Stream:
             self._next += self._step
         return found
 
-    def _window(self, end: int) -> Callable[[], WindowResult]:
+    def _window(self, end: int) -> Listen:
         """How to hear the window that ends here."""
-        step, first = self._geometry.frame_step, max(0, end - self._geometry.window_samples)
+        step, first = self._geometry.frame_step, max(0, end - self._whole)
         start = -(-first // step) * step
         pieces, new = self._buffer.pieces(start, end), self._heard_to
         self._heard_to = end
         self._buffer.release(start)  # later windows begin later
         return partial(self._listen, pieces, start, new)
 
-    def _listen(self, pieces: Pieces, start: int, new: int) -> WindowResult:
-        return self._ears.hear(joined(pieces)[0], start, new)
+    def _listen(
+        self, pieces: Pieces, start: int, new: int, beside: Executor | None
+    ) -> WindowResult:
+        return self._ears.hear(joined(pieces)[0], start, new, beside)
 
-    def _hear(
-        self, pending: Sequence[Callable[[], WindowResult]], *, ends: bool = False
-    ) -> list[Update]:
+    def _hear(self, pending: Sequence[Listen], *, ends: bool = False) -> list[Update]:
         """Hear windows, side by side if there are several, and track them in order."""
         updates: list[Update] = []
 
         def take(window: WindowResult) -> None:
-            self.state, update = step(self.state, window, self._rules, ends=ends)
+            self.state, update = step(self.state, window, self.rules, ends=ends)
             updates.append(update)
 
-        if len(pending) == 1 or self.runtime.workers == 1:
+        if self.runtime.workers == 1:
             for listen in pending:
-                take(listen())
+                take(listen(None))
+        elif len(pending) == 1:  # its two graphs side by side
+            with ThreadPoolExecutor(1, thread_name_prefix="hocket") as beside:
+                take(pending[0](beside))
         elif pending:
             with Questions.to(self.runtime.workers) as questions:
                 for listen in pending:
-                    questions.ask(listen, take)
+                    questions.ask(partial(listen, None), take)
                 questions.take_all()
         return updates
 
@@ -299,14 +306,31 @@ def _known_in(store: SpeakerStore, diarizer: Diarizer) -> tuple[Known, ...]:
     )
 
 
+def _window_samples(live: LiveConfig, geometry: Geometry) -> int:
+    """Samples of a window, a whole number of frames; ConfigError if it cannot be heard so."""
+    window_s, newest_s = live.window_s, live.step_s + live.back_s
+    if newest_s > window_s:
+        raise ConfigError(
+            f"found step_s {live.step_s} and back_s {live.back_s}; give a window_s of at least "
+            f"{newest_s:g}, not {window_s:g}"
+        )
+    if window_s * geometry.sample_rate > geometry.window_samples:
+        most = geometry.seconds_of(geometry.window_samples)
+        raise ConfigError(f"window_s is {window_s:g}; the segmentation hears {most:g} at most")
+    return int(window_s * geometry.sample_rate) // geometry.frame_step * geometry.frame_step
+
+
 def _ears_of(diarizer: Diarizer) -> LiveEars:
     config, geometry = diarizer.config, diarizer.geometry
+    back, step = (geometry.frames_of(each) for each in (config.live.back_s, config.live.step_s))
+    newest = (max(back, 4) + max(1, step)) * geometry.frame_step
     return LiveEars(
         diarizer.segmentation_graph,
         diarizer.embedding_graph,
         geometry,
-        replace(config.units, slab_s=config.live.slab_s),
-        geometry.frames_of(config.live.back_s),
+        config.units,
+        back,
+        UnitGrid.of(diarizer.embedding_graph.metadata, geometry, config.units, newest),
     )
 
 
@@ -327,7 +351,7 @@ def _rules_of(diarizer: Diarizer) -> Rules:
             create=limit("create"),
             update=limit("update"),
             merge=limit("merge"),
-            known=diarizer.calibration["name_distance"],
+            known=diarizer.calibration["live_name"],
             create_s=live.create_s,
             loyalty=live.loyalty,
             max_speakers=live.max_speakers,
@@ -336,7 +360,7 @@ def _rules_of(diarizer: Diarizer) -> Rules:
             delay=frames(live.delay_s),
             # to the end of a window, which its last frame stands for less than all of
             latest=frames(live.latest_s - geometry.seconds_of(geometry.receptive_field)) - 1,
-            step=WindowGrid.of(geometry, live.step_s).step // geometry.frame_step,
+            step=max(1, frames(live.step_s)),
             ramp=frames(config.windows.ramp_s),
             fade=config.turns.fade_s * geometry.sample_rate / geometry.frame_step,
             min_pause=frames(config.turns.min_pause_s),

@@ -52,6 +52,25 @@ RESULTS: dict[str, dict[str, Any]] = {
         "long": {"audio_minutes": 240.0, "x_real_time": 135.0, "peak_rss_mb": 620.0},
         "speed_ratio": 0.9,
     },
+    "online": {
+        "x_real_time": {"allowed": 60.0, "blocks": {"0.1": 61.0, "10": 70.25}},
+        "longest_wait_s": {"tentative": 1.81, "final": 9.5},
+        "allowed_wait_s": {"tentative": 2.0, "final": 10.0},
+        "der_above_offline": 0.75,
+        "der_allowed_above_offline": 5.0,
+        "memory": {
+            "hours": 2.0,
+            "after_ten_minutes_mb": 400.4,
+            "growth_mb": 3.25,
+            "growth_allowed_mb": 50.0,
+        },
+        "post_embedding": {
+            "loops_ms": 2.5,
+            "graph_ms": 0.25,
+            "share_percent_before": 8.0,
+            "share_percent_after": 0.9,
+        },
+    },
     "notes": {
         "audio_s": 100.0,
         "hocket": {
@@ -113,6 +132,15 @@ def test_speed_by_threads(section: Any) -> None:
     one, two = section("speed")
     assert one[0] == "1"
     assert two == ["2", "150.0", "2.25", "1.00", "640"]
+
+
+def test_streams_and_what_is_asked_of_them(section: Any) -> None:
+    rows = {row[0]: row[1:] for row in section("streams")}
+    assert rows["times real time, in blocks of 0.1 s"] == ["61.0", "60"]
+    assert rows["DER above the offline engine's"] == ["0.75", "5.0"]
+    assert rows["speech is final within, s"] == ["9.50", "10.0"]
+    assert rows["MB more within 2 hours"] == ["3.2", "50"]
+    assert rows["in one call of a graph, % of the time"] == ["0.9", "-"]
 
 
 def test_stages_and_their_arithmetic(section: Any) -> None:

@@ -37,7 +37,7 @@ ABOVE_ZERO = [
     (UnitConfig, "slab_s"),
     (TurnConfig, "fade_s"),
     (LiveConfig, "step_s"),
-    (LiveConfig, "slab_s"),
+    (LiveConfig, "window_s"),
     (LiveConfig, "max_speakers"),
     (Runtime, "threads"),
 ]

@@ -174,6 +174,7 @@ CHANGED_LIMITS = {
     "margin": 0.6,
     "coherence": 0.99,
     "belonging": 0.8,
+    "reunion": 1.0,
     "most_exemplars": 1,
 }
 CHANGED_PACE = {

@@ -99,6 +99,18 @@ def test_two_who_were_heard_at_once_are_never_one() -> None:
     assert twins(replace(state, known=np.array([False, True])), LIMITS) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("known", "one"), [([False, False], None), ([True, False], (0, 1)), ([False, True], (1, 0))]
+)
+def test_one_known_before_may_be_farther_from_who_turns_out_to_be_them(
+    known: list[bool], one: tuple[int, int] | None
+) -> None:
+    distance = LIMITS.merge + LIMITS.reunion / 2
+    cosine = 1 - distance
+    state = state_of(A, unit(cosine * A + np.sqrt(1 - cosine**2) * B), vectors=A[None])
+    assert twins(replace(state, known=np.array(known)), LIMITS) == one
+
+
 def test_a_name_that_was_merged_away_is_not_given_again() -> None:
     state = state_of(A, vectors=np.stack([B] * 4))
     state = replace(state, names=("SPEAKER_00",), known=np.array([True]))

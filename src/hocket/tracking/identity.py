@@ -27,10 +27,11 @@ class Limits:
 
     match: a slot nearer than this to a speaker may be that speaker.
     create: units at least this far from everybody, and their mean, may be somebody new.
-    known: `create` for those known before, whose names strangers must not get; None: no other.
+    known: `create` for those known before, whose names strangers must not get; None: the same.
     update: a unit nearer than this teaches what its speaker sounds like.
     margin: by which it must be nearer than to anybody else to teach.
     merge: two speakers nearer than this are one, unless they were heard at once.
+    reunion: what is added to it where one of them was known before, from other recordings.
     create_s: speech within a window that somebody new needs.
     coherence: length that the mean of somebody new's unit vectors has at least.
     loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
@@ -48,8 +49,9 @@ class Limits:
     max_speakers: int
     known: float | None = None
     margin: float = 0.1
-    coherence: float = 0.75
-    belonging: float = 0.2
+    coherence: float = 0.7
+    belonging: float = 0.1
+    reunion: float = 0.1
     most_exemplars: int = 4
 
 
@@ -325,6 +327,7 @@ def twins(state: State, limits: Limits) -> tuple[int, int] | None:
     centroids = unit_length(state.sums.astype(np.float32))
     distances = 1 - (centroids @ centroids.T).astype(np.float64)
     both_known = state.known[:, None] & state.known
+    distances[state.known[:, None] != state.known] -= limits.reunion
     distances[(state.apart > 0) | both_known | np.tri(len(distances), dtype=bool)] = np.inf
     if not distances.size or distances.min() >= limits.merge:
         return None

@@ -1,0 +1,128 @@
+"""How fast a stream is in blocks of several lengths, and what memory it holds after hours."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.corpus import Recording
+from bench.host_loops import Overheard, measure_host_loops
+
+if TYPE_CHECKING:
+    from hocket import Runtime
+
+BLOCKS_S = (0.1, 1.0, 10.0)
+"""Sound that is fed at once: a microphone's, a network's, a file's."""
+
+ROUNDS = 3  # in turns; of each the median
+SPEED_ALLOWED = 60.0  # times real time, at least
+SETTLED_S = 600.0  # of a stream, after which its memory may hardly grow
+GROWTH_ALLOWED_MB = 50.0
+RATE = 16_000
+
+Progress = Callable[[str], None]
+Sound = NDArray[np.float32]
+
+
+def measure_stream_speed(
+    recordings: Sequence[Recording], hours: float, threads: int | None, progress: Progress
+) -> dict[str, Any]:
+    """Streams of all recordings in a row: memory, then speed by block, then the tracker's loops."""
+    from hocket import Runtime
+
+    runtime = Runtime(threads=threads)
+    progress(f"{hours:g} hours")
+    memory = measure_memory(recordings, hours * 3600, runtime)
+    sounds = [np.concatenate(list(_blocks(recording, 60.0))) for recording in recordings]
+    audio_s = sum(map(len, sounds)) / RATE
+    taken: dict[float, list[float]] = {block: [] for block in BLOCKS_S}
+    for turn in range(ROUNDS):
+        progress(f"blocks, round {turn + 1} of {ROUNDS}")
+        for block in BLOCKS_S:
+            taken[block].append(sum(stream_seconds(sound, block, runtime) for sound in sounds))
+    return {
+        "x_real_time": {
+            "allowed": SPEED_ALLOWED,
+            "blocks": {f"{block:g}": round(audio_s / median(taken[block]), 2) for block in taken},
+            "rounds": {
+                f"{block:g}": [round(audio_s / each, 2) for each in taken[block]] for block in taken
+            },
+        },
+        "memory": memory,
+        "post_embedding": _post_embedding(sounds[-1], runtime),
+    }
+
+
+def stream_seconds(sound: Sound, block_s: float, runtime: "Runtime") -> float:
+    """How long a new stream takes for a sound; its graphs are loaded before."""
+    from hocket import Stream
+
+    stream = Stream(RATE, runtime=runtime, refinable=False)
+    size = round(block_s * RATE)
+    started = perf_counter()
+    for start in range(0, len(sound), size):
+        stream.feed(sound[start : start + size])
+    stream.finish()
+    return perf_counter() - started
+
+
+def measure_memory(
+    recordings: Sequence[Recording], seconds: float, runtime: "Runtime"
+) -> dict[str, Any]:
+    """What this process holds after ten minutes and at most after that, recordings going round."""
+    from hocket import Stream
+
+    stream = Stream(RATE, runtime=runtime, refinable=False)
+    heard, settled, most = 0.0, 0.0, 0.0
+    endless = (block for each in cycle(recordings) for block in _blocks(each, 10.0))
+    for block in endless:
+        stream.feed(block)
+        heard += len(block) / RATE
+        if heard >= SETTLED_S:
+            settled = settled or held_mb()
+            most = max(most, held_mb())
+        if heard >= seconds:
+            break
+    return {
+        "hours": round(heard / 3600, 3),
+        "speakers": len(stream.state.names),
+        "after_ten_minutes_mb": round(settled, 1),
+        "most_after_that_mb": round(most, 1),
+        "growth_mb": round(most - settled, 1),
+        "growth_allowed_mb": GROWTH_ALLOWED_MB,
+    }
+
+
+def held_mb() -> float:
+    """What this process holds now; Linux alone says."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    import resource
+
+    return pages * resource.getpagesize() / 1e6
+
+
+def _post_embedding(sound: Sound, runtime: "Runtime") -> dict[str, Any]:
+    """The graph's share of a stream's time, and that of the loops it stands for."""
+    from hocket import Stream
+
+    stream = Stream(RATE, runtime=runtime, refinable=False)
+    graph = Overheard(stream.rules.graph)
+    stream.rules = replace(stream.rules, graph=graph)
+    started = perf_counter()
+    for start in range(0, len(sound), RATE):
+        stream.feed(sound[start : start + RATE])
+    stream.finish()
+    return measure_host_loops(graph.graph, graph.given, perf_counter() - started)
+
+
+def _blocks(recording: Recording, seconds: float) -> Iterator[Sound]:
+    import soundfile
+
+    with soundfile.SoundFile(str(recording.audio)) as file:
+        yield from file.blocks(round(seconds * file.samplerate), dtype="float32")

@@ -1,0 +1,98 @@
+"""Units asked for before anybody knows where they are: each is found, within what it stands for."""
+
+from dataclasses import replace
+from math import ceil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hocket.arrays import Units
+from hocket.config import UnitConfig
+from hocket.geometry import Geometry
+from hocket.unit_grid import UnitGrid
+
+GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
+FACTS = {"sound_step": "6400", "mask_step": "320"}
+UNITS = UnitConfig()
+NEWEST = 142 * 270  # samples
+
+
+def grid_of(samples: int = NEWEST, units: UnitConfig = UNITS) -> UnitGrid:
+    grid = UnitGrid.of(FACTS, GEOMETRY, units, samples)
+    assert grid is not None
+    return grid
+
+
+def one_unit(first: int, last: int) -> Units:
+    return Units(np.zeros(1, np.int64), np.array([first]), np.array([last]))
+
+
+@st.composite
+def units_in_sounds(draw: st.DrawFn) -> tuple[int, int, int]:
+    """Samples of a sound, and frames of a unit in it."""
+    length = draw(st.integers(GEOMETRY.frames_of(UNITS.min_s), GEOMETRY.frames_of(UNITS.length_s)))
+    first = draw(st.integers(0, NEWEST // 270 - length))
+    samples = draw(st.integers((first + length) * 270, NEWEST))
+    return samples, first, first + length
+
+
+@given(units_in_sounds())
+def test_a_mask_lies_within_the_unit_and_leaves_out_little(case: tuple[int, int, int]) -> None:
+    samples, first, last = case
+    grid = grid_of()
+    (row,) = grid.rows_of(one_unit(first, last), samples)
+    covered = np.flatnonzero(grid.masks(samples)[row]) * grid.mask_step
+    begin, end = covered[0], covered[-1] + grid.mask_step
+    start, stop = first * 270, last * 270
+    edge, least = grid.edge_step, grid.least * grid.edge_step
+    if stop - start >= least + 2 * edge:  # room to begin and end on edges
+        assert start <= begin < start + edge
+        assert stop - edge < end <= stop + grid.mask_step / 2
+    else:
+        assert end - begin <= least + grid.mask_step / 2
+        assert min(end, stop) - max(begin, start) > 0
+
+
+@given(st.integers(1, NEWEST))
+def test_what_masks_cover_is_one_sound(samples: int) -> None:
+    masks = grid_of().masks(samples)
+    assert masks[0].any()
+    assert (masks <= masks[0]).all()
+    assert masks[0].sum() == max(1, round(samples / 320))
+    assert np.array_equal(masks[0], np.sort(masks[0])[::-1])
+
+
+def test_there_is_a_unit_of_every_length_at_every_edge() -> None:
+    grid = grid_of()
+    lengths = grid.bounds[:, 1] - grid.bounds[:, 0]
+    assert (lengths.min(), lengths.max()) == (grid.least, grid.most) == (2, 12)
+    last = ceil(grid.length / grid.edge_step)
+    assert len(grid.bounds) == sum(max(0, last - length + 1) for length in range(2, 13))
+    assert len({tuple(bounds) for bounds in grid.bounds.tolist()}) == len(grid.bounds)
+
+
+@pytest.mark.parametrize(("length_s", "min_s"), [(1.2, 0.2), (0.6, 0.05), (2.0, 1.0)])
+@given(data=st.data())
+def test_any_unit_of_any_settings_has_a_mask(
+    length_s: float, min_s: float, data: st.DataObject
+) -> None:
+    units = replace(UNITS, length_s=length_s, hop_s=min(0.6, length_s), min_s=min_s)
+    grid = grid_of(units=units)
+    least = max(1, GEOMETRY.frames_of(min_s))
+    length = data.draw(st.integers(least, GEOMETRY.frames_of(length_s)))
+    first = data.draw(st.integers(0, NEWEST // 270 - length))
+    (row,) = grid.rows_of(one_unit(first, first + length), NEWEST)
+    assert 1 <= row <= len(grid.bounds)
+    assert grid.masks(NEWEST)[row].any()
+
+
+def test_sounds_of_any_length_are_heard_in_whole_gates() -> None:
+    assert grid_of(1).length == 6400
+    assert grid_of(NEWEST).length == 38_400
+    assert grid_of(38_401).length == 44_800
+
+
+def test_a_network_that_hears_all_as_one_sound_has_no_grid() -> None:
+    assert UnitGrid.of({}, GEOMETRY, UNITS, NEWEST) is None
