@@ -18,7 +18,7 @@ from hocket.config import UnitConfig
 from hocket.geometry import Geometry
 
 EDGE_S = 0.1
-"""Units begin and end on multiples of it; 0.05 s is three times the units and no better."""
+"""Units begin and end on multiples of it; at 0.05 s there would be four times as many."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ class UnitGrid:
         return found
 
     def rows_of(self, units: Units, samples: int) -> NDArray[np.int64]:
-        """The masks nearest to units of a sound of so many samples, (units,) rows of `masks`.
+        """The longest masks within units of a sound of so many samples, (units,) rows of `masks`.
+
+        Inwards, since an edge that lies outside would take in the next voice.
 
         Args:
             units: frames counted from where the sound begins.
