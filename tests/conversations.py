@@ -17,7 +17,15 @@ RULES = Rules(
     ReferenceGraph("post_embedding"),
     GEOMETRY,
     Limits(
-        match=0.6, create=0.6, update=0.45, merge=0.2, create_s=1.6, loyalty=0.3, max_speakers=64
+        match=0.6,
+        create=0.6,
+        update=0.45,
+        merge=0.2,
+        name=0.4,
+        name_early=0.5,
+        create_s=1.6,
+        loyalty=0.3,
+        max_speakers=64,
     ),
     Pace(delay=355, latest=593, step=STEP, ramp=59, fade=6.0, min_pause=18, min_turn=12),
     RunConfig(),

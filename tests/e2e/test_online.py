@@ -245,7 +245,7 @@ def test_who_is_in_a_store_is_called_by_the_name_there(tmp_path: Path) -> None:
     with SpeakerStore(tmp_path / "voices.db") as store:
         store.enrol_cluster("Ada", offline, offline.speakers[0])
         updates = fed(conversation(), store=store, config=Config(live=LiveConfig(max_speakers=1)))
-    assert {turn.speaker for turn in finals(updates)} == {"Ada", "SPEAKER_00"}
+    assert {turn.speaker for turn in finals(updates)} == {"Ada", "SPEAKER_01"}
 
 
 def test_no_more_speakers_than_allowed() -> None:

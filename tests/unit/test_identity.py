@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hocket.tracking import Heard, Known, State
+from hocket.tracking import Heard, State
 from hocket.tracking.fusion import activations_of
-from hocket.tracking.identity import Slots, assign, compare, create, label, learn, merge, twins
-from tests.conversations import DIMENSION, RULES, voices, windows_of
+from hocket.tracking.identity import Slots, assign, create, label, learn, merge, twins
+from tests.conversations import DIMENSION, RULES, voices
 
 A, B, C = voices(3)
 LIMITS = RULES.limits
@@ -22,10 +22,28 @@ def unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def state_of(*people: NDArray[np.float32], vectors: NDArray[np.float32]) -> State:
     """Speakers met in the stream, and units heard in its last window."""
-    state = State.start(DIMENSION, tuple(Known(f"S{i}", p[None]) for i, p in enumerate(people)))
-    frames = np.arange(len(vectors), dtype=np.int64) * 30
-    units = Heard(frames, frames + 60, vectors)
-    return replace(state, known=np.zeros(len(people), np.bool_), units=units)
+    number, frames = len(people), np.arange(len(vectors), dtype=np.int64) * 30
+    exemplars = np.stack(people)
+    return replace(
+        State.start(DIMENSION),
+        numbers=np.arange(number),
+        called=np.full(number, -1),
+        created=number,
+        sums=exemplars.astype(np.float64),
+        seconds=np.ones(number),
+        exemplars=exemplars,
+        owners=np.arange(number),
+        apart=np.zeros((number, number), np.int64),
+        units=Heard(frames, frames + 60, vectors),
+        votes=np.zeros((0, number), np.float32),
+        said=np.zeros((0, number), np.bool_),
+        begun=np.full(number, -1),
+    )
+
+
+def twins_of(state: State) -> tuple[int, int] | None:
+    """Who turn out to be one where nobody was known before."""
+    return twins(state, np.zeros((len(state.names), 0)), LIMITS)
 
 
 def slots_of(state: State, seconds: float = 1.0) -> Slots:
@@ -70,19 +88,6 @@ def test_units_whose_mean_is_somebody_make_nobody() -> None:
     assert speakers.tolist() == [1, -1, -1]
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_only_who_was_known_before_is_further_away(known: bool) -> None:
-    window = windows_of([(0, 0, 100)], 100, np.stack([unit(A + 0.5 * B)]))[0]
-    state = replace(state_of(A, vectors=window.units.vectors), known=np.array([known]))
-    state = replace(state, units=window.units)
-    plain, further = (compare(state, window, RULES.graph, 0.017, h) for h in (0.0, 0.15))
-    added = 0.15 if known else 0.0
-    assert further.of_units == pytest.approx(plain.of_units + added)
-    assert further.distances[np.isfinite(further.distances)] == pytest.approx(
-        plain.distances[np.isfinite(plain.distances)] + added
-    )
-
-
 def test_a_unit_stays_with_its_slot_unless_it_is_much_nearer_another() -> None:
     for share, expected in ((1.1, 0), (3.0, 1)):
         state = state_of(A, B, vectors=unit(A + share * B)[None])
@@ -91,29 +96,13 @@ def test_a_unit_stays_with_its_slot_unless_it_is_much_nearer_another() -> None:
 
 def test_two_who_were_heard_at_once_are_never_one() -> None:
     state = state_of(A, unit(A + 0.2 * B), vectors=A[None])
-    assert twins(state, LIMITS) == (0, 1)
+    assert twins_of(state) == (0, 1)
     assert len(merge(state, 0, 1).names) == 1
-    apart = np.array([[0, 1], [1, 0]])
-    assert twins(replace(state, apart=apart), LIMITS) is None
-    assert twins(replace(state, known=np.array([True, True])), LIMITS) is None
-    assert twins(replace(state, known=np.array([False, True])), LIMITS) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("known", "one"), [([False, False], None), ([True, False], (0, 1)), ([False, True], (1, 0))]
-)
-def test_one_known_before_may_be_farther_from_who_turns_out_to_be_them(
-    known: list[bool], one: tuple[int, int] | None
-) -> None:
-    distance = LIMITS.merge + LIMITS.reunion / 2
-    cosine = 1 - distance
-    state = state_of(A, unit(cosine * A + np.sqrt(1 - cosine**2) * B), vectors=A[None])
-    assert twins(replace(state, known=np.array(known)), LIMITS) == one
+    assert twins_of(replace(state, apart=np.array([[0, 1], [1, 0]]))) is None
 
 
 def test_a_name_that_was_merged_away_is_not_given_again() -> None:
     state = state_of(A, vectors=np.stack([B] * 4))
-    state = replace(state, names=("SPEAKER_00",), known=np.array([True]))
     grown, _, _ = create(state, slots_of(state), np.array([-1, -1, -1]), LIMITS)
     assert grown.names == ("SPEAKER_00", "SPEAKER_01")
     gone = replace(merge(grown, 0, 1), units=grown.units._replace(vectors=np.stack([C] * 4)))
@@ -142,19 +131,23 @@ def test_what_is_final_stays_as_it_was_said() -> None:
 def test_of_three_that_are_one_the_nearest_two_become_one_first(order: tuple[int, ...]) -> None:
     people = [unit(A + share * B) for share in (0.0, 0.2, 0.5)]
     state = state_of(*(people[index] for index in order), vectors=A[None])
-    pair = twins(state, LIMITS)
+    pair = twins_of(state)
     assert pair == tuple(sorted((order.index(0), order.index(1))))
 
 
 def test_of_equal_pairs_the_first_become_one() -> None:
-    assert twins(state_of(A, A, A, vectors=A[None]), LIMITS) == (0, 1)
+    assert twins_of(state_of(A, A, A, vectors=A[None])) == (0, 1)
 
 
 def test_what_is_merged_adds_up_and_is_no_more_than_may_be() -> None:
     many = np.stack([unit(A + 0.3 * off) for off in np.eye(DIMENSION)[:8]])
-    known = tuple(Known(name, many[part]) for name, part in (("S0", slice(4)), ("S1", slice(4, 8))))
-    state = replace(State.start(DIMENSION, known), known=np.zeros(2, np.bool_))
-    state = replace(state, seconds=np.array([10.0, 20.0]))
+    state = state_of(unit_rows(many[:4].sum(axis=0)[None])[0], A, vectors=A[None])
+    state = replace(
+        state,
+        exemplars=many,
+        owners=np.repeat([0, 1], 4),
+        seconds=np.array([10.0, 20.0]),
+    )
     one = merge(state, 0, 1)
     assert one.seconds.tolist() == [30.0]
     assert one.sums[0] == pytest.approx(state.sums.sum(axis=0))

@@ -23,7 +23,6 @@ from hocket.tracking.fusion import (
     tentative,
 )
 from hocket.tracking.identity import (
-    Limits,
     agreement,
     assign,
     compare,
@@ -35,6 +34,8 @@ from hocket.tracking.identity import (
     second_best,
     twins,
 )
+from hocket.tracking.limits import Limits
+from hocket.tracking.naming import claims_of, name
 from hocket.tracking.state import Heard, Known, State, WindowResult
 
 __all__ = ["Heard", "Known", "Limits", "Pace", "Rules", "State", "Update", "WindowResult", "step"]
@@ -87,12 +88,10 @@ def step(
     Returns:
         The state to go on from, and what to say.
     """
-    state, closed = _merge_twins(state, rules)
     state = remember(state, window)
     frame_s = rules.geometry.seconds_of(rules.geometry.frame_step)
     limits = rules.limits
-    handicap = 0.0 if limits.known is None else limits.create - limits.known
-    slots = compare(state, window, rules.graph, frame_s, handicap)
+    slots = compare(state, window, rules.graph, frame_s)
     speakers = assign(slots, agreement(state, window), limits)
     state, slots, speakers = create(state, slots, speakers, limits)
     end = max(state.end, window.first + len(window.masks))
@@ -108,6 +107,7 @@ def step(
     labels = label(slots, speakers, limits)
     state = learn(state, slots, speakers, labels, limits)
     state = fuse(state, window, speakers, labels, rules.pace)
+    state, closed = _settle_who(state, rules)
     active = activations_of(state, rules.runs, rules.pace)
     state, given = settle(state, active, until, rules.geometry, rules.pace)
     waiting = tentative(state, active, rules.geometry)
@@ -115,11 +115,14 @@ def step(
     return state, Update(time_s, tuple(sorted(closed + given)), tuple(waiting))
 
 
-def _merge_twins(state: State, rules: Rules) -> tuple[State, list[Turn]]:
-    """Make one speaker of two that turned out to be one."""
-    pair = twins(state, rules.limits)
-    if pair is None:
-        return state, []
-    kept, gone = pair
-    state, closed = close_turn(state, gone, rules.geometry)
-    return merge(state, kept, gone), closed
+def _settle_who(state: State, rules: Rules) -> tuple[State, list[Turn]]:
+    """Make one speaker of those that turned out to be one, and call them by their names."""
+    closed: list[Turn] = []
+    while True:
+        claims = claims_of(state.gallery, state.sums, state.seconds, rules.limits)
+        pair = twins(state, claims, rules.limits)
+        if pair is None:
+            return name(state, claims), closed
+        kept, gone = pair
+        state, turns = close_turn(state, gone, rules.geometry)
+        state, closed = merge(state, kept, gone), closed + turns

@@ -5,7 +5,7 @@ Slots are assigned together; a unit within a slot may still be somebody else, si
 people where a window holds more of them than slots.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count, islice
 from typing import NamedTuple
 
@@ -14,45 +14,12 @@ from numpy.typing import NDArray
 
 from hocket.clustering.voices import unit_length
 from hocket.graph import Graph
-from hocket.tracking.state import Heard, State, WindowResult, select
+from hocket.tracking.limits import Limits
+from hocket.tracking.naming import Claims, claims_of, person_claimed
+from hocket.tracking.state import NOBODY, Heard, State, WindowResult, name_of, select
 
 UNHEARD = 0.9  # distance of a slot that no unit speaks for: only what it did before tells who it is
 FORBIDDEN = 1e3  # costs more than all that is allowed together
-NOBODY = -1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Thresholds of the tracker; distances are 1 - cosine.
-
-    match: a slot nearer than this to a speaker may be that speaker.
-    create: units at least this far from everybody, and their mean, may be somebody new.
-    known: `create` for those known before, whose names strangers must not get; None: the same.
-    update: a unit nearer than this teaches what its speaker sounds like.
-    margin: by which it must be nearer than to anybody else to teach.
-    merge: two speakers nearer than this are one, unless they were heard at once.
-    reunion: what is added to it where one of them was known before, from other recordings.
-    create_s: speech within a window that somebody new needs.
-    coherence: length that the mean of somebody new's unit vectors has at least.
-    loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
-    belonging: what a unit is nearer to the speaker of its slot.
-    most_exemplars: for each speaker.
-    max_speakers: more are not made, beside those known before.
-    """
-
-    match: float
-    create: float
-    update: float
-    merge: float
-    create_s: float
-    loyalty: float
-    max_speakers: int
-    known: float | None = None
-    margin: float = 0.1
-    coherence: float = 0.7
-    belonging: float = 0.1
-    reunion: float = 0.1
-    most_exemplars: int = 4
 
 
 class Slots(NamedTuple):
@@ -88,9 +55,7 @@ def remember(state: State, window: WindowResult) -> State:
     return replace(state, units=units)
 
 
-def compare(
-    state: State, window: WindowResult, graph: Graph, frame_s: float, handicap: float = 0.0
-) -> Slots:
+def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) -> Slots:
     """Hold the slots of a window against all speakers, in one call of a graph.
 
     Args:
@@ -98,7 +63,6 @@ def compare(
         window: what the graphs said.
         graph: `post_embedding`.
         frame_s: seconds of a frame.
-        handicap: what is added to distances to those who were known before.
     """
     units, masks = state.units, window.masks
     alone = masks * (masks.sum(axis=1, keepdims=True) == 1)
@@ -122,7 +86,6 @@ def compare(
     owners = np.concatenate([np.arange(len(state.names)), state.owners])
     nearest = np.full((len(said["distances"]), len(state.names)), np.inf)
     np.minimum.at(nearest.T, owners, said["distances"].T)
-    nearest[:, state.known] += handicap
     number = masks.shape[1]
     return Slots(
         seconds=np.minimum(weight, summed[-1]),
@@ -185,8 +148,8 @@ def create(
     alike = orphans.T @ np.maximum(1 - slots.of_units, -1) / total / lengths
     one_voice = lengths[:, 0] >= limits.coherence
     one_voice &= 1 - alike.max(axis=1, initial=-np.inf) >= limits.create
-    room = max(0, limits.max_speakers - np.count_nonzero(~state.known))
-    fresh = np.flatnonzero((seconds >= limits.create_s) & one_voice)[:room]
+    fresh = np.flatnonzero((seconds >= limits.create_s) & one_voice)
+    fresh = fresh[_wanted(state, means[fresh], seconds[fresh], limits)]
     if not len(fresh):
         return state, slots, speakers
     vectors = unit_length(means[fresh].astype(np.float32))
@@ -200,14 +163,25 @@ def create(
     return _grown(state, vectors, seconds[fresh]), slots, found
 
 
+def _wanted(
+    state: State, means: NDArray[np.float64], seconds: NDArray[np.float64], limits: Limits
+) -> NDArray[np.bool_]:
+    """Which of those that might be made there is room for, or are somebody known, (means,)."""
+    room = limits.max_speakers - np.count_nonzero(state.called == NOBODY)
+    person = person_claimed(claims_of(state.gallery, means, seconds, limits))
+    expected = (person != NOBODY) & ~np.isin(person, state.called)
+    wanted: NDArray[np.bool_] = expected | (np.cumsum(~expected) <= room)
+    return wanted
+
+
 def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float64]) -> State:
     """The state with more speakers, (speakers, dimension) and the seconds behind each."""
     more = len(vectors)
     numbers = _free_numbers(state, more)
     return replace(
         state,
-        names=(*state.names, *map(_name, numbers)),
-        known=np.pad(state.known, (0, more)),
+        numbers=np.concatenate([state.numbers, numbers]),
+        called=np.pad(state.called, (0, more), constant_values=NOBODY),
         created=numbers[-1] + 1,
         sums=np.concatenate([state.sums, vectors * seconds[:, None]]),
         seconds=np.concatenate([state.seconds, seconds]),
@@ -227,10 +201,12 @@ def second_best(
 
     If none is left, those that are `due` to become final get the nearest, whosever it is.
     """
-    full = np.count_nonzero(~state.known) >= limits.max_speakers
+    full = np.count_nonzero(state.called == NOBODY) >= limits.max_speakers
     found = speakers.copy()
     cost = np.where(np.isfinite(slots.distances), slots.distances, UNHEARD)
-    strange = state.known & (cost >= limits.create)  # no stranger gets a name because none is left
+    strange = (state.called != NOBODY) & (
+        cost >= limits.create
+    )  # no stranger gets a name because none is left
     waiting = np.flatnonzero(slots.active & (speakers == NOBODY))
     for slot in waiting[np.argsort(cost[waiting].min(axis=1, initial=FORBIDDEN))]:
         able = np.flatnonzero(~strange[slot])
@@ -258,12 +234,9 @@ def label(slots: Slots, speakers: NDArray[np.int64], limits: Limits) -> NDArray[
 
 def _free_numbers(state: State, more: int) -> list[int]:
     """Of names that nobody in the stream has or had; one known before may be called like them."""
-    candidates = (number for number in count(state.created) if _name(number) not in state.names)
+    taken = state.gallery.names
+    candidates = (number for number in count(state.created) if name_of(number) not in taken)
     return list(islice(candidates, more))
-
-
-def _name(number: int) -> str:
-    return f"SPEAKER_{number:02d}"
 
 
 def learn(
@@ -312,27 +285,30 @@ def _with_exemplars(
     owner = np.concatenate([state.owners, owners[fresh]])
     place = np.arange(len(owner))
     later = (owner[:, None] == owner) & (place > place[:, None])
-    kept = (later.sum(axis=1) < limits.most_exemplars) | (place < _given(state))
+    kept = later.sum(axis=1) < limits.most_exemplars
     return replace(state, exemplars=exemplars[kept], owners=owner[kept])
 
 
-def _given(state: State) -> int:
-    """Exemplars at the beginning that known speakers came with."""
-    known = np.flatnonzero(state.known)
-    return int(np.isin(state.owners, known).cumprod().sum()) if len(known) else 0
+def twins(state: State, claims: Claims, limits: Limits) -> tuple[int, int] | None:
+    """The nearest two speakers that turn out to be one, the older one first; None if none.
 
-
-def twins(state: State, limits: Limits) -> tuple[int, int] | None:
-    """The nearest two speakers that turn out to be one, the one that stays first; None if none."""
+    Args:
+        state: what is known.
+        claims: from `claims_of`: who is the same person is one, who is another one is not.
+        limits: thresholds.
+    """
     centroids = unit_length(state.sums.astype(np.float32))
     distances = 1 - (centroids @ centroids.T).astype(np.float64)
-    both_known = state.known[:, None] & state.known
-    distances[state.known[:, None] != state.known] -= limits.reunion
-    distances[(state.apart > 0) | both_known | np.tri(len(distances), dtype=bool)] = np.inf
+    person = person_claimed(claims)
+    named = (person[:, None] != NOBODY) & (person != NOBODY)
+    same = person[:, None] == person
+    distances[named & same] -= 4  # before all others, the nearest first
+    different = (named & ~same) | (state.apart > 0)
+    distances[different | np.tri(len(distances), dtype=bool)] = np.inf
     if not distances.size or distances.min() >= limits.merge:
         return None
     older, newer = (int(index) for index in np.unravel_index(distances.argmin(), distances.shape))
-    return (newer, older) if state.known[newer] else (older, newer)
+    return older, newer
 
 
 def merge(state: State, kept: int, gone: int) -> State:

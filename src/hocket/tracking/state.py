@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 from zipfile import BadZipFile
@@ -12,10 +13,14 @@ from numpy.typing import NDArray
 from hocket.arrays import Activations, Occupancy, SlotActivity, Votes
 from hocket.clustering.voices import unit_length
 from hocket.errors import ConfigError
-from hocket.speakers.matching import directions
+from hocket.speakers import matching
+from hocket.speakers.values import MOST_EXEMPLARS
 
-FORMAT = 1
+FORMAT = 2
 """Of `State.to_bytes`; another one is not read."""
+
+NOBODY = -1
+"""Instead of the index of a speaker or a person."""
 
 
 class Heard(NamedTuple):
@@ -56,12 +61,20 @@ class Known(NamedTuple):
     exemplars: NDArray[np.float32]
 
 
+class Gallery(NamedTuple):
+    """People known before the stream began: names, and exemplars by the index of the name."""
+
+    names: tuple[str, ...]
+    voices: matching.Known
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """Speakers, and the frames that are not final yet. Nothing in it is ever changed.
 
-    names: of the speakers.
-    known: (speakers,) whether they were known before; they are never merged into another.
+    gallery: people known before.
+    numbers: (speakers,) of the names that they have if they are none of these.
+    called: (speakers,) index of the person whose name each has, or NOBODY.
     created: number of the next name at the earliest; none is given twice.
     sums: (speakers, dimension) vectors heard, weighted by seconds.
     seconds: (speakers,) of speech behind them.
@@ -78,8 +91,9 @@ class State:
     samples: how many were heard.
     """
 
-    names: tuple[str, ...]
-    known: NDArray[np.bool_]
+    gallery: Gallery
+    numbers: NDArray[np.int64]
+    called: NDArray[np.int64]
     created: int
     sums: NDArray[np.float64]
     seconds: NDArray[np.float64]
@@ -106,45 +120,63 @@ class State:
         Raises:
             ConfigError: two of them have one name, or exemplars are not usable vectors.
         """
-        names = tuple(each.name for each in known)
         _check_known(known, dimension)
-        number = len(known)
         none = np.zeros((0, dimension), np.float32)
-        vectors = [directions(each.exemplars)[1] for each in known]
+        vectors = [matching.directions(each.exemplars)[1] for each in known]
+        people = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
+        nobody = np.zeros(0, np.int64)
         return cls(
-            names=names,
-            known=np.ones(number, np.bool_),
+            gallery=_gallery(
+                [each.name for each in known], people, np.concatenate([none, *vectors])
+            ),
+            numbers=nobody,
+            called=nobody,
             created=0,
-            sums=np.array([rows.mean(axis=0) for rows in vectors]).reshape(-1, dimension),
-            seconds=np.ones(number),
-            exemplars=np.concatenate([none, *vectors]).astype(np.float32),
-            owners=np.repeat(np.arange(number), [len(rows) for rows in vectors]),
-            apart=np.zeros((number, number), np.int64),
-            units=Heard(np.zeros(0, np.int64), np.zeros(0, np.int64), none),
+            sums=np.zeros((0, dimension)),
+            seconds=np.zeros(0),
+            exemplars=none,
+            owners=nobody,
+            apart=np.zeros((0, 0), np.int64),
+            units=Heard(nobody, nobody, none),
             done=0,
             end=0,
-            votes=np.zeros((0, number), np.float32),
+            votes=np.zeros((0, 0), np.float32),
             people=np.zeros((0, 4), np.float32),
-            said=np.zeros((0, number), np.bool_),
-            begun=np.full(number, -1),
+            said=np.zeros((0, 0), np.bool_),
+            begun=nobody,
             samples=0,
         )
 
-    def speakers(self) -> tuple[Known, ...]:
-        """Everybody, to be known in another stream: how they sound on average and by turns."""
-        means = unit_length(self.sums.astype(np.float32))
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the speakers: that of who they are, or one made from a number."""
         return tuple(
-            Known(name, rows[rows.any(axis=1)])  # a mean may be none, as of what is opposed
-            for index, name in enumerate(self.names)
-            for rows in [np.concatenate([means[index, None], self.exemplars[self.owners == index]])]
+            name_of(number) if person == NOBODY else self.gallery.names[person]
+            for number, person in zip(self.numbers.tolist(), self.called.tolist(), strict=True)
         )
+
+    def speakers(self) -> tuple[Known, ...]:
+        """Everybody, to be known in another stream: those known before and those met since."""
+        voices, people = self.gallery.voices, _people_of(self.gallery)
+        rows = {
+            name: voices.vectors[people == index] for index, name in enumerate(self.gallery.names)
+        }
+        means = unit_length(self.sums.astype(np.float32))
+        for index, name in enumerate(self.names):
+            heard = np.concatenate([means[index, None], self.exemplars[self.owners == index]])
+            heard = heard[heard.any(axis=1)]  # a mean may be none, as of what is opposed
+            rows[name] = np.concatenate([rows[name], heard]) if name in rows else heard
+        return tuple(Known(name, _most_different(each)) for name, each in rows.items())
 
     def to_bytes(self) -> bytes:
         """All of it, for `from_bytes`; no code in it."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         units: Heard = parts.pop("units")
         parts |= {f"unit_{name}": column for name, column in units._asdict().items()}
-        parts["names"] = np.array(self.names, np.str_)
+        gallery: Gallery = parts.pop("gallery")
+        parts["known_names"] = np.array(gallery.names, np.str_)
+        parts["known_people"] = _people_of(gallery)
+        parts["known_vectors"] = gallery.voices.vectors
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, format=FORMAT, **parts)
         return file.getvalue()
@@ -157,7 +189,8 @@ class State:
                 parts: dict[str, Any] = dict(file)
             if int(parts.pop("format")) == FORMAT:
                 parts["units"] = Heard(*(parts.pop(f"unit_{name}") for name in Heard._fields))
-                parts["names"] = tuple(str(name) for name in parts["names"])
+                known = (parts.pop(f"known_{name}") for name in ("names", "people", "vectors"))
+                parts["gallery"] = _gallery(*known)
                 numbers = ("created", "done", "end", "samples")
                 return cls(**parts | {name: int(parts[name]) for name in numbers})
             problem = "of another format"
@@ -184,8 +217,8 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
     owned = place[state.owners] >= 0
     return replace(
         state,
-        names=tuple(state.names[index] for index in kept),
-        known=state.known[kept],
+        numbers=state.numbers[kept],
+        called=state.called[kept],
         sums=state.sums[kept],
         seconds=state.seconds[kept],
         exemplars=state.exemplars[owned],
@@ -197,6 +230,29 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
     )
 
 
+def name_of(number: int) -> str:
+    """What somebody is called who is nobody known."""
+    return f"SPEAKER_{number:02d}"
+
+
+def _gallery(
+    names: Iterable[str], people: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> Gallery:
+    return Gallery(tuple(map(str, names)), matching.known_of(people, vectors))
+
+
+def _people_of(gallery: Gallery) -> NDArray[np.int64]:
+    """Index of the person behind every exemplar, (exemplars,)."""
+    voices = gallery.voices
+    return np.repeat(voices.ids, np.diff(voices.first, append=len(voices.vectors)))
+
+
+def _most_different(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As many as a store keeps, so that a chain of streams does not grow."""
+    dropped = matching.surplus(vectors, np.ones(len(vectors)), MOST_EXEMPLARS)
+    return np.delete(vectors, dropped, axis=0)
+
+
 def _check_known(known: tuple[Known, ...], dimension: int) -> None:
     names = [each.name for each in known]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -204,7 +260,7 @@ def _check_known(known: tuple[Known, ...], dimension: int) -> None:
         raise ConfigError(f"found two known speakers called '{twice[0]}'; give each a name")
     for name, exemplars in known:
         usable = np.ndim(exemplars) == 2 and exemplars.shape[1:] == (dimension,) and len(exemplars)
-        if not usable or not directions(exemplars)[0].all():
+        if not usable or not matching.directions(exemplars)[0].all():
             raise ConfigError(
                 f"speaker '{name}': found exemplars of shape {np.shape(exemplars)}; give at least "
                 f"one finite row of {dimension} numbers, none near zero"

@@ -1,0 +1,157 @@
+"""Who is called by the name of somebody known before, and since when, and when no longer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hocket.speakers import MOST_EXEMPLARS
+from hocket.tracking import Known, State
+from hocket.tracking.identity import twins
+from hocket.tracking.naming import claims_of, name, person_claimed
+from tests.conversations import DIMENSION, RULES, follow_windows, voices, windows_of, with_limits
+
+A, B, C, D = voices(4)
+LIMITS = RULES.limits
+EARLY = (LIMITS.name + LIMITS.name_early) / 2  # near enough while little was heard, no longer then
+
+
+def away(distance: float, voice: NDArray[np.float32] = A) -> NDArray[np.float32]:
+    """A voice so far from another."""
+    cosine = 1 - distance
+    other = D if voice is not D else C
+    return (cosine * voice + np.sqrt(1 - cosine**2) * other).astype(np.float32)
+
+
+def state_of(*said: NDArray[np.float32], known: tuple[Known, ...], seconds: float = 1.0) -> State:
+    """Speakers who said so much, each with one exemplar."""
+    number = len(said)
+    return replace(
+        State.start(DIMENSION, known),
+        numbers=np.arange(number),
+        called=np.full(number, -1),
+        sums=np.stack(said).astype(np.float64),
+        seconds=np.full(number, seconds),
+        exemplars=np.stack(said),
+        owners=np.arange(number),
+        apart=np.zeros((number, number), np.int64),
+    )
+
+
+def named(state: State) -> tuple[str, ...]:
+    return name(state, claims_of(state.gallery, state.sums, state.seconds, LIMITS)).names
+
+
+@pytest.mark.parametrize(
+    ("distance", "seconds", "expected"),
+    [
+        (EARLY, 1.0, "Ada"),
+        (EARLY, LIMITS.name_s, "SPEAKER_00"),
+        (LIMITS.name_early + 0.01, 1.0, "SPEAKER_00"),
+        (LIMITS.name - 0.01, LIMITS.name_s, "Ada"),
+    ],
+)
+def test_who_was_heard_little_may_be_farther_away(
+    distance: float, seconds: float, expected: str
+) -> None:
+    known = (Known("Ada", A[None]),)
+    assert named(state_of(away(distance), known=known, seconds=seconds)) == (expected,)
+
+
+def test_all_that_was_heard_tells_not_one_second() -> None:
+    """Units that are each too far from Ada, and whose mean is Ada."""
+    rng, known = np.random.default_rng(3), (Known("Ada", A[None]),)
+    units = A + 1.2 * rng.standard_normal((40, DIMENSION)).astype(np.float32) / np.sqrt(DIMENSION)
+    lengths = np.linalg.norm(units, axis=1)
+    assert ((units @ A) / lengths < 1 - LIMITS.name).any()
+    assert named(state_of(units.sum(axis=0), known=known, seconds=40.0)) == ("Ada",)
+
+
+def test_the_nearest_of_those_known_gives_the_name() -> None:
+    known = (Known("Ada", away(0.3)[None]), Known("Bo", away(0.1)[None]), Known("Cy", C[None]))
+    assert named(state_of(A, B, known=known)) == ("Bo", "SPEAKER_01")
+
+
+def test_of_two_who_are_nobody_else_the_nearer_has_the_name() -> None:
+    known = (Known("Ada", A[None]),)
+    assert named(state_of(away(0.3), away(0.1, A), known=known)) == ("SPEAKER_00", "Ada")
+
+
+@pytest.mark.parametrize("apart", [0, 1])
+def test_two_who_are_one_person_become_one_unless_heard_at_once(apart: int) -> None:
+    one, other = (A + B) / np.sqrt(2), (A - B) / np.sqrt(2)  # at right angles, 0.29 from Ada
+    state = state_of(C, one, other, known=(Known("Ada", A[None]),))
+    state = replace(state, apart=np.array([[0, 0, 0], [0, 0, apart], [0, apart, 0]]))
+    claims = claims_of(state.gallery, state.sums, state.seconds, LIMITS)
+    assert twins(state, claims, LIMITS) == (None if apart else (1, 2))
+    assert twins(state, claims[:, :0], LIMITS) is None
+
+
+def test_who_are_two_people_are_never_one_however_alike() -> None:
+    one, other = away(0.05), A
+    known = (Known("Ada", A[None]), Known("Bo", one[None]))
+    state = state_of(one, other, known=known)
+    claims = claims_of(state.gallery, state.sums, state.seconds, LIMITS)
+    assert person_claimed(claims).tolist() == [1, 0]
+    assert twins(state, claims, LIMITS) is None
+    assert twins(state, claims[:, :0], LIMITS) == (0, 1)
+
+
+def test_a_name_that_more_speech_belies_is_given_up() -> None:
+    windows = windows_of([(0, 0, 2000)], 2000, away(EARLY)[None], 0.3)
+    updates, state = follow_windows(windows, with_limits(name_s=20.0), [Known("Ada", A[None])])
+    said = [turn.speaker for update in updates for turn in update.final]
+    assert said[0] == "Ada"
+    assert said[-1] == "SPEAKER_00"
+    assert said == sorted(said, key=["Ada", "SPEAKER_00"].index)
+    assert state.names == ("SPEAKER_00",)
+
+
+def test_who_is_known_is_met_even_if_no_more_may_be_made() -> None:
+    said = [(0, 0, 300), (1, 310, 600)]
+    windows = windows_of(said, 700, np.stack([A, B]))
+    for known, expected in (("Ada", {"SPEAKER_00", "Ada"}), ("Eve", {"SPEAKER_00"})):
+        people = [Known(known, (B if known == "Ada" else C)[None])]
+        updates, _ = follow_windows(windows, with_limits(max_speakers=1), people)
+        assert {turn.speaker for update in updates for turn in update.final} == expected
+
+
+def test_strangers_do_not_count_those_who_have_a_name() -> None:
+    said = [(0, 0, 300), (1, 310, 600), (2, 610, 900)]
+    windows = windows_of(said, 1000, np.stack([A, B, C]))
+    updates, _ = follow_windows(windows, with_limits(max_speakers=1), [Known("Ada", A[None])])
+    found = {turn.speaker for update in updates for turn in update.final}
+    assert found == {"Ada", "SPEAKER_01"}
+
+
+def test_everybody_is_known_in_the_next_stream() -> None:
+    known = [Known("Ada", A[None]), Known("Eve", D[None])]
+    windows = windows_of([(0, 0, 300), (1, 310, 600)], 700, np.stack([A, B]))
+    _, state = follow_windows(windows, known=known)
+    people = state.speakers()
+    assert [person.name for person in people] == ["Ada", "Eve", "SPEAKER_01"]
+    assert [len(person.exemplars) for person in people] == [3, 1, 2]
+    updates, _ = follow_windows(windows, known=people)
+    assert {turn.speaker for each in updates for turn in each.final} == {"Ada", "SPEAKER_01"}
+
+
+def test_a_chain_of_streams_keeps_no_more_than_a_store() -> None:
+    windows = windows_of([(0, 0, 900)], 900, np.stack([A]), 0.8)
+    people: tuple[Known, ...] = (Known("Ada", A[None]),)
+    for _ in range(8):
+        _, state = follow_windows(windows, with_limits(update=0.6, name=0.7), people)
+        people = state.speakers()
+        assert [person.name for person in people] == ["Ada"]
+    assert len(people[0].exemplars) == MOST_EXEMPLARS
+
+
+def test_a_state_keeps_whom_it_knew() -> None:
+    windows = windows_of([(0, 0, 300)], 300, np.stack([A]))
+    people = [Known("Ada", np.stack([A, away(0.2)])), Known("Eve", D[None])]
+    _, state = follow_windows(windows, known=people)
+    again = State.from_bytes(state.to_bytes())
+    assert again.names == state.names == ("Ada",)
+    assert again.gallery.names == state.gallery.names
+    for one, other in zip(again.gallery.voices, state.gallery.voices, strict=True):
+        assert np.array_equal(one, other)
