@@ -15,10 +15,7 @@ def measure_part(
     threads: int | None,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    """One of `names`, `online`, `verify` and `file`, with the voices in a folder, or without any.
-
-    Conversations online take half as many seeds: each is streamed twice.
-    """
+    """One of `names`, `online`, `verify` and `file`, with voices in a folder, or without any."""
     if part == "file":
         from bench.people_file import measure_file
 
@@ -31,7 +28,7 @@ def measure_part(
     if part == "online":
         from bench.people_online import measure_online_names
 
-        return measure_online_names(voices, max(1, seeds // 2), minutes, threads, progress)
+        return measure_online_names(voices, seeds, minutes, threads, progress)
     from bench.people_names import measure_names
 
     return measure_names(voices, seeds, minutes, threads, progress)

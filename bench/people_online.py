@@ -1,12 +1,13 @@
 """Names that a stream gives, while people speak: the same questions as of recordings."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.annotations import Turn
 from bench.people_mixing import Talk
 from bench.people_names import (
     FOUR,
+    ONLY_OTHERS,
     THESE,
     Case,
     Found,
@@ -15,54 +16,121 @@ from bench.people_names import (
     Strangers,
     allowed,
     described_as,
+    gatherings,
     rows_of,
 )
-from bench.people_scoring import compare
-from bench.people_stores import CLEAN, MEETING, by_kind, enrol_all, gather, store_of
-from bench.people_voices import RATE, Clips
+from bench.people_scoring import Heard, compare
+from bench.people_stores import (
+    CLEAN,
+    ENROLMENTS,
+    MEETING,
+    PANEL,
+    PRESENT,
+    ROOM,
+    Enrolled,
+    Gathering,
+    by_kind,
+    enrol_all,
+    others_of,
+    store_of,
+)
+from bench.people_voices import RATE, Clips, divide
 
 if TYPE_CHECKING:
-    from hocket import SpeakerStore
+    from hocket import Diarizer, SpeakerStore
 
 ONLINE = "online"
+FIVE_OTHERS = "five others"
 BLOCK_S = 10.0
+
+
+class Listener(NamedTuple):
+    """What conversations are streamed with, and what was found."""
+
+    diarizer: "Diarizer"
+    threads: int | None
+    found: Found
+
+    def case(self, kind: str, store: str, enrolment: str) -> Case:
+        """The row of a conversation."""
+        limit = self.diarizer.embedding_model.name_distance
+        return Case(ONLINE, kind, store, enrolment, limit)
+
+    def heard(self, gathering: Gathering, enrolled: Enrolled, names: frozenset[str]) -> Heard:
+        """Stream a conversation to a store of some of those who were enrolled."""
+        talk = gathering.talk
+        with store_of(enrolled, names) as store:
+            turns = stream_turns(talk, store, self.threads)
+        return compare(talk.turns, turns, talk.duration_s)
+
+    def ask_known(self, gathering: Gathering, enrolment: str) -> None:
+        """Stream a meeting to a store of its five people."""
+        enrolled = enrol_all(gathering.enrolled, enrolment, gathering.seed, self.diarizer)
+        heard = self.heard(gathering, enrolled, enrolled.names)
+        case = self.case(gathering.kind, THESE, enrolment)
+        row = self.found.known.setdefault(case, Known())
+        row.add(heard, _called(heard, enrolled.names), enrolled.names)
+
+    def ask_strangers(
+        self, gathering: Gathering, case: Case, enrolled: Enrolled, names: frozenset[str]
+    ) -> None:
+        """Stream a conversation to a store of these, and see who of the others gets a name."""
+        heard = self.heard(gathering, enrolled, names)
+        row = self.found.strangers.setdefault(case, Strangers())
+        for stranger in sorted(set(gathering.enrolled) - names):
+            row.add(heard, _called(heard, names), stranger)
 
 
 def measure_online_names(
     clips: Clips, seeds: int, minutes: float, threads: int | None, progress: Progress
 ) -> dict[str, Any]:
-    """Stream so many meetings twice: to a store of all five people, and to one of four of them."""
+    """Stream so many meetings to stores of their people, and panels to stores of others."""
     from hocket import Diarizer, Runtime
 
-    diarizer = Diarizer(runtime=Runtime(threads=threads)).load()
-    limit = diarizer.embedding_model.name_distance
-    case = Case(ONLINE, MEETING, THESE, CLEAN, limit)
-    left_out = case._replace(store=FOUR)
-    found = Found({case: Known()}, {left_out: Strangers()})
-    meetings = by_kind(clips)[MEETING]
-    gathered = [gather(MEETING, meetings, seed, 60 * minutes) for seed in range(seeds)]
-    for each in gathered:
-        progress(f"{each.kind} {each.seed}")
-        enrolled = enrol_all(each.enrolled, CLEAN, each.seed, diarizer)
-        there = sorted(enrolled.names)
-        stranger = there[each.seed % len(there)]
-        for names in (frozenset(there), frozenset(there) - {stranger}):
-            with store_of(enrolled, names) as store:
-                turns = stream_turns(each.talk, store, threads)
-            heard = compare(each.talk.turns, turns, each.talk.duration_s)
-            called = {label: label for label in heard.labels if label in names}
-            if stranger in names:
-                found.known[case].add(heard, called, names)
-            else:
-                found.strangers[left_out].add(heard, called, stranger)
+    kinds = by_kind(clips)
+    listener = Listener(Diarizer(runtime=Runtime(threads=threads)).load(), threads, Found({}, {}))
+    progress("enrolling those who are not there")
+    five = {name: divide(each).enrolled for name, each in kinds[MEETING].items()}
+    one = {name: divide(each).enrolled for name, each in kinds[PANEL].items()}
+    meeting = enrol_all(dict(list(five.items())[:PRESENT]), CLEAN, PRESENT, listener.diarizer)
+    panel = enrol_all(one, ROOM, len(one), listener.diarizer)
+    described = list[Gathering]()
+    for gathering in gatherings(kinds, seeds, minutes):
+        described.append(gathering)
+        progress(f"{gathering.kind} {gathering.seed}")
+        if gathering.kind == MEETING:
+            _ask_meeting(listener, gathering)
+            continue
+        for case, enrolled, names in (
+            (listener.case(PANEL, FIVE_OTHERS, CLEAN), meeting, meeting.names),
+            (listener.case(PANEL, ONLY_OTHERS, ROOM), panel, others_of(gathering, panel)),
+        ):
+            listener.ask_strangers(gathering, case, enrolled, names)
+    model = listener.diarizer.embedding_model
     return {
         "seeds": seeds,
-        "conversations": described_as(gathered),
-        "embedding": diarizer.embedding_model.name,
-        "name_distance": limit,
-        **rows_of(found, limit),
+        "conversations": described_as(described),
+        "embedding": model.name,
+        "name_distance": model.name_distance,
+        **rows_of(listener.found, model.name_distance),
         **allowed(),
     }
+
+
+def _ask_meeting(listener: Listener, gathering: Gathering) -> None:
+    """Stream a meeting to stores of all its people, and to one without one of them."""
+    for enrolment in ENROLMENTS:
+        listener.ask_known(gathering, enrolment)
+    enrolled = enrol_all(gathering.enrolled, CLEAN, gathering.seed, listener.diarizer)
+    there = sorted(enrolled.names)
+    left_out = there[gathering.seed % len(there)]
+    case = listener.case(MEETING, FOUR, CLEAN)
+    listener.ask_strangers(gathering, case, enrolled, enrolled.names - {left_out})
+
+
+def _called(heard: Heard, names: frozenset[str]) -> dict[str, str]:
+    """Labels that are names of the store."""
+    return {label: label for label in heard.labels if label in names}
 
 
 def stream_turns(talk: Talk, store: "SpeakerStore", threads: int | None) -> Sequence[Turn]:
