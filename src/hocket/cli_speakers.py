@@ -24,6 +24,7 @@ from hocket.speakers import (
     export_speakers,
     import_speakers,
     name_speakers,
+    read_document,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -240,7 +241,7 @@ def export(file: Path, store: Path) -> int:
     if str(file) == "-":
         click.echo(document, nl=False)
     else:
-        write_whole(file, document, "choose another place")
+        write_whole(file, document, "choose another place", private=True)
         click.echo(f"wrote {file}")
     return 0
 
@@ -258,6 +259,8 @@ def export(file: Path, store: Path) -> int:
 def import_file(file: str, store: Path, existing: Existing) -> int:
     """Add the speakers that export wrote to FILE; - reads standard input."""
     document = _read(file)
+    if not store.exists():
+        read_document(document)  # what is refused leaves no file
     with SpeakerStore(store) as opened:
         for speaker in import_speakers(opened, document, existing):
             click.echo(_row(speaker))

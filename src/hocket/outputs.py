@@ -28,7 +28,11 @@ def distinct_paths(folder: Path, stems: Sequence[str], suffix: str) -> list[Path
 
 
 def write_whole(
-    path: Path, content: str | bytes, remedy: str = "choose another place with -o"
+    path: Path,
+    content: str | bytes,
+    remedy: str = "choose another place with -o",
+    *,
+    private: bool = False,
 ) -> None:
     """Write a file under its name only once it is complete.
 
@@ -36,6 +40,7 @@ def write_whole(
         path: where; missing folders are made.
         content: text is written as UTF-8 with the line ends it has.
         remedy: what to say to a user for whom it cannot be written.
+        private: nobody else may read it, whatever other files may be.
 
     Raises:
         OutputError: the file cannot be written; nothing is left behind.
@@ -46,7 +51,7 @@ def write_whole(
         try:
             with open(handle, "wb") as file:
                 file.write(content.encode() if isinstance(content, str) else content)
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(temporary, 0o600 if private else 0o666 & ~_umask())
             os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):

@@ -136,6 +136,7 @@ def test_forgetting_removes_the_voice(store: Path, capsys: pytest.CaptureFixture
 def test_export_and_import(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written, other = tmp_path / "team.json", tmp_path / "other.db"
     assert speakers("export", written, store=store) == 0
+    assert written.stat().st_mode & 0o077 == 0  # voices are nobody else's to read
     assert speakers("import", written, store=other) == 0
     capsys.readouterr()
     assert speakers("export", store=other) == 0
@@ -144,6 +145,16 @@ def test_export_and_import(store: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "Anna: is in the store already" in capsys.readouterr().err
     assert speakers("import", written, "--existing", "skip", store=other) == 0
     assert speakers("import", tmp_path / "gone.json", store=other) == cli.FAILED
+
+
+def test_a_document_that_is_refused_leaves_no_store(store: Path, tmp_path: Path) -> None:
+    written, other = tmp_path / "team.json", tmp_path / "other.db"
+    assert speakers("export", written, store=store) == 0
+    content = written.read_text(encoding="utf-8")
+    for damaged in ("", content[:-9], content.replace('"Ben"', '"Anna"'), content.replace("[", "")):
+        written.write_text(damaged, encoding="utf-8")
+        assert speakers("import", written, store=other) == cli.USAGE
+        assert not other.exists()
 
 
 def sound_of(case: str, people: Path) -> np.ndarray:

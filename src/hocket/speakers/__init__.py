@@ -1,6 +1,6 @@
 """Speakers who are known across recordings: a store of their voices in one file."""
 
-from hocket.speakers.exchange import Existing, export_speakers, import_speakers
+from hocket.speakers.exchange import Existing, export_speakers, import_speakers, read_document
 from hocket.speakers.naming import name_speakers
 from hocket.speakers.store import LEAST_SPEECH_S, SpeakerStore
 from hocket.speakers.values import (
@@ -27,4 +27,5 @@ __all__ = [
     "export_speakers",
     "import_speakers",
     "name_speakers",
+    "read_document",
 ]

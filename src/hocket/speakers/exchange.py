@@ -96,6 +96,20 @@ def import_speakers(
         SpeakerError: not such a document, of a newer version, or a name is taken.
         StoreError: the store holds another model's embeddings.
     """
+    model, incoming = read_document(document)
+    with store.file.writing() as database:
+        if model and any(one.exemplars for one in incoming):
+            rows.admit_model(database, model, str(store.path))
+        taken = (_take_in(database, one, model, existing) for one in incoming)
+        return tuple(rows.speaker_of(database, number) for number in taken if number)
+
+
+def read_document(document: str) -> tuple[EmbeddingModel | None, list[Incoming]]:
+    """The model and the speakers of a document, all checked.
+
+    Raises:
+        SpeakerError: no such document, of a newer version, or a name is in it twice.
+    """
     content = _parsed(document)
     try:
         model = _model(content["model"]) if content["model"] else None
@@ -108,11 +122,7 @@ def import_speakers(
         ) from error
     if len({key_of(one.name) for one in incoming}) < len(incoming):
         raise SpeakerError("the document names a speaker twice; export it again")
-    with store.file.writing() as database:
-        if model and any(one.exemplars for one in incoming):
-            rows.admit_model(database, model, str(store.path))
-        taken = (_take_in(database, one, model, existing) for one in incoming)
-        return tuple(rows.speaker_of(database, number) for number in taken if number)
+    return model, incoming
 
 
 def _take_in(
