@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.annotations import Turn
+from bench.summed import Summed
 
 STEP_S = 0.01
 
@@ -14,7 +15,7 @@ Spoken = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Tally:
+class Tally(Summed):
     """Seconds of speech of one person or several, by what was said of them.
 
     speech_s: what they said.
@@ -27,15 +28,6 @@ class Tally:
     right_s: float = 0.0
     wrong_s: float = 0.0
     unnamed_s: float = 0.0
-
-    def __add__(self, other: "Tally") -> "Tally":
-        """Both together."""
-        return Tally(
-            self.speech_s + other.speech_s,
-            self.right_s + other.right_s,
-            self.wrong_s + other.wrong_s,
-            self.unnamed_s + other.unnamed_s,
-        )
 
     @property
     def right_percent(self) -> float | None:
@@ -50,20 +42,12 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(Summed):
     """Seconds of what was found: all, what has a name, and where that person really speaks."""
 
     found_s: float = 0.0
     named_s: float = 0.0
     right_s: float = 0.0
-
-    def __add__(self, other: "Labels") -> "Labels":
-        """Both together."""
-        return Labels(
-            self.found_s + other.found_s,
-            self.named_s + other.named_s,
-            self.right_s + other.right_s,
-        )
 
 
 @dataclass(frozen=True)

@@ -8,27 +8,19 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate, JaccardErrorRate
 
 from bench.annotations import Region, Turn
+from bench.summed import Summed
 
 PROTOCOL = "collar 0, overlap scored, UEM, time-weighted"
 
 
 @dataclass(frozen=True)
-class Errors:
+class Errors(Summed):
     """Seconds of reference speech and of each kind of error; overlapping speakers add up."""
 
     speech_s: float = 0.0
     missed_s: float = 0.0
     false_alarm_s: float = 0.0
     confusion_s: float = 0.0
-
-    def __add__(self, other: "Errors") -> "Errors":
-        """Both together."""
-        return Errors(
-            self.speech_s + other.speech_s,
-            self.missed_s + other.missed_s,
-            self.false_alarm_s + other.false_alarm_s,
-            self.confusion_s + other.confusion_s,
-        )
 
     def rates(self) -> dict[str, float | None]:
         """Percent of the reference speech.
@@ -48,15 +40,11 @@ class Errors:
 
 
 @dataclass(frozen=True)
-class Jaccard:
-    """Reference speakers and the sum of their Jaccard errors, each 0 to 1."""
+class Jaccard(Summed):
+    """Reference speakers and the sum of their Jaccard errors, each 0 to 1, wherever they speak."""
 
     speakers: float = 0.0
     errors: float = 0.0
-
-    def __add__(self, other: "Jaccard") -> "Jaccard":
-        """Both together: JER weighs every speaker alike, wherever they speak."""
-        return Jaccard(self.speakers + other.speakers, self.errors + other.errors)
 
     def percent(self) -> float | None:
         """Mean over the reference speakers, None without any."""
