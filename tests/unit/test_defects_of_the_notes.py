@@ -173,6 +173,7 @@ CHANGED_LIMITS = {
     "name": 0.6,
     "name_early": 0.0,
     "name_s": 100.0,
+    "crowd": 0.2,
     "most_exemplars": 1,
 }
 CHANGED_PACE = {
@@ -205,6 +206,7 @@ def lively_talks() -> list[list[WindowResult]]:
 def told(rules: Rules, talk: int) -> list[Update]:
     one, other = voices(4)[[0, 3]]
     known = [Known("Ada", unit_rows(one + 1.5 * other))]  # 0.45 from the first voice
+    known += [Known(f"P{i}", voice[None]) for i, voice in enumerate(voices(14)[4:])]
     return follow_windows(lively_talks()[talk], rules, known)[0]
 
 

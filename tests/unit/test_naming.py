@@ -59,6 +59,21 @@ def test_who_was_heard_little_may_be_farther_away(
     assert named(state_of(away(distance), known=known, seconds=seconds)) == (expected,)
 
 
+@pytest.mark.parametrize(("people", "expected"), [(5, "Ada"), (500, "SPEAKER_00")])
+def test_the_more_are_known_the_nearer_somebody_must_be(people: int, expected: str) -> None:
+    known = (Known("Ada", A[None]), *(Known(f"P{i}", B[None]) for i in range(people - 1)))
+    distance = LIMITS.name_early - 3 * LIMITS.crowd
+    assert named(state_of(away(distance), known=known)) == (expected,)
+
+
+def test_however_many_are_known_those_who_are_near_have_their_names() -> None:
+    limits = replace(LIMITS, crowd=1.0)
+    known = (Known("Ada", A[None]), *(Known(f"P{i}", B[None]) for i in range(50)))
+    state = state_of(away(LIMITS.name - 0.01), known=known)
+    claims = claims_of(state.gallery, state.sums, state.seconds, limits)
+    assert name(state, claims).names == ("Ada",)
+
+
 def test_all_that_was_heard_tells_not_one_second() -> None:
     """Units that are each too far from Ada, and whose mean is Ada."""
     rng, known = np.random.default_rng(3), (Known("Ada", A[None]),)

@@ -14,6 +14,8 @@ class Limits:
     merge: two speakers nearer than this are one, unless they were heard at once.
     name: a speaker nearer than this to somebody known before is called by that name.
     name_early: the same, while less than `name_s` was heard of the speaker.
+    crowd: by which `name_early` is less for every doubling of those known beyond five: the more
+        there are, the nearer the nearest of them is to a stranger.
     name_s: seconds of units, which overlap; about half as much speech.
     create_s: speech within a window that somebody new needs.
     coherence: length that the mean of somebody new's unit vectors has at least.
@@ -33,6 +35,7 @@ class Limits:
     loyalty: float
     max_speakers: int
     name_s: float = 8.0
+    crowd: float = 0.015
     margin: float = 0.1
     coherence: float = 0.7
     belonging: float = 0.1

@@ -16,6 +16,8 @@ from hocket.speakers.matching import distances
 from hocket.tracking.limits import Limits
 from hocket.tracking.state import NOBODY, Gallery, State
 
+FEW = 5  # people, with whom `name_early` was measured
+
 Claims: TypeAlias = NDArray[np.float64]
 """(speakers, people) distances, infinite where they are too far to be one."""
 
@@ -32,7 +34,9 @@ def claims_of(
         limits: thresholds.
     """
     found = distances(sums.astype(np.float32), gallery.voices).astype(np.float64)
-    limit = np.where(seconds < limits.name_s, limits.name_early, limits.name)
+    doublings = np.log2(max(1, len(gallery.names) / FEW))
+    early = max(limits.name, limits.name_early - limits.crowd * doublings)
+    limit = np.where(seconds < limits.name_s, early, limits.name)
     found[found >= limit[:, None]] = np.inf
     return found
 
