@@ -9,6 +9,7 @@ after they were heard, and then never change (docs/decisions/017-online.md).
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hocket.config import RunConfig
 from hocket.geometry import Geometry
@@ -23,6 +24,7 @@ from hocket.tracking.fusion import (
     tentative,
 )
 from hocket.tracking.identity import (
+    Slots,
     agreement,
     assign,
     compare,
@@ -36,7 +38,7 @@ from hocket.tracking.identity import (
 )
 from hocket.tracking.limits import Limits
 from hocket.tracking.naming import claims_of, name
-from hocket.tracking.state import Heard, Known, State, WindowResult
+from hocket.tracking.state import NOBODY, Heard, Known, State, WindowResult
 
 __all__ = ["Heard", "Known", "Limits", "Pace", "Rules", "State", "Update", "WindowResult", "step"]
 
@@ -89,23 +91,11 @@ def step(
         The state to go on from, and what to say.
     """
     state = remember(state, window)
-    frame_s = rules.geometry.seconds_of(rules.geometry.frame_step)
-    limits = rules.limits
-    slots = compare(state, window, rules.graph, frame_s)
-    speakers = assign(slots, agreement(state, window), limits)
-    state, slots, speakers = create(state, slots, speakers, limits)
     end = max(state.end, window.first + len(window.masks))
     until = end if ends else max(state.done, end - rules.pace.delay)
-    ripe = slice(max(0, state.done - window.first), max(0, until - window.first))
-    due = window.masks[ripe].any(axis=0) & slots.active
-    speakers = second_best(state, slots, speakers, due, limits)
-    lost = due & (speakers < 0)
-    if lost.any() and (speakers < 0).all():  # some voice is better than none
-        hurried = slots._replace(mine=np.where(lost, slots.mine, 0.0))
-        state, more, speakers = create(state, hurried, speakers, replace(limits, create_s=frame_s))
-        slots = more._replace(mine=slots.mine)
-    labels = label(slots, speakers, limits)
-    state = learn(state, slots, speakers, labels, limits)
+    state, slots, speakers = _who_speaks(state, window, until, rules)
+    labels = label(slots, speakers, rules.limits)
+    state = learn(state, slots, speakers, labels, rules.limits)
     state = fuse(state, window, speakers, labels, rules.pace)
     state, closed = _settle_who(state, rules)
     active = activations_of(state, rules.runs, rules.pace)
@@ -113,6 +103,29 @@ def step(
     waiting = tentative(state, active, rules.geometry)
     time_s = rules.geometry.seconds_of(window.samples)
     return state, Update(time_s, tuple(sorted(closed + given)), tuple(waiting))
+
+
+def _who_speaks(
+    state: State, window: WindowResult, until: int, rules: Rules
+) -> tuple[State, Slots, NDArray[np.int64]]:
+    """Speakers of a window's slots, made where there are none; frames before `until` become final.
+
+    Returns:
+        the state with new speakers, the slots, and (slots,) the speaker of each.
+    """
+    limits, frame_s = rules.limits, rules.geometry.seconds_of(rules.geometry.frame_step)
+    slots = compare(state, window, rules.graph, frame_s)
+    speakers = assign(slots, agreement(state, window), limits)
+    state, slots, speakers = create(state, slots, speakers, limits)
+    ripe = slice(max(0, state.done - window.first), max(0, until - window.first))
+    due = window.masks[ripe].any(axis=0) & slots.active
+    speakers = second_best(state, slots, speakers, due, limits)
+    lost = due & (speakers == NOBODY)
+    if lost.any() and (speakers == NOBODY).all():  # some voice is better than none
+        hurried = slots._replace(mine=np.where(lost, slots.mine, 0.0))
+        state, more, speakers = create(state, hurried, speakers, replace(limits, create_s=frame_s))
+        slots = more._replace(mine=slots.mine)
+    return state, slots, speakers
 
 
 def _settle_who(state: State, rules: Rules) -> tuple[State, list[Turn]]:

@@ -234,9 +234,8 @@ def label(slots: Slots, speakers: NDArray[np.int64], limits: Limits) -> NDArray[
 
 def _free_numbers(state: State, more: int) -> list[int]:
     """Of names that nobody in the stream has or had; one known before may be called like them."""
-    taken = state.gallery.names
-    candidates = (number for number in count(state.created) if name_of(number) not in taken)
-    return list(islice(candidates, more))
+    known = state.gallery.names
+    return list(islice((n for n in count(state.created) if name_of(n) not in known), more))
 
 
 def learn(

@@ -2,7 +2,6 @@
 
 import io
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 from zipfile import BadZipFile
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from hocket.arrays import Activations, Occupancy, SlotActivity, Votes
 from hocket.clustering.voices import unit_length
 from hocket.errors import ConfigError
-from hocket.speakers import matching
+from hocket.speakers.matching import Known as Voices
+from hocket.speakers.matching import directions, known_of, surplus
 from hocket.speakers.values import MOST_EXEMPLARS
 
 FORMAT = 2
@@ -65,7 +65,7 @@ class Gallery(NamedTuple):
     """People known before the stream began: names, and exemplars by the index of the name."""
 
     names: tuple[str, ...]
-    voices: matching.Known
+    voices: Voices
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +122,12 @@ class State:
         """
         _check_known(known, dimension)
         none = np.zeros((0, dimension), np.float32)
-        vectors = [matching.directions(each.exemplars)[1] for each in known]
-        people = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
         nobody = np.zeros(0, np.int64)
+        vectors = [directions(each.exemplars)[1] for each in known]
+        people = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
+        voices = known_of(people, np.concatenate([none, *vectors]))
         return cls(
-            gallery=_gallery(
-                [each.name for each in known], people, np.concatenate([none, *vectors])
-            ),
+            gallery=Gallery(tuple(each.name for each in known), voices),
             numbers=nobody,
             called=nobody,
             created=0,
@@ -158,15 +157,17 @@ class State:
     def speakers(self) -> tuple[Known, ...]:
         """Everybody, to be known in another stream: those known before and those met since."""
         voices, people = self.gallery.voices, _people_of(self.gallery)
-        rows = {
-            name: voices.vectors[people == index] for index, name in enumerate(self.gallery.names)
-        }
+        known = enumerate(self.gallery.names)
+        rows = {name: voices.vectors[people == index] for index, name in known}
         means = unit_length(self.sums.astype(np.float32))
         for index, name in enumerate(self.names):
-            heard = np.concatenate([means[index, None], self.exemplars[self.owners == index]])
-            heard = heard[heard.any(axis=1)]  # a mean may be none, as of what is opposed
-            rows[name] = np.concatenate([rows[name], heard]) if name in rows else heard
-        return tuple(Known(name, _most_different(each)) for name, each in rows.items())
+            heard = [means[index, None], self.exemplars[self.owners == index]]
+            found = np.concatenate([rows.get(name, means[:0]), *heard])
+            rows[name] = found[found.any(axis=1)]  # a mean may be none, as of what is opposed
+        return tuple(  # no more than a store keeps, so that a chain of streams does not grow
+            Known(name, np.delete(each, surplus(each, np.ones(len(each)), MOST_EXEMPLARS), axis=0))
+            for name, each in rows.items()
+        )
 
     def to_bytes(self) -> bytes:
         """All of it, for `from_bytes`; no code in it."""
@@ -189,8 +190,9 @@ class State:
                 parts: dict[str, Any] = dict(file)
             if int(parts.pop("format")) == FORMAT:
                 parts["units"] = Heard(*(parts.pop(f"unit_{name}") for name in Heard._fields))
-                known = (parts.pop(f"known_{name}") for name in ("names", "people", "vectors"))
-                parts["gallery"] = _gallery(*known)
+                columns = [parts.pop(f"known_{name}") for name in ("people", "vectors")]
+                names = tuple(map(str, parts.pop("known_names")))
+                parts["gallery"] = Gallery(names, known_of(*columns))
                 numbers = ("created", "done", "end", "samples")
                 return cls(**parts | {name: int(parts[name]) for name in numbers})
             problem = "of another format"
@@ -235,22 +237,10 @@ def name_of(number: int) -> str:
     return f"SPEAKER_{number:02d}"
 
 
-def _gallery(
-    names: Iterable[str], people: NDArray[np.int64], vectors: NDArray[np.float32]
-) -> Gallery:
-    return Gallery(tuple(map(str, names)), matching.known_of(people, vectors))
-
-
 def _people_of(gallery: Gallery) -> NDArray[np.int64]:
     """Index of the person behind every exemplar, (exemplars,)."""
     voices = gallery.voices
     return np.repeat(voices.ids, np.diff(voices.first, append=len(voices.vectors)))
-
-
-def _most_different(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As many as a store keeps, so that a chain of streams does not grow."""
-    dropped = matching.surplus(vectors, np.ones(len(vectors)), MOST_EXEMPLARS)
-    return np.delete(vectors, dropped, axis=0)
 
 
 def _check_known(known: tuple[Known, ...], dimension: int) -> None:
@@ -260,7 +250,7 @@ def _check_known(known: tuple[Known, ...], dimension: int) -> None:
         raise ConfigError(f"found two known speakers called '{twice[0]}'; give each a name")
     for name, exemplars in known:
         usable = np.ndim(exemplars) == 2 and exemplars.shape[1:] == (dimension,) and len(exemplars)
-        if not usable or not matching.directions(exemplars)[0].all():
+        if not usable or not directions(exemplars)[0].all():
             raise ConfigError(
                 f"speaker '{name}': found exemplars of shape {np.shape(exemplars)}; give at least "
                 f"one finite row of {dimension} numbers, none near zero"
