@@ -10,6 +10,7 @@ from hocket.backends.reference import ReferenceGraph
 from hocket.config import RunConfig
 from hocket.geometry import Geometry
 from hocket.tracking import Heard, Known, Limits, Pace, Rules, State, Update, WindowResult, step
+from hocket.tracking.identity import Slots
 
 GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
 STEP, WINDOW, UNIT = 100, 589, 60  # frames
@@ -100,6 +101,54 @@ def _units(
             found.append((vector / (length if length > 0 else 1))[None].astype(np.float32))
     places = np.array(rows, np.int64).reshape(-1, 2)
     return Heard(places[:, 0], places[:, 1], np.concatenate(found))
+
+
+def unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The same direction, of length one."""
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Every row of length one."""
+    return np.stack([unit(row) for row in rows])
+
+
+def met(
+    *said: NDArray[np.float32],
+    heard: NDArray[np.float32] | None = None,
+    known: Sequence[Known] = (),
+    seconds: float = 1.0,
+) -> State:
+    """Speakers who said so much, each with one exemplar, and units heard in the last window."""
+    number, vectors = len(said), np.zeros((0, DIMENSION), np.float32) if heard is None else heard
+    frames = np.arange(len(vectors), dtype=np.int64) * 30
+    return replace(
+        State.start(DIMENSION, tuple(known)),
+        numbers=np.arange(number),
+        called=np.full(number, -1),
+        created=number,
+        sums=np.stack(said).astype(np.float64),
+        seconds=np.full(number, seconds),
+        exemplars=np.stack(said),
+        owners=np.arange(number),
+        apart=np.zeros((number, number), np.int64),
+        units=Heard(frames, frames + UNIT, vectors),
+        votes=np.zeros((0, number), np.float32),
+        said=np.zeros((0, number), np.bool_),
+        begun=np.full(number, -1),
+    )
+
+
+def slots_of(state: State, seconds: float = 1.0) -> Slots:
+    """All units that were heard are one slot's."""
+    rows = state.units.vectors @ unit_rows(state.sums).T
+    mine = np.zeros((len(rows), 3))
+    mine[:, 0] = seconds
+    away = np.full((3, len(state.names)), np.inf)
+    away[0] = 1 - rows.mean(axis=0)
+    one = np.array([True, False, False])
+    new = np.ones(len(rows), np.bool_)
+    return Slots(mine.sum(axis=0), mine, new, away, 1 - rows, one, one)
 
 
 def follow_windows(

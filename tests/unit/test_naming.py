@@ -7,10 +7,20 @@ import pytest
 from numpy.typing import NDArray
 
 from hocket.speakers import MOST_EXEMPLARS
-from hocket.tracking import Known, State
-from hocket.tracking.identity import twins
+from hocket.tracking import Known, State, WindowResult, step
+from hocket.tracking.identity import create, merge, second_best, twins
 from hocket.tracking.naming import claims_of, name, person_claimed
-from tests.conversations import DIMENSION, RULES, follow_windows, voices, windows_of, with_limits
+from tests.conversations import (
+    DIMENSION,
+    GEOMETRY,
+    RULES,
+    follow_windows,
+    met,
+    slots_of,
+    voices,
+    windows_of,
+    with_limits,
+)
 
 A, B, C, D = voices(4)
 LIMITS = RULES.limits
@@ -22,21 +32,6 @@ def away(distance: float, voice: NDArray[np.float32] = A) -> NDArray[np.float32]
     cosine = 1 - distance
     other = D if voice is not D else C
     return (cosine * voice + np.sqrt(1 - cosine**2) * other).astype(np.float32)
-
-
-def state_of(*said: NDArray[np.float32], known: tuple[Known, ...], seconds: float = 1.0) -> State:
-    """Speakers who said so much, each with one exemplar."""
-    number = len(said)
-    return replace(
-        State.start(DIMENSION, known),
-        numbers=np.arange(number),
-        called=np.full(number, -1),
-        sums=np.stack(said).astype(np.float64),
-        seconds=np.full(number, seconds),
-        exemplars=np.stack(said),
-        owners=np.arange(number),
-        apart=np.zeros((number, number), np.int64),
-    )
 
 
 def named(state: State) -> tuple[str, ...]:
@@ -56,20 +51,21 @@ def test_who_was_heard_little_may_be_farther_away(
     distance: float, seconds: float, expected: str
 ) -> None:
     known = (Known("Ada", A[None]),)
-    assert named(state_of(away(distance), known=known, seconds=seconds)) == (expected,)
+    assert named(met(away(distance), known=known, seconds=seconds)) == (expected,)
 
 
 @pytest.mark.parametrize(("people", "expected"), [(5, "Ada"), (500, "SPEAKER_00")])
 def test_the_more_are_known_the_nearer_somebody_must_be(people: int, expected: str) -> None:
-    known = (Known("Ada", A[None]), *(Known(f"P{i}", B[None]) for i in range(people - 1)))
+    ten = np.stack([B] * 10)  # exemplars are no more people
+    known = (Known("Ada", A[None]), *(Known(f"P{i}", ten) for i in range(people - 1)))
     distance = LIMITS.name_early - 3 * LIMITS.crowd
-    assert named(state_of(away(distance), known=known)) == (expected,)
+    assert named(met(away(distance), known=known)) == (expected,)
 
 
 def test_however_many_are_known_those_who_are_near_have_their_names() -> None:
     limits = replace(LIMITS, crowd=1.0)
     known = (Known("Ada", A[None]), *(Known(f"P{i}", B[None]) for i in range(50)))
-    state = state_of(away(LIMITS.name - 0.01), known=known)
+    state = met(away(LIMITS.name - 0.01), known=known)
     claims = claims_of(state.gallery, state.sums, state.seconds, limits)
     assert name(state, claims).names == ("Ada",)
 
@@ -80,23 +76,23 @@ def test_all_that_was_heard_tells_not_one_second() -> None:
     units = A + 1.2 * rng.standard_normal((40, DIMENSION)).astype(np.float32) / np.sqrt(DIMENSION)
     lengths = np.linalg.norm(units, axis=1)
     assert ((units @ A) / lengths < 1 - LIMITS.name).any()
-    assert named(state_of(units.sum(axis=0), known=known, seconds=40.0)) == ("Ada",)
+    assert named(met(units.sum(axis=0), known=known, seconds=40.0)) == ("Ada",)
 
 
 def test_the_nearest_of_those_known_gives_the_name() -> None:
     known = (Known("Ada", away(0.3)[None]), Known("Bo", away(0.1)[None]), Known("Cy", C[None]))
-    assert named(state_of(A, B, known=known)) == ("Bo", "SPEAKER_01")
+    assert named(met(A, B, known=known)) == ("Bo", "SPEAKER_01")
 
 
 def test_of_two_who_are_nobody_else_the_nearer_has_the_name() -> None:
     known = (Known("Ada", A[None]),)
-    assert named(state_of(away(0.3), away(0.1, A), known=known)) == ("SPEAKER_00", "Ada")
+    assert named(met(away(0.3), away(0.1, A), known=known)) == ("SPEAKER_00", "Ada")
 
 
 @pytest.mark.parametrize("apart", [0, 1])
 def test_two_who_are_one_person_become_one_unless_heard_at_once(apart: int) -> None:
     one, other = (A + B) / np.sqrt(2), (A - B) / np.sqrt(2)  # at right angles, 0.29 from Ada
-    state = state_of(C, one, other, known=(Known("Ada", A[None]),))
+    state = met(C, one, other, known=(Known("Ada", A[None]),))
     state = replace(state, apart=np.array([[0, 0, 0], [0, 0, apart], [0, apart, 0]]))
     claims = claims_of(state.gallery, state.sums, state.seconds, LIMITS)
     assert twins(state, claims, LIMITS) == (None if apart else (1, 2))
@@ -106,7 +102,7 @@ def test_two_who_are_one_person_become_one_unless_heard_at_once(apart: int) -> N
 def test_who_are_two_people_are_never_one_however_alike() -> None:
     one, other = away(0.05), A
     known = (Known("Ada", A[None]), Known("Bo", one[None]))
-    state = state_of(one, other, known=known)
+    state = met(one, other, known=known)
     claims = claims_of(state.gallery, state.sums, state.seconds, LIMITS)
     assert person_claimed(claims).tolist() == [1, 0]
     assert twins(state, claims, LIMITS) is None
@@ -130,6 +126,58 @@ def test_who_is_known_is_met_even_if_no_more_may_be_made() -> None:
         people = [Known(known, (B if known == "Ada" else C)[None])]
         updates, _ = follow_windows(windows, with_limits(max_speakers=1), people)
         assert {turn.speaker for update in updates for turn in update.final} == expected
+
+
+def test_who_is_only_taken_for_somebody_met_is_no_more_than_allowed() -> None:
+    """Far from the speaker who is Ada, but near enough to what Ada was enrolled from."""
+    known = (Known("Ada", A[None]),)
+    said, other = away(0.25), (1.5 * A - away(0.25)).astype(np.float32)  # 0.25 from her each
+    limits = replace(LIMITS, max_speakers=0, create=0.4)
+    for called, made in ((0, 0), (-1, 1)):
+        state = replace(
+            met(said, heard=np.stack([other] * 4), known=known), called=np.array([called])
+        )
+        after, _, _ = create(state, slots_of(state), np.array([-1, -1, -1]), limits)
+        assert len(after.numbers) - 1 == made
+
+
+@pytest.mark.parametrize(("called", "expected"), [(0, -1), (-1, 0)])
+def test_as_many_as_allowed_are_met_only_if_nobody_of_them_is_known(
+    called: int, expected: int
+) -> None:
+    """One may be made: who has no speaker left is the one there is, unless one may still come."""
+    state = met(A, heard=A[None], known=[Known("Ada", A[None])])
+    state = replace(state, called=np.array([called]))
+    slots = slots_of(state)._replace(
+        active=np.array([True, True, False]), distances=np.array([[0.1], [0.1], [np.inf]])
+    )
+    limits = replace(LIMITS, max_speakers=1)
+    none_due = np.zeros(3, np.bool_)
+    found = second_best(state, slots, np.array([0, -1, -1]), none_due, limits)
+    assert found.tolist() == [0, expected, -1]
+
+
+def test_who_turns_out_to_be_another_leaves_a_turn_that_was_open() -> None:
+    state = met(C, A, away(0.1), known=())
+    empty = np.zeros((100, 3), np.float32)
+    state = replace(state, done=100, end=100, begun=np.array([-1, -1, 40]))
+    nobody = np.tile(np.array([1, 0, 0], np.float32), (100, 1))
+    window = WindowResult(
+        100, empty.astype(np.float16), nobody, empty, state.units, GEOMETRY.frame_start(200)
+    )
+    after, update = step(state, window, RULES)
+    assert after.names == ("SPEAKER_00", "SPEAKER_01")
+    ((start, end, speaker),) = [(t.start_s, t.end_s, t.speaker) for t in update.final]
+    assert speaker == "SPEAKER_02"
+    edges = (GEOMETRY.seconds_of(GEOMETRY.frame_start(frame)) for frame in (40, 100))
+    assert (start, end) == pytest.approx(tuple(edges))
+
+
+def test_those_who_stay_keep_their_names() -> None:
+    state = met(A, B, C, known=(Known("Cy", C[None]),))
+    state = replace(state, called=np.array([-1, -1, 0]))
+    assert merge(state, 0, 1).names == ("SPEAKER_00", "Cy")
+    assert merge(state, 1, 0).names == ("SPEAKER_01", "Cy")
 
 
 def test_strangers_do_not_count_those_who_have_a_name() -> None:
