@@ -204,9 +204,8 @@ def second_best(
     full = np.count_nonzero(state.called == NOBODY) >= limits.max_speakers
     found = speakers.copy()
     cost = np.where(np.isfinite(slots.distances), slots.distances, UNHEARD)
-    strange = (state.called != NOBODY) & (
-        cost >= limits.create
-    )  # no stranger gets a name because none is left
+    # no stranger gets a name because nobody else is left
+    strange = (state.called != NOBODY) & (cost >= limits.create)
     waiting = np.flatnonzero(slots.active & (speakers == NOBODY))
     for slot in waiting[np.argsort(cost[waiting].min(axis=1, initial=FORBIDDEN))]:
         able = np.flatnonzero(~strange[slot])
