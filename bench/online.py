@@ -8,6 +8,7 @@ from bench.annotations import Turn
 from bench.corpus import Recording
 from bench.der import Hocket
 from bench.scoring import PROTOCOL, Score, score, summarize, summarize_named
+from bench.stream_speed import blocks_of
 
 if TYPE_CHECKING:
     from hocket import Stream, Update
@@ -70,13 +71,9 @@ def waiting_times(updates: "Sequence[Update]") -> tuple[float, float]:
 
 
 def _stream(stream: "Stream", recording: Recording) -> "list[Update]":
-    import soundfile
-
     updates: list[Update] = []
-    with soundfile.SoundFile(str(recording.audio)) as sound:
-        size = round(BLOCK_S * sound.samplerate)
-        for block in sound.blocks(blocksize=size, dtype="float32", always_2d=True):
-            updates += stream.feed(block)
+    for block in blocks_of(recording, BLOCK_S):
+        updates += stream.feed(block)
     return updates + stream.finish()
 
 

@@ -63,9 +63,8 @@ class Listener(NamedTuple):
             turns = stream_turns(talk, store, self.threads)
         return compare(talk.turns, turns, talk.duration_s)
 
-    def ask_known(self, gathering: Gathering, enrolment: str) -> None:
+    def ask_known(self, gathering: Gathering, enrolment: str, enrolled: Enrolled) -> None:
         """Stream a meeting to a store of its five people."""
-        enrolled = enrol_all(gathering.enrolled, enrolment, gathering.seed, self.diarizer)
         heard = self.heard(gathering, enrolled, enrolled.names)
         case = self.case(gathering.kind, THESE, enrolment)
         row = self.found.known.setdefault(case, Known())
@@ -120,12 +119,13 @@ def measure_online_names(
 def _ask_meeting(listener: Listener, gathering: Gathering) -> None:
     """Stream a meeting to stores of all its people, and to one without one of them."""
     for enrolment in ENROLMENTS:
-        listener.ask_known(gathering, enrolment)
-    enrolled = enrol_all(gathering.enrolled, CLEAN, gathering.seed, listener.diarizer)
-    there = sorted(enrolled.names)
-    left_out = there[gathering.seed % len(there)]
-    case = listener.case(MEETING, FOUR, CLEAN)
-    listener.ask_strangers(gathering, case, enrolled, enrolled.names - {left_out})
+        enrolled = enrol_all(gathering.enrolled, enrolment, gathering.seed, listener.diarizer)
+        listener.ask_known(gathering, enrolment, enrolled)
+        if enrolment == CLEAN:
+            there = sorted(enrolled.names)
+            left_out = there[gathering.seed % len(there)]
+            case = listener.case(MEETING, FOUR, CLEAN)
+            listener.ask_strangers(gathering, case, enrolled, enrolled.names - {left_out})
 
 
 def _called(heard: Heard, names: frozenset[str]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def measure_stream_speed(
     runtime = Runtime(threads=threads)
     progress(f"{hours:g} hours")
     memory = measure_memory(recordings, hours * 3600, runtime)
-    sounds = [np.concatenate(list(_blocks(recording, 60.0))) for recording in recordings]
+    sounds = [np.concatenate(list(blocks_of(recording, 60.0))) for recording in recordings]
     audio_s = sum(map(len, sounds)) / RATE
     taken: dict[float, list[float]] = {block: [] for block in BLOCKS_S}
     for turn in range(ROUNDS):
@@ -80,7 +80,7 @@ def measure_memory(
 
     stream = Stream(RATE, runtime=runtime, refinable=False)
     heard, settled, most = 0.0, 0.0, 0.0
-    endless = (block for each in cycle(recordings) for block in _blocks(each, 10.0))
+    endless = (block for each in cycle(recordings) for block in blocks_of(each, 10.0))
     for block in endless:
         stream.feed(block)
         heard += len(block) / RATE
@@ -121,8 +121,10 @@ def _post_embedding(sound: Sound, runtime: "Runtime") -> dict[str, Any]:
     return measure_host_loops(graph.graph, graph.given, perf_counter() - started)
 
 
-def _blocks(recording: Recording, seconds: float) -> Iterator[Sound]:
+def blocks_of(recording: Recording, seconds: float) -> Iterator[Sound]:
+    """A recording in pieces so long, (samples, channels)."""
     import soundfile
 
     with soundfile.SoundFile(str(recording.audio)) as file:
-        yield from file.blocks(round(seconds * file.samplerate), dtype="float32")
+        size = round(seconds * file.samplerate)
+        yield from file.blocks(size, dtype="float32", always_2d=True)
