@@ -72,7 +72,10 @@ class Stream:
         self._diarizer = Diarizer(config, runtime).load()
         self._geometry = geometry = self._diarizer.geometry
         self.config, self.runtime = self._diarizer.config, self._diarizer.runtime
-        self._ears, self.rules = _ears_of(self._diarizer), _rules_of(self._diarizer)
+        least = least_lengths(self._diarizer.segmentation_graph.metadata).get("samples", 1)
+        self._least = max(least, geometry.receptive_field)
+        self._ears = _ears_of(self._diarizer, self._least)
+        self.rules = _rules_of(self._diarizer)
         self._whole = whole = _window_samples(self.config.live, geometry)
         self._door = Door(sample_rate, geometry.sample_rate, name)
         self._name, self._rate = name, sample_rate
@@ -80,8 +83,6 @@ class Stream:
         stored = _known_in(store, self._diarizer) if store else ()
         self.state = State.start(dimension, (*known, *stored))
         self._buffer, self._tape = SampleBuffer(), _Tape() if refinable else None
-        least = least_lengths(self._ears.segmentation.metadata).get("samples", 1)
-        self._least = max(least, geometry.receptive_field)
         self._step = self.rules.pace.step * geometry.frame_step
         self._next = whole - (whole - self._least) // self._step * self._step
         self._heard_to = 0
@@ -320,10 +321,11 @@ def _window_samples(live: LiveConfig, geometry: Geometry) -> int:
     return int(window_s * geometry.sample_rate) // geometry.frame_step * geometry.frame_step
 
 
-def _ears_of(diarizer: Diarizer) -> LiveEars:
+def _ears_of(diarizer: Diarizer, least: int) -> LiveEars:
     config, geometry = diarizer.config, diarizer.geometry
     back, step = (geometry.frames_of(each) for each in (config.live.back_s, config.live.step_s))
-    newest = (max(back, 4) + max(1, step)) * geometry.frame_step
+    before = max(back, (least - 1) // geometry.frame_step)  # all of the first window is new
+    newest = (before + max(1, step)) * geometry.frame_step
     return LiveEars(
         diarizer.segmentation_graph,
         diarizer.embedding_graph,

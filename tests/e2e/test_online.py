@@ -228,6 +228,15 @@ def test_settings_that_cannot_keep_their_promise_are_refused() -> None:
         LiveConfig(delay_s=10.0)
 
 
+def test_a_first_window_that_is_longer_than_a_step_is_heard() -> None:
+    """Without sound from before: a step fits into three of the network's gates, the window not."""
+    step, window = 70 * 270 / RATE, (4 + 6 * 70) * 270 / RATE
+    config = Config(live=LiveConfig(back_s=0.0, step_s=step, window_s=window))
+    updates = fed(conversation(), config=config)
+    assert updates[0].time_s == pytest.approx((4 + 70) * 270 / RATE)
+    assert finals(updates)
+
+
 def test_a_known_voice_is_called_by_its_name() -> None:
     offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
     known = [Known("Ada", offline.embeddings[:1]), Known("Bo", offline.embeddings[1:])]
