@@ -24,6 +24,7 @@ RULES = Rules(
         merge=0.2,
         name=0.4,
         name_early=0.5,
+        crowd=0.015,
         create_s=1.6,
         loyalty=0.3,
         max_speakers=64,

@@ -355,6 +355,7 @@ def _rules_of(diarizer: Diarizer) -> Rules:
             merge=limit("merge"),
             name=diarizer.calibration["name_distance"],
             name_early=diarizer.calibration["live_name"],
+            crowd=diarizer.calibration["live_crowd"],
             create_s=live.create_s,
             loyalty=live.loyalty,
             max_speakers=live.max_speakers,

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hocket.speakers import MOST_EXEMPLARS
+from hocket.speakers.matching import distances
 from hocket.tracking import Known, State, WindowResult, step
 from hocket.tracking.identity import create, merge, second_best, twins
 from hocket.tracking.naming import claims_of, name, person_claimed
@@ -68,6 +69,15 @@ def test_however_many_are_known_those_who_are_near_have_their_names() -> None:
     state = met(away(LIMITS.name - 0.01), known=known)
     claims = claims_of(state.gallery, state.sums, state.seconds, limits)
     assert name(state, claims).names == ("Ada",)
+
+
+def test_exactly_on_the_limit_is_near_enough_as_in_the_store() -> None:
+    state = met(away(0.3), known=(Known("Ada", A[None]),), seconds=LIMITS.name_s)
+    distance = float(distances(state.sums.astype(np.float32), state.gallery.voices)[0, 0])
+    for limit, expected in ((distance, "Ada"), (np.nextafter(distance, 0), "SPEAKER_00")):
+        limits = replace(LIMITS, name=float(limit))
+        claims = claims_of(state.gallery, state.sums, state.seconds, limits)
+        assert name(state, claims).names == (expected,)
 
 
 def test_all_that_was_heard_tells_not_one_second() -> None:

@@ -159,7 +159,7 @@ def read_catalogue() -> Catalogue:
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
     clustering = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
-    online = ("live_match", "live_create", "live_update", "live_merge", "live_name")
+    online = ("live_match", "live_create", "live_update", "live_merge", "live_name", "live_crowd")
     store = ("name_distance", "suggest_distance", "verify_distance")
     return {name: float(entry[name]) for name in (*clustering, *online, *store)}
 

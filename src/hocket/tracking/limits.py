@@ -12,10 +12,9 @@ class Limits:
     update: a unit nearer than this teaches what its speaker sounds like.
     margin: by which it must be nearer than to anybody else to teach.
     merge: two speakers nearer than this are one, unless they were heard at once.
-    name: a speaker nearer than this to somebody known before is called by that name.
+    name: a speaker no farther than this from somebody known before is called by that name.
     name_early: the same, while less than `name_s` was heard of the speaker.
-    crowd: by which `name_early` is less for every doubling of those known beyond five: the more
-        there are, the nearer the nearest of them is to a stranger.
+    crowd: what `name_early` is less by, for every doubling of those known beyond five.
     name_s: seconds of units, which overlap; about half as much speech.
     create_s: speech within a window that somebody new needs.
     coherence: length that the mean of somebody new's unit vectors has at least.
@@ -31,11 +30,11 @@ class Limits:
     merge: float
     name: float
     name_early: float
+    crowd: float
     create_s: float
     loyalty: float
     max_speakers: int
     name_s: float = 8.0
-    crowd: float = 0.015
     margin: float = 0.1
     coherence: float = 0.7
     belonging: float = 0.1

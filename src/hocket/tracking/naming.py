@@ -1,9 +1,8 @@
 """Speakers to people known before: by all that was heard of a speaker, never by one unit.
 
 A unit of a second is as far from its own speaker as some strangers are, so it names nobody. What a
-speaker said so far is compared as the speaker store compares a cluster; who was heard little may be
-farther away, and what they are called may change when more was heard
-(docs/decisions/017-online.md).
+speaker said so far is compared as the store compares a cluster; who was heard little may be farther
+away, and what they are called may change with more of it (docs/decisions/017-online.md).
 """
 
 from dataclasses import replace
@@ -16,7 +15,7 @@ from hocket.speakers.matching import distances
 from hocket.tracking.limits import Limits
 from hocket.tracking.state import NOBODY, Gallery, State
 
-FEW = 5  # people, with whom `name_early` was measured
+FEW = 5  # people, with whom `name_early` was measured; more are nearer to any stranger
 
 Claims: TypeAlias = NDArray[np.float64]
 """(speakers, people) distances, infinite where they are too far to be one."""
@@ -37,7 +36,7 @@ def claims_of(
     doublings = np.log2(max(1, len(gallery.names) / FEW))
     early = max(limits.name, limits.name_early - limits.crowd * doublings)
     limit = np.where(seconds < limits.name_s, early, limits.name)
-    found[found >= limit[:, None]] = np.inf
+    found[found > limit[:, None]] = np.inf  # on the limit is near enough, as in the store
     return found
 
 
