@@ -122,9 +122,8 @@ def _post_embedding(sound: Sound, runtime: "Runtime") -> dict[str, Any]:
 
 
 def blocks_of(recording: Recording, seconds: float) -> Iterator[Sound]:
-    """A recording in pieces so long, (samples, channels)."""
+    """A recording in pieces so long, (samples,) or (samples, channels)."""
     import soundfile
 
     with soundfile.SoundFile(str(recording.audio)) as file:
-        size = round(seconds * file.samplerate)
-        yield from file.blocks(size, dtype="float32", always_2d=True)
+        yield from file.blocks(round(seconds * file.samplerate), dtype="float32")

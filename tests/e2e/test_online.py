@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hocket import Diarizer, Known, SpeakerStore, Stream, Update, follow, updates_of
 from hocket.config import Config, LiveConfig, Runtime
 from hocket.errors import AudioContentError, ConfigError, OutputError
+from hocket.models.catalogue import read_catalogue
 from hocket.result import Turn
 from tests.places import CONVERSATION
 from tests.sounds import noise, tone
@@ -226,6 +227,18 @@ def test_nothing_can_be_fed_to_a_finished_stream() -> None:
 def test_settings_that_cannot_keep_their_promise_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"give a latest_s of at least 11\.8, not 10\.0$"):
         LiveConfig(delay_s=10.0)
+
+
+def test_thresholds_are_those_of_the_embedding_model() -> None:
+    stream = Stream(RATE, runtime=ONE, refinable=False)
+    theirs = read_catalogue().calibrations[stream.config.graphs.embedding]
+    names = {
+        **{name: f"live_{name}" for name in ("match", "create", "update", "merge", "crowd")},
+        "name": "name_distance",
+        "name_early": "live_name",
+    }
+    for own, listed in names.items():
+        assert getattr(stream.rules.limits, own) == theirs[listed], own
 
 
 def test_a_first_window_that_is_longer_than_a_step_is_heard() -> None:
