@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from hocket import models
 from hocket.backends import REFERENCES, ReferenceGraph, installed_backends
@@ -64,6 +65,8 @@ def samples(name: str) -> Arrays:
     numbers = generator.standard_normal((8, 192)).astype(np.float32)
     return {
         "segmentation": {"waveform": windows},
+        "sinc_peaks": {"waveform": windows[..., :16_000]},
+        "segmentation_from_peaks": {"waveform": windows, "peaks": peaks_of(windows)},
         "powerset_decode": {"log_probs": numbers[:2, :189].reshape(2, 27, 7)},
         "segmentation_masks": {"waveform": windows},
         "embedding_inputs": {"audio": windows[:1, :, :16_000], "masks": masks[:1]},
@@ -75,6 +78,11 @@ def samples(name: str) -> Arrays:
         },
         "fused": {"waveform": windows},
     }[name]
+
+
+def peaks_of(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What `sinc_peaks` finds."""
+    return opened("onnxruntime", "sinc_peaks").run({"waveform": windows})["peaks"]
 
 
 def cases(*names: str, backends: tuple[str, ...] = ALL) -> Any:

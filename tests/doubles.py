@@ -29,6 +29,8 @@ given one unit at a time.
 """
 
 RANGES = {
+    "samples": (400, 960_000),
+    "places": (1, 31_991),
     "windows": (1, 16),
     "frames": (1, 4_000),
     "slots": (1, 16),
@@ -112,8 +114,8 @@ def fake_package(name: str, graph: Graph, batches: Iterable[int] = BATCHES) -> F
 
 
 def _feature(port: Port, lengths: tuple[int, ...], batches: tuple[int, ...]) -> Feature:
-    if "samples" in port.axes:
+    if "samples" in port.axes and lengths:
         first = batches if "windows" in port.axes else (1,)
         return Feature(port.name, tuple((batch, 1, n) for n in lengths for batch in first))
-    fixed = {"1": (1, 1), "3": (3, 3), "7": (7, 7)}
+    fixed = {axis: (int(axis), int(axis)) for axis in port.axes if axis.isdigit()}
     return Feature(port.name, ranges=tuple((fixed | RANGES)[axis] for axis in port.axes))

@@ -33,6 +33,8 @@ from hocket_forge.sources import ForgeError
 ONNX, CORE_ML, OPENVINO, NUMPY = "ONNX Runtime", "Core ML", "OpenVINO", "NumPy"
 DECIDING = ("segmentation", "embedding-campplus-local")
 """The graphs a diarization is made of; variants of these have a DER."""
+SHARING = "segmentation_from_peaks"
+"""The first of them where windows share their peaks."""
 CALIBRATION_PIECES = 160
 CALIBRATION_SAMPLES = 48_000  # every piece is repeated to three seconds: one shape for all
 
@@ -104,11 +106,13 @@ def int8(calibration: Path) -> Iterator[tuple[Candidate, ModelProto]]:
     """The variants in int8, and their files."""
     segmentation, embedding = _exact()
     pieces = calibration_pieces(calibration)
+    sharing = export(SHARING, RECIPES[SHARING])
     made = (
-        quantize.int8_segmentation(segmentation),
-        quantize.int8_embedding(embedding, pieces),
+        (DECIDING[0], segmentation, quantize.int8_segmentation(segmentation)),
+        (SHARING, sharing, quantize.int8_segmentation(sharing)),
+        (DECIDING[1], embedding, quantize.int8_embedding(embedding, pieces)),
     )
-    for name, exact, model in zip(DECIDING, (segmentation, embedding), made, strict=True):
+    for name, exact, model in made:
         macs = counts.multiplications(exact, _example(name))
         yield _onnx(name, "int8", "measured", model, macs), model
 

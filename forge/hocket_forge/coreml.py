@@ -1,7 +1,8 @@
 """PyTorch module to Core ML package: enumerated shapes, float16 with float32 islands.
 
 Kept in float32: the filter bank (energies span more than float16's range, and the logarithm of
-what is lost there is large) and its mean, the logarithm of softmax, statistics pooling (a sum of
+what is lost there is large) and its mean, sinc filters of sounds as loud as they come and what
+levels them, the logarithm of softmax, statistics pooling (a sum of
 squares over hundreds of frames), and the small graphs: rounding would make ties of scores, change
 samples that only pass through, and move lengths across thresholds.
 """
@@ -22,7 +23,7 @@ import torch
 from torch import nn
 
 from hocket.graph import SPECS, Port
-from hocket_forge import fbank, pyannet, wespeaker
+from hocket_forge import fbank, peaks, pyannet, wespeaker
 from hocket_forge.export import metadata
 from hocket_forge.fused import Fused, SegmentationMasks
 from hocket_forge.graphs import RECIPES, segmentation_network
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 BATCHES = (1, 4, 16)
 WINDOW = pyannet.WINDOW_SAMPLES
 WINDOW_FRAMES, HALF_FRAMES = pyannet.frame_count(WINDOW), pyannet.frame_count(WINDOW // 2)
-ISLANDS = frozenset({"fbank", "normalisation", "pooling", "log_softmax"})
-FLOAT32_GRAPHS = frozenset({"powerset_decode", "embedding_inputs", "post_embedding"})
+ISLANDS = frozenset({"fbank", "normalisation", "levelling", "pooling", "log_softmax"})
+FLOAT32_GRAPHS = frozenset({"sinc_peaks", "powerset_decode", "embedding_inputs", "post_embedding"})
+PARTS = frozenset({"sinc_peaks"})  # graphs that hear any length, not windows
 
 RANGES: Mapping[str, tuple[int, int]] = {
     "samples": (fbank.FRAME_SAMPLES, 6 * WINDOW),
+    "places": (1, peaks.place_count(6 * WINDOW)),
     "windows": (1, max(BATCHES)),
     "frames": (1, 4_000),
     "slots": (1, 16),
@@ -137,16 +140,22 @@ def _with_placed(name: str, content: bytes) -> nn.Module:
 
 
 def _default(axis: str) -> int:
-    defaults = {"samples": WINDOW, "frames": WINDOW_FRAMES, "slots": 3, "dimension": 192}
+    defaults = {
+        "samples": WINDOW,
+        "places": peaks.place_count(WINDOW),
+        "frames": WINDOW_FRAMES,
+        "slots": 3,
+        "dimension": 192,
+    }
     return defaults.get(axis, 1)
 
 
 def _shape(coremltools: Any, port: Port, graph: str, axes: Mapping[str, Any]) -> Any:
-    """Enumerated for a graph's only input; ranges where there are several.
+    """Enumerated for a graph's only input, a window; ranges where there are several, or any length.
 
     Before iOS 18 a model with an enumerated input may have no other that is flexible.
     """
-    if len(SPECS[graph].inputs) > 1:
+    if len(SPECS[graph].inputs) > 1 or graph in PARTS:
         return tuple(int(axis) if axis.isdigit() else axes[axis] for axis in port.axes)
     lengths = {"samples": (WINDOW, WINDOW // 2), "frames": (WINDOW_FRAMES, HALF_FRAMES)}
     free = next(axis for axis in port.axes if axis in lengths)

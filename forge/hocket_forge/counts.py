@@ -94,6 +94,11 @@ def example_inputs(graph: str, dimension: int) -> dict[str, Array]:
     return {
         "segmentation": {"waveform": waveform},
         "segmentation_masks": {"waveform": waveform},
+        "sinc_peaks": {"waveform": waveform},
+        "segmentation_from_peaks": {
+            "waveform": waveform,
+            "peaks": np.ones((1, 160, 5_325), np.float32),
+        },
         "fused": {"waveform": waveform},
         "powerset_decode": {"log_probs": generator.standard_normal((1, 589, 7), np.float32)},
         "embedding_inputs": {"audio": waveform, "masks": masks},

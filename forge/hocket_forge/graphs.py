@@ -7,7 +7,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor, nn
 
-from hocket_forge import campplus, fbank, pyannet, wespeaker
+from hocket_forge import campplus, fbank, peaks, pyannet, wespeaker
 from hocket_forge.embedding_inputs import EmbeddingInputs
 from hocket_forge.fused import Fused, Segmentation, SegmentationMasks
 from hocket_forge.post_embedding import PostEmbedding
@@ -61,6 +61,7 @@ class Recipe:
     embedding: name of the embedding model in it, if there is one.
     half_weights: store trained matrices as float16; computed ones (the filter bank) stay exact.
     placed: its trained tensors keep the checkpoint's names and shapes, for weights that come later.
+    exact: float32 is the only precision there is of it.
     """
 
     graph: str
@@ -71,6 +72,7 @@ class Recipe:
     embedding: str | None = None
     half_weights: bool = False
     placed: bool = False
+    exact: bool = False
 
 
 _GRID = {
@@ -83,6 +85,7 @@ _GRID = {
     "least_samples": pyannet.RECEPTIVE_FIELD + pyannet.FRAME_STEP,  # a norm needs two frames
 }
 _WINDOW = torch.zeros(2, 1, pyannet.WINDOW_SAMPLES)
+_PEAKS = torch.zeros(2, 2 * peaks.FILTERS, peaks.place_count(pyannet.WINDOW_SAMPLES))
 _FRAMES = pyannet.frame_count(pyannet.WINDOW_SAMPLES)
 
 
@@ -145,6 +148,26 @@ RECIPES: dict[str, Recipe] = {
         module=lambda: SegmentationMasks(segmentation_network()),
         example=(_WINDOW,),
         geometry=_GRID,
+        weights=("segmentation",),
+    ),
+    "sinc_peaks": Recipe(
+        graph="sinc_peaks",
+        module=lambda: peaks.SincPeaks(segmentation_network().sincnet),
+        example=(_WINDOW,),
+        geometry={
+            "sample_rate": pyannet.SAMPLE_RATE,
+            "place_step": peaks.PLACE_STEP,
+            "place_field": peaks.PLACE_FIELD,
+            "least_samples": peaks.PLACE_FIELD,
+        },
+        weights=("segmentation",),
+        exact=True,
+    ),
+    "segmentation_from_peaks": Recipe(
+        graph="segmentation_from_peaks",
+        module=lambda: peaks.SegmentationFromPeaks(segmentation_network()),
+        example=(_WINDOW, _PEAKS),
+        geometry={**_GRID, "least_places": peaks.place_count(_GRID["least_samples"])},
         weights=("segmentation",),
     ),
     "embedding_inputs": Recipe(

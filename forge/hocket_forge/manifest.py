@@ -54,7 +54,7 @@ def write_variant(name: str, precision: str, model: ModelProto, measured: dict[s
     """Write one graph in another precision, with its row of the report, beside those that ship."""
     manifest, recipe = read_manifest(), RECIPES[name]
     (base,) = recipe.weights
-    pool = Pool(f"{base}-{precision}")
+    pool = _shared_pool(manifest, f"{base}-{precision}", but=f"{name}-{precision}")
     renamed = replace(recipe, weights=(pool.name,))
     content = take_out(model, renamed, {pool.name: pool}).SerializeToString()
     (MODELS / f"{name}-{precision}.onnx").write_bytes(content)
@@ -66,6 +66,28 @@ def write_variant(name: str, precision: str, model: ModelProto, measured: dict[s
         "measured": measured,
     }
     _write(**manifest)
+
+
+def _shared_pool(manifest: dict[str, Any], name: str, but: str) -> Pool:
+    """What other variants than `but` keep in a file of weights: their files point into it."""
+    pool = Pool(name)
+    sharing = [
+        entry
+        for key, entry in _variants(manifest["graphs"]).items()
+        if name in entry["weights"] and key != but
+    ]
+    if sharing:
+        weights = manifest["weights"][name]
+        pool.content = bytearray(_read(weights["file"], weights["sha256"]))
+    for entry in sharing:
+        for tensor in onnx.load_from_string(
+            _read(entry["file"], entry["sha256"])
+        ).graph.initializer:
+            place = {each.key: each.value for each in tensor.external_data}
+            if place:
+                start, length = int(place["offset"]), int(place["length"])
+                pool.offsets[bytes(pool.content[start : start + length])] = start
+    return pool
 
 
 def _write(**manifest: dict[str, Any]) -> None:
@@ -152,7 +174,7 @@ def _graph_entry(name: str, recipe: Recipe, content: bytes) -> dict[str, Any]:
         "bytes": len(content),
         "weights": list(recipe.weights),
     }
-    if recipe.weights:
+    if recipe.weights and not recipe.exact:
         entry["precision"] = "float32"
     if recipe.embedding:
         entry["embedding"] = recipe.embedding

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hocket import Config, Diarizer
-from hocket.config import GraphConfig, WindowConfig
-from hocket.graph import Graph
+from hocket.config import GraphConfig, Runtime, WindowConfig
+from hocket.graph import SPECS, Graph, Tensors
+from hocket.models import load
 from hocket_forge import candidates, rows
-from hocket_forge.candidates import DECIDING, Candidate
+from hocket_forge.candidates import DECIDING, SHARING, Candidate
 from hocket_forge.graphs import EMBEDDINGS, RECIPES
 from hocket_forge.manifest import write_variant
 from hocket_forge.rows import Row
@@ -86,7 +88,7 @@ def float32_der(measured: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_current(known: Mapping[str, Any], row: Row) -> bool:
     """Whether a measured row is of this file, and has every figure it is to have."""
-    complete = known["der"] is not None or row.name not in DECIDING
+    complete = known["der"] is not None or not _has_der(row)
     return known["bytes"] == row.bytes and complete
 
 
@@ -100,9 +102,13 @@ def _measured(candidate: Candidate, data: Path) -> Row:
     graph, row = candidate.open(), candidate.row
     found: dict[str, Any] = rows.differences(row.name, graph)
     row = replace(row, **found)
-    if row.name in DECIDING:
+    if _has_der(row):
         row = replace(row, der=_der(row, graph, data))
     return row
+
+
+def _has_der(row: Row) -> bool:
+    return row.name in DECIDING or row.precision == "int8"
 
 
 def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
@@ -115,7 +121,9 @@ def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
     # the other graph is what ships, unrounded, on every machine
     plain = GraphConfig(precision="float32", backend="onnxruntime")
     diarizer = Diarizer(Config(graphs=plain, windows=windows))
-    if row.name == "segmentation":
+    if row.name == SHARING:
+        diarizer.segmentation_graph = _FromPeaks(graph)
+    elif row.name == "segmentation":
         diarizer.segmentation_graph = graph
     else:
         diarizer.embedding_graph = graph
@@ -130,6 +138,18 @@ def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
 
     found = measure_errors(find_recordings(data), WithGraph(), lambda _: None)
     return {"all": found["all"], "kinds": found["kinds"], "audio_minutes": found["audio_minutes"]}
+
+
+class _FromPeaks:
+    """`segmentation`, in two parts."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.spec, self.metadata, self._graph = SPECS["segmentation"], graph.metadata, graph
+        exact = GraphConfig(precision="float32", backend="onnxruntime")
+        self._filters = load("sinc_peaks", exact, Runtime(threads=1))
+
+    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
+        return self._graph.run({**inputs, **self._filters.run(inputs)})
 
 
 class LinearPooling(nn.Module):

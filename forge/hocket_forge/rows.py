@@ -120,6 +120,12 @@ def windows() -> Iterator[dict[str, Array]]:
         yield {"waveform": _stack([start], 160_000)}
 
 
+def _with_peaks() -> Iterator[dict[str, Array]]:
+    from hocket_forge.parity.peaks import with_peaks
+
+    yield from map(with_peaks, windows())
+
+
 def _embedding() -> Iterator[dict[str, Array]]:
     masks = np.zeros((1, 3, 589), np.float32)
     masks[:, 0], masks[:, 1, 100:300], masks[:, 2, 400:460] = 1, 1, 1
@@ -156,6 +162,8 @@ def _post() -> Iterator[dict[str, Array]]:
 _INPUTS: dict[str, Callable[[], Iterator[dict[str, Array]]]] = {
     "segmentation": windows,
     "segmentation_masks": windows,
+    "sinc_peaks": windows,
+    "segmentation_from_peaks": _with_peaks,
     "fused": windows,
     "powerset_decode": _decode,
     "embedding_inputs": _inputs,

@@ -23,6 +23,8 @@ NAMES = (
     "segmentation",
     "powerset_decode",
     "segmentation_masks",
+    "sinc_peaks",
+    "segmentation_from_peaks",
     "embedding_inputs",
     "post_embedding",
     "embedding-campplus",

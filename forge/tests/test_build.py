@@ -3,16 +3,17 @@
 import hashlib
 import shutil
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tomli_w
 from hocket_forge import __main__ as shell
-from hocket_forge import manifest, parity, workspace
+from hocket_forge import manifest, parity, quantize, workspace
 from hocket_forge.graphs import RECIPES
 from hocket_forge.parity import Check
-from hocket_forge.sources import WEIGHTS
+from hocket_forge.sources import WEIGHTS, ForgeError
 from onnx import ModelProto
 
 # the user's own tensors are no file of the forge's; where they go is
@@ -219,3 +220,19 @@ def test_writing_the_shipped_graphs_again_changes_no_byte(
     assert set(written) == {"manifest.toml", *FILES_OF_WEIGHTS} | {f"{n}.onnx" for n in RECIPES}
     for name, content in written.items():
         assert content == (workspace.MODELS / name).read_bytes(), name
+
+
+def test_a_variant_written_again_shares_the_weights_of_another_and_changes_no_byte(
+    folder: Path, exported: Callable[[str], ModelProto]
+) -> None:
+    variants = ("segmentation-int8", "segmentation_from_peaks-int8")
+    for file in ("manifest.toml", "segmentation-int8.weights", *(f"{v}.onnx" for v in variants)):
+        shutil.copy(workspace.MODELS / file, folder)
+    before = contents(folder)
+    measured = manifest.read_manifest()["graphs"][variants[1]]["measured"]
+    model = quantize.int8_segmentation(exported("segmentation_from_peaks"))
+    manifest.write_variant("segmentation_from_peaks", "int8", model, measured)
+    assert contents(folder) == before
+    (folder / "segmentation-int8.weights").write_bytes(b"others")
+    with pytest.raises(ForgeError, match=r"segmentation-int8\.weights: found sha256"):
+        manifest.write_variant("segmentation_from_peaks", "int8", model, measured)

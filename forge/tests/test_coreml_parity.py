@@ -37,6 +37,8 @@ STRUCTURE = {
 RUNS = {
     "segmentation": ("1 x 160000", "3 x 160000", "17 x 80000"),
     "segmentation_masks": ("1 x 160000", "3 x 160000", "17 x 80000"),
+    "sinc_peaks": ("1 x 29070", "3 x 29070", "17 x 4001"),
+    "segmentation_from_peaks": ("1 x 160000", "3 x 160000", "17 x 80000"),
     "embedding-campplus": ("1 x 160000", "3 x 160000", "17 x 16321"),
 }
 
@@ -153,6 +155,12 @@ def test_a_logarithm_of_softmax_in_float16_is_noticed(
     monkeypatch.setattr(coreml, "ISLANDS", frozenset())
     package = made("segmentation", RECIPES["segmentation"].module(), tmp_path)
     assert LOGARITHMS in failures("segmentation", package)
+
+
+def test_levelling_in_float16_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(coreml, "ISLANDS", coreml.ISLANDS - {"levelling"})
+    package = made("segmentation_from_peaks", RECIPES["segmentation_from_peaks"].module(), tmp_path)
+    assert LOGARITHMS in failures("segmentation_from_peaks", package)
 
 
 def test_layers_in_float32_are_noticed(tmp_path: Path) -> None:

@@ -144,6 +144,9 @@ def test_ten_seconds_of_segmentation_are_what_its_layers_say(exported) -> None:
     assert found == convolutions + first + others + linear
     assert found == pytest.approx(1.318e9, rel=0.01)
     assert operation_counts(model)["LSTM"] == 4
+    parts = ("sinc_peaks", "segmentation_from_peaks")
+    parted = [multiplications(exported(part), example_inputs(part, 192)) for part in parts]
+    assert parted == [15_975 * 80 * 251, found - 15_975 * 80 * 251]
 
 
 def layers_of(module: nn.Module, *given: torch.Tensor) -> int:

@@ -17,6 +17,9 @@ Waveform: TypeAlias = Annotated[NDArray[np.float32], "samples"]
 Windows: TypeAlias = Annotated[NDArray[np.float32], "windows samples"]
 """Overlapping windows of a waveform."""
 
+Peaks: TypeAlias = Annotated[NDArray[np.float32], "windows 160 places"]
+"""Highest outputs of the segmentation's sinc filters over three steps, then of their negatives."""
+
 LogProbs: TypeAlias = Annotated[NDArray[np.float32], "windows frames 7"]
 """Logarithms of the probabilities of the power-set classes."""
 

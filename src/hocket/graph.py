@@ -66,12 +66,8 @@ class Port:
     def _content_fits(self, array: NDArray[np.float32]) -> bool:
         if self.content == "anything":
             return True
-        return not np.isnan(array).any() if self.content == "no NaN" else bool(_finite(array))
-
-
-def _finite(array: NDArray[np.float32]) -> np.bool:
-    # a sum is not finite if one term is not; only then is every number looked at
-    return np.isfinite(array.sum(dtype=np.float64)) or np.isfinite(array).all()
+        odd = np.isnan(array) if self.content == "no NaN" else ~np.isfinite(array)
+        return not odd.any()
 
 
 def _odd_numbers(array: NDArray[np.float32]) -> str:
@@ -116,11 +112,14 @@ def _port(name: str, axes: str, content: Content = "finite") -> Port:
 
 _WAVEFORM = _port("waveform", "windows 1 samples")
 _MASKS = _port("masks", "windows frames 3")
+_PEAKS = _port("peaks", "windows 160 places")
 _LOG_PROBS = _port("log_probs", "windows frames 7", "no NaN")
 _EMBEDDINGS = _port("embeddings", "windows slots dimension")
 
 SPECS: dict[str, GraphSpec] = {
     "segmentation": GraphSpec(inputs=(_WAVEFORM,), outputs=(_LOG_PROBS,)),
+    "sinc_peaks": GraphSpec(inputs=(_WAVEFORM,), outputs=(_PEAKS,)),
+    "segmentation_from_peaks": GraphSpec(inputs=(_WAVEFORM, _PEAKS), outputs=(_LOG_PROBS,)),
     "powerset_decode": GraphSpec(inputs=(_LOG_PROBS,), outputs=(_MASKS,)),
     "segmentation_masks": GraphSpec(inputs=(_WAVEFORM,), outputs=(_MASKS,)),
     "embedding_inputs": GraphSpec(

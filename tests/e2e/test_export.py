@@ -177,7 +177,7 @@ def test_weights_that_were_not_placed_are_left_out_and_what_was_there_is_replace
     names = {path.name for path in tmp_path.iterdir()}
     printed = capsys.readouterr().out.splitlines()
     assert {f"wrote {tmp_path / name}" for name in names} == set(printed)
-    assert len(sections((tmp_path / "README.md").read_text())) == 10
+    assert len(sections((tmp_path / "README.md").read_text())) == 13
     assert not any(PLACED in name for name in names)
     assert "CC-BY" not in (tmp_path / "README.md").read_text()
     shipped = models.read_catalogue().artefacts["segmentation"].file.read()

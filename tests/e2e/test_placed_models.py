@@ -58,7 +58,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
         assert artefact.file.sha256 in row(listed, artefact.file.path.name)
     assert hocket("models", "verify") == 0
     shown = capsys.readouterr().out
-    assert (shown.count(": ok\n"), shown.count(f": {NAME} not placed\n")) == (10, 2)
+    assert (shown.count(": ok\n"), shown.count(f": {NAME} not placed\n")) == (13, 2)
 
     assert hocket("models", "add", resnet34_checkpoint, "--as", NAME) == 0
     place, threshold = capsys.readouterr().out.splitlines()
@@ -68,7 +68,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
     assert hocket("models", "list") == 0
     assert sha256 in row(capsys.readouterr().out, FILE)
     assert hocket("models", "verify") == 0
-    assert capsys.readouterr().out.count(": ok\n") == 12
+    assert capsys.readouterr().out.count(": ok\n") == 15
 
 
 def test_the_library_diarizes_with_placed_weights(resnet34: Path) -> None:
@@ -297,7 +297,7 @@ def test_weights_altered_after_they_were_placed_are_refused_with_both_hashes(
     assert str(caught.value).endswith(f", expected {expected}; {REMEDY}")
     assert hocket("models", "verify") == cli.UNUSABLE
     out, err = capsys.readouterr()
-    assert (out.count(": ok\n"), err.count("expected")) == (10, 2)
+    assert (out.count(": ok\n"), err.count("expected")) == (13, 2)
 
 
 def test_placed_weights_that_are_gone_are_refused_with_the_command(resnet34: Path) -> None:

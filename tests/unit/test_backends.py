@@ -156,10 +156,17 @@ def test_numbers_that_are_none_are_refused_where_they_mean_nothing(case: Case, o
         assert message == f"{port.name}: found {numbers} numbers; pass {expected}"
 
 
-@cases("segmentation", "segmentation_masks", "embedding", "fused")
+@cases(
+    "segmentation",
+    "sinc_peaks",
+    "segmentation_from_peaks",
+    "segmentation_masks",
+    "embedding",
+    "fused",
+)
 def test_less_sound_than_one_frame_needs_is_refused(case: Case) -> None:
     least = int(case.graph.metadata["least_samples"])
-    assert least == (400 if case.name == "embedding" else 1_261)
+    assert least == {"embedding": 400, "sinc_peaks": 271}.get(case.name, 1_261)
     short = case.inputs["waveform"][..., : least - 1]
     message = refusal(case.graph, case.inputs | {"waveform": short})
     assert message.startswith(f"waveform: found shape {short.shape}; ")

@@ -22,6 +22,7 @@ FLAGS = (False, True)
 BOTH = frozenset({"float32", "int8"})
 FILES = {
     "segmentation": BOTH,
+    "segmentation_from_peaks": BOTH,
     "embedding": BOTH,
     "fused": frozenset({"float32"}),
     "powerset_decode": frozenset[str](),
@@ -32,6 +33,7 @@ PLAIN, VNNI = Processor(), Processor(vnni=True)
 AVX512 = Processor(vnni=True, avx512=True)
 AMX = Processor(bfloat16=True, matrix=True, vnni=True, avx512=True)
 ZEN4 = Processor(bfloat16=True, vnni=True, avx512=True)
+ROUNDS = Processor(bfloat16=True, avx512=True)
 ORT, OV = SETS[0], SETS[1]
 
 
@@ -76,24 +78,25 @@ def test_every_combination_gives_something_able_or_says_why_not(
 
 
 @pytest.mark.parametrize(
-    ("where", "have", "segmentation", "embedding"),
+    ("where", "have", "segmentation", "embedding", "live"),
     [
-        (PLAIN, OV, "onnxruntime float32", "onnxruntime int8"),
-        (VNNI, OV, "onnxruntime float32", "onnxruntime int8"),
-        (AVX512, OV, "onnxruntime float32", "onnxruntime int8"),
-        (AMX, OV, "openvino bfloat16", "openvino bfloat16"),
-        (ZEN4, OV, "openvino bfloat16", "onnxruntime int8"),
-        (Processor(bfloat16=True, avx512=True), OV, "openvino bfloat16", "openvino bfloat16"),
-        (AMX, ORT, "onnxruntime float32", "onnxruntime int8"),
-        (ZEN4, ORT, "onnxruntime float32", "onnxruntime int8"),
-        (ZEN4, frozenset({"openvino"}), "openvino bfloat16", "openvino bfloat16"),
-        (AMX, frozenset({"openvino"}), "openvino bfloat16", "openvino bfloat16"),
-        (PLAIN, frozenset({"openvino"}), "openvino float32", "openvino float32"),
+        (PLAIN, OV, "onnxruntime float32", "onnxruntime int8", "onnxruntime float32"),
+        (VNNI, OV, "onnxruntime float32", "onnxruntime int8", "onnxruntime int8"),
+        (AVX512, OV, "onnxruntime float32", "onnxruntime int8", "onnxruntime int8"),
+        (AMX, OV, "openvino bfloat16", "openvino bfloat16", "openvino bfloat16"),
+        (ZEN4, OV, "openvino bfloat16", "onnxruntime int8", "onnxruntime int8"),
+        (ROUNDS, OV, "openvino bfloat16", "openvino bfloat16", "openvino bfloat16"),
+        (AMX, ORT, "onnxruntime float32", "onnxruntime int8", "onnxruntime int8"),
+        (ZEN4, ORT, "onnxruntime float32", "onnxruntime int8", "onnxruntime int8"),
+        (ZEN4, SETS[2], "openvino bfloat16", "openvino bfloat16", "openvino bfloat16"),
+        (AMX, SETS[2], "openvino bfloat16", "openvino bfloat16", "openvino bfloat16"),
+        (PLAIN, SETS[2], "openvino float32", "openvino float32", "openvino float32"),
     ],
 )
 def test_all_left_to_hocket(
-    where: Processor, have: frozenset[str], segmentation: str, embedding: str
+    where: Processor, have: frozenset[str], segmentation: str, embedding: str, live: str
 ) -> None:
+    assert chosen("segmentation_from_peaks", "auto", "auto", where, have) == live
     assert chosen("segmentation", "auto", "auto", where, have) == segmentation
     assert chosen("embedding", "auto", "auto", where, have) == embedding
 

@@ -145,6 +145,8 @@ def test_large_numbers_are_finite() -> None:
 
 SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     "segmentation": {"waveform": (4, 1, 160_000)},
+    "sinc_peaks": {"waveform": (4, 1, 28_800)},
+    "segmentation_from_peaks": {"waveform": (4, 1, 160_000), "peaks": (4, 160, 5_325)},
     "powerset_decode": {"log_probs": (4, 589, 7)},
     "segmentation_masks": {"waveform": (4, 1, 160_000)},
     "embedding_inputs": {"audio": (1, 1, 160_000), "masks": (1, 589, 3)},
@@ -165,6 +167,8 @@ def test_every_graph_takes_what_its_contract_says(name: str) -> None:
     [
         ("segmentation_masks", "waveform", (4, 2, 160_000), "1"),
         ("powerset_decode", "log_probs", (4, 589, 3), "7"),
+        ("segmentation_from_peaks", "peaks", (3, 160, 5_325), "windows"),
+        ("segmentation_from_peaks", "peaks", (4, 80, 5_325), "160"),
         ("embedding_inputs", "audio", (4, 1, 160_000), "1"),
         ("embedding_inputs", "masks", (1, 589, 4), "3"),
         ("embedding", "masks", (3, 1, 1), "windows"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.backends import INSTALLED, Case, cases, opened, samples
+from tests.backends import INSTALLED, Case, cases, opened, peaks_of, samples
 
 Array = NDArray[np.float32]
 
@@ -144,7 +144,14 @@ def test_masks_come_at_any_frame_rate(case: Case) -> None:
     assert all(np.array_equal(f["embeddings"], found[0]["embeddings"]) for f in found)
 
 
-@cases("segmentation", "segmentation_masks", "embedding", "fused")
+@cases(
+    "segmentation",
+    "sinc_peaks",
+    "segmentation_from_peaks",
+    "segmentation_masks",
+    "embedding",
+    "fused",
+)
 def test_a_row_of_a_batch_is_what_it_is_alone(case: Case) -> None:
     together = case.graph.run(case.inputs)
     for row in range(2):
@@ -158,6 +165,26 @@ def test_silence_has_no_mask_and_no_embedding(case: Case) -> None:
     found = case.graph.run({"waveform": np.zeros((2, 1, 80_000), np.float32)})
     assert not found["masks"].any()
     assert not found["embeddings"].any()
+
+
+@cases("sinc_peaks")
+def test_peaks_are_the_highest_of_three_and_the_highest_of_the_negatives(case: Case) -> None:
+    waveform = case.inputs["waveform"][:1]
+    upright, turned = (case.graph.run({"waveform": sign * waveform})["peaks"] for sign in (1, -1))
+    step, field = (int(case.graph.metadata[f"place_{name}"]) for name in ("step", "field"))
+    assert upright.shape[-1] == (waveform.shape[-1] - field) // step + 1
+    assert np.array_equal(upright, np.roll(turned, 80, axis=1))
+    assert (upright[:, :80] + upright[:, 80:] >= 0).all()
+    assert not case.graph.run({"waveform": np.zeros_like(waveform)})["peaks"].any()
+
+
+@cases("segmentation_from_peaks")
+def test_from_peaks_a_window_is_what_it_is_from_its_sound(case: Case) -> None:
+    whole = opened(case.backend, "segmentation")
+    for offset in (0.0, 0.25):
+        waveform = case.inputs["waveform"] + np.float32(offset)
+        found = case.graph.run({"waveform": waveform, "peaks": peaks_of(waveform)})["log_probs"]
+        assert found == pytest.approx(whole.run({"waveform": waveform})["log_probs"], abs=1e-3)
 
 
 @pytest.mark.parametrize("backend", [*INSTALLED, "coreml"])

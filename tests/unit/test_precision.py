@@ -27,7 +27,8 @@ def speech() -> np.ndarray:
 
 
 def test_the_graphs_that_decide_turns_are_published_in_int8() -> None:
-    assert set(VARIANTS) == {"segmentation-int8", "embedding-campplus-local-int8"}
+    names = {"segmentation", "segmentation_from_peaks", "embedding-campplus-local"}
+    assert set(VARIANTS) == {f"{name}-int8" for name in names}
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -50,11 +51,14 @@ def test_a_variant_is_a_fraction_of_what_it_stands_for(name: str) -> None:
     assert weights[own] < 0.7 * weights[whole]
 
 
-def test_int8_hears_the_same_speech(speech: np.ndarray) -> None:
+@pytest.mark.parametrize("graph", ["segmentation", "segmentation_from_peaks"])
+def test_int8_hears_the_same_speech(speech: np.ndarray, graph: str) -> None:
     windows = np.stack([speech[a : a + 160_000] for a in (0, 160_000, 320_000)])[:, None]
+    inputs = {"waveform": windows}
+    if graph == "segmentation_from_peaks":
+        inputs |= load("sinc_peaks", "float32").run(inputs)
     exact, rounded = (
-        load("segmentation", precision).run({"waveform": windows})["log_probs"]
-        for precision in ("float32", "int8")
+        load(graph, precision).run(inputs)["log_probs"] for precision in ("float32", "int8")
     )
     share = float((exact.argmax(axis=-1) != rounded.argmax(axis=-1)).mean())
     assert 0 < share < 0.03  # some frame differs: it is another graph
@@ -127,8 +131,9 @@ def test_a_graph_without_an_int8_variant_is_not_replaced_by_another() -> None:
             load(graph, "int8", embedding)
 
 
-def test_small_graphs_are_the_same_in_every_precision() -> None:
-    assert load("powerset_decode", "int8").metadata == load("powerset_decode", "float32").metadata
+@pytest.mark.parametrize("graph", ["powerset_decode", "sinc_peaks"])
+def test_small_graphs_are_the_same_in_every_precision(graph: str) -> None:
+    assert load(graph, "int8").metadata == load(graph, "float32").metadata
 
 
 def test_core_ml_takes_no_other_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from onnx import ModelProto
 
 from hocket_forge.graphs import RECIPES
-from hocket_forge.parity import embedding, segmentation, variants, windows
+from hocket_forge.parity import embedding, peaks, segmentation, variants, windows
 from hocket_forge.parity.common import EXACT, Check
 
 __all__ = ["Check", "checks"]
@@ -21,6 +21,8 @@ _CHECKS: dict[str, Callable[[ModelProto], Iterator[Check]]] = {
     "segmentation": segmentation.segmentation,
     "powerset_decode": segmentation.powerset_decode,
     "segmentation_masks": segmentation.segmentation_masks,
+    "sinc_peaks": peaks.sinc_peaks,
+    "segmentation_from_peaks": peaks.segmentation_from_peaks,
     "embedding_inputs": windows.embedding_inputs,
     "post_embedding": windows.post_embedding,
     "embedding-campplus": embedding.campplus,

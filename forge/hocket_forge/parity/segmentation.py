@@ -15,14 +15,16 @@ LOG_PROBS = 1e-4  # seen: 9e-5; pyannote's own float32 is 7e-5 from float64 on t
 LENGTHS = ((1, 160_000), (3, 160_000), (5, 48_007), (2, 1_261))
 
 
-def _batches() -> Iterator[tuple[str, Array]]:
+def batches() -> Iterator[tuple[str, Array]]:
+    """Speech in batches and lengths that no graph was traced with, and what to call them."""
     audio = speech()
     for batch, length in LENGTHS:
         rows = [cut(audio, 20_000 * row, length) for row in range(batch)]
         yield f"{batch} x {length} samples", np.stack(rows)[:, None]
 
 
-def _golden_windows() -> Array:
+def golden_windows() -> Array:
+    """The windows whose log-probabilities were recorded, (11, 1, 160000)."""
     audio = speech()
     starts = golden("segmentation")["starts"]
     return np.stack([cut(audio, start, 160_000) for start in starts])[:, None]
@@ -39,13 +41,13 @@ def log_probs_of(waveform: Array) -> Array:
 
 def segmentation(model: ModelProto) -> Iterator[Check]:
     """Log-probabilities as pyannote.audio's, and as the module's for any batch and length."""
-    found = run(model, _golden_windows())[0]
+    found = run(model, golden_windows())[0]
     yield Check(
         "log-probabilities = pyannote.audio",
         worst(found, golden("segmentation")["log_probs"]),
         LOG_PROBS,
     )
-    for label, waveform in _batches():
+    for label, waveform in batches():
         gap = worst(run(model, waveform)[0], log_probs_of(waveform))
         yield Check(f"log-probabilities = PyTorch, {label}", gap, TORCH)
 
@@ -71,7 +73,7 @@ def hardest_scores() -> tuple[Array, Array, Array]:
 
 def segmentation_masks(model: ModelProto) -> Iterator[Check]:
     """Masks as pyannote.audio's, and as the module's for any batch and length."""
-    windows = _golden_windows()
+    windows = golden_windows()
     found = run(model, windows)[0]
     yield Check(
         "masks = pyannote.audio, frames", worst(found, golden("segmentation")["masks"]), EXACT
@@ -81,7 +83,7 @@ def segmentation_masks(model: ModelProto) -> Iterator[Check]:
     gap = worst(log_probs, golden("segmentation")["log_probs"])
     yield Check("log-probabilities = pyannote.audio", gap, LOG_PROBS)
     yield from powerset_decode(_tail(model))
-    for label, waveform in _batches():
+    for label, waveform in batches():
         expected = reference_decode(log_probs_of(waveform))["masks"]
         yield Check(f"masks = PyTorch, {label}", worst(run(model, waveform)[0], expected), EXACT)
 

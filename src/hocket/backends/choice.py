@@ -6,7 +6,8 @@ bfloat16; CAM++ 120, 150 and 370 to 500. With AVX2 alone OpenVINO is no faster t
 and int8 embeddings on ONNX Runtime are 1.5 times as fast as float32, 2.4 times with VNNI
 (docs/decisions/005-which-precisions-ship.md); int8 segmentation gains less and changes more.
 Without matrix units bfloat16 is twice as fast as float32, and with VNNI int8 is quicker still:
-38 minutes take the embedding 10.6 s in int8 and 13.3 s in bfloat16.
+38 minutes take the embedding 10.6 s in int8 and 13.3 s in bfloat16, and the recurrent layers of a
+stream's window, one at a time, 8 and 12 ms (docs/decisions/019-shared-filters.md).
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ BACKENDS = ("auto", "onnxruntime", "openvino", "cuda", "tensorrt", "coreml")
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 """Names of the precisions a user may choose."""
 
-BFLOAT16_GRAPHS = frozenset({"segmentation", "embedding"})
+BFLOAT16_GRAPHS = frozenset({"segmentation", "segmentation_from_peaks", "embedding"})
 """Graphs that are run in bfloat16 behind a float32 front (`hocket.backends.front`)."""
 
 INSTALL = {
@@ -102,7 +103,8 @@ def choose(
         raise BackendError(f"backend '{backend}' is not available here; {INSTALL[backend]}")
     if not published:
         return Choice(backend, "float32")
-    return Choice(backend, _precision(backend, asked, graph, rounds, published))
+    quickest = "int8" if _prefers_int8(graph, published, processor) else "float32"
+    return Choice(backend, _precision(backend, asked, quickest, rounds))
 
 
 def _openvino_wins(asked: str, graph: str, published: frozenset[str], processor: Processor) -> bool:
@@ -112,7 +114,7 @@ def _openvino_wins(asked: str, graph: str, published: frozenset[str], processor:
     if asked == "float32" or graph not in BFLOAT16_GRAPHS:
         return processor.avx512
     if asked == "auto" and processor.vnni and not processor.matrix:
-        return processor.bfloat16 and not _prefers_int8(graph, published)
+        return processor.bfloat16 and not _prefers_int8(graph, published, processor)
     return processor.bfloat16
 
 
@@ -123,14 +125,11 @@ def _backend(asked: str, openvino: bool, installed: frozenset[str]) -> str:
     return other if able and best not in installed and other in installed else best
 
 
-def _precision(
-    backend: str, asked: str, graph: str, rounds: bool, published: frozenset[str]
-) -> str:
+def _precision(backend: str, asked: str, quickest: str, rounds: bool) -> str:
     """The precision asked for, or the quickest the backend has; ConfigError if it lacks it."""
     if backend == "onnxruntime":
         if asked == "bfloat16":
             raise _lacks(asked, "ONNX Runtime does not compute in it", "backend openvino")
-        quickest = "int8" if _prefers_int8(graph, published) else "float32"
         return quickest if asked == "auto" else asked
     if backend == "openvino":
         if asked == "int8":  # 100 window-seconds per second where ONNX Runtime has 155 (AVX2)
@@ -147,9 +146,10 @@ def _precision(
     return "float32"
 
 
-def _prefers_int8(graph: str, published: frozenset[str]) -> bool:
+def _prefers_int8(graph: str, published: frozenset[str], processor: Processor) -> bool:
     """Whether ONNX Runtime gains by int8 and loses next to no accuracy."""
-    return graph == "embedding" and "int8" in published
+    gains = graph == "embedding" or (graph == "segmentation_from_peaks" and processor.vnni)
+    return gains and "int8" in published
 
 
 def _lacks(precision: str, problem: str, remedy: str) -> ConfigError:

@@ -26,6 +26,11 @@ SINC = "/network/sincnet/conv1d.0/Conv/WithoutBiases"
 SPECTRUM = "/normalisation/Sub"
 """The forge's name of the log-mel spectrum less its mean."""
 
+LEVELLED = "/levelling/Max"
+"""The forge's name of what the sinc filters hear, levelled."""
+
+_PLACES = {"segmentation": SINC, "segmentation_from_peaks": LEVELLED, "embedding": SPECTRUM}
+
 _SPLITTER = np.float32(2**16 + 1)  # Dekker 1971: leaves the upper 8 of float32's 24 bits
 
 
@@ -46,7 +51,7 @@ def cut(name: str, model: Any, openvino: Any, *, halves: bool) -> tuple[Any, Any
         ModelError: the graph has no such place.
     """
     whole, operations = model.clone(), openvino.opset13
-    place = SINC if name == "segmentation" else SPECTRUM
+    place = _PLACES[name]
     found = [node for node in whole.get_ordered_ops() if node.get_friendly_name() == place]
     if len(found) != 1:
         raise ModelError(

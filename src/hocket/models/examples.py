@@ -27,6 +27,13 @@ def one_window() -> Inputs:
     return {"waveform": voice()[None, None]}
 
 
+def window_and_peaks() -> Inputs:
+    """The babble, and made-up peaks of 0.01 wherever it is heard; `sinc_peaks` finds real ones."""
+    peaks = np.full((1, 160, 5_325), 0.01, np.float32)
+    peaks[..., : 2 * 16_000 // 30] = 0
+    return {"waveform": voice()[None, None], "peaks": peaks}
+
+
 def window_and_masks() -> Inputs:
     """The babble; slot 0 is heard in its first half, slot 1 in its second, slot 2 never."""
     masks = np.zeros((1, 3, 589), np.float32)
@@ -63,6 +70,8 @@ def three_slots_two_speakers() -> Inputs:
 EXAMPLES = {
     "segmentation": one_window,
     "segmentation_masks": one_window,
+    "sinc_peaks": one_window,
+    "segmentation_from_peaks": window_and_peaks,
     "fused": one_window,
     "embedding": window_and_masks,
     "powerset_decode": two_frames_of_classes,

@@ -28,6 +28,7 @@ VALUES: Mapping[str, str] = {
     "waveform": "mono samples at 16 kHz, -1 to 1",
     "waveforms": "mono samples at 16 kHz, -1 to 1",
     "audio": "mono samples at 16 kHz, -1 to 1",
+    "peaks": "any; of each filter the highest output of every three, then of its negative",
     "log_probs": "natural logarithms of probabilities, at most 0",
     "masks": "0 or 1",
     "clean_masks": "0 or 1",

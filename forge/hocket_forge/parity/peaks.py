@@ -1,0 +1,78 @@
+"""Parity of the segmentation in two parts: with NumPy, with pyannote.audio, and with the whole."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from onnx import ModelProto
+
+from hocket_forge.graphs import RECIPES, segmentation_network
+from hocket_forge.parity.common import Array, Check, golden, run, speech, worst
+from hocket_forge.parity.segmentation import LOG_PROBS, batches, golden_windows, log_probs_of
+from hocket_forge.peaks import PLACE_STEP, SincPeaks, place_count, sinc_filters
+
+PEAKS = 4e-7  # of the loudest sample; seen: 2.5e-7
+FROM_PEAKS = 5e-4  # seen: 2e-4, in a window that begins in silence; pyannote's own is 5e-4 there
+STEP = 28_890  # samples between windows that share peaks, as in a stream
+WINDOW = 119_880
+
+
+def peaks_by_numpy(waveform: Array) -> Array:
+    """(B, 1, T) waveform -> (B, 160, P), by products in float64."""
+    filters = sinc_filters(segmentation_network().sincnet).weight.detach().double().numpy()[:, 0]
+    frames = np.lib.stride_tricks.sliding_window_view(waveform[:, 0].astype(np.float64), 251, 1)
+    heard = filters @ frames[:, ::10].transpose(0, 2, 1)
+    threes = heard[..., : heard.shape[-1] // 3 * 3].reshape(*heard.shape[:2], -1, 3)
+    peaks: Array = np.concatenate([threes.max(-1), -threes.min(-1)], 1).astype(np.float32)
+    return peaks
+
+
+def peaks_of(waveform: Array) -> Array:
+    """What the module gives for a waveform."""
+    with torch.no_grad():
+        peaks: Array = SincPeaks(segmentation_network().sincnet)(torch.from_numpy(waveform)).numpy()
+    return peaks
+
+
+def sinc_peaks(model: ModelProto) -> Iterator[Check]:
+    """Peaks as NumPy and the module find them for any batch and length, loud or with an offset."""
+    for label, waveform in batches():
+        for name, sound in ((label, waveform), (f"{label}, with an offset", waveform * 3 + 0.5)):
+            found, allowed = run(model, sound)[0], PEAKS * float(np.abs(sound).max())
+            yield Check(f"peaks = NumPy, {name}", worst(found, peaks_by_numpy(sound)), allowed)
+            yield Check(f"peaks = PyTorch, {name}", worst(found, peaks_of(sound)), allowed)
+
+
+def segmentation_from_peaks(model: ModelProto) -> Iterator[Check]:
+    """Log-probabilities as pyannote.audio's, as the whole network's, and from shared peaks."""
+    windows = golden_windows()
+    found = run(model, windows, peaks_by_numpy(windows))[0]
+    yield Check(
+        "log-probabilities = pyannote.audio",
+        worst(found, golden("segmentation")["log_probs"]),
+        LOG_PROBS,
+    )
+    for label, waveform in batches():
+        gap = worst(run(model, waveform, peaks_of(waveform))[0], log_probs_of(waveform))
+        yield Check(f"log-probabilities = PyTorch, {label}", gap, FROM_PEAKS)
+    yield from _shared(model)
+
+
+def _shared(model: ModelProto) -> Iterator[Check]:
+    """Windows of a sound whose peaks were found once, loud and quiet, with and without offset."""
+    for gain, offset in ((1.0, 0.0), (0.001, 0.0), (1.0, 0.1)):
+        sound = (speech() * gain + offset).astype(np.float32)[None, None]
+        peaks = peaks_of(sound)
+        for start in range(0, 5 * STEP, STEP):
+            window, first = sound[..., start : start + WINDOW], start // PLACE_STEP
+            part = peaks[..., first : first + place_count(WINDOW)]
+            gap = worst(run(model, window, part)[0], log_probs_of(window))
+            label = f"sample {start}, gain {gain:g}, offset {offset:g}"
+            yield Check(f"log-probabilities from shared peaks, {label}", gap, FROM_PEAKS)
+
+
+def with_peaks(inputs: dict[str, Array]) -> dict[str, Array]:
+    """A window and its peaks, as `segmentation_from_peaks` takes them."""
+    module = RECIPES["sinc_peaks"].module()
+    with torch.no_grad():
+        return {**inputs, "peaks": module(torch.from_numpy(inputs["waveform"])).numpy()}
