@@ -6,13 +6,14 @@ network can tell sounds apart that needs no segmentation, so both graphs may run
 window that there is (docs/decisions/018-both-graphs-at-once.md).
 """
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Runs, UnitEmbeddings, Units, Waveform, stretches
+from hocket.arrays import Peaks, Runs, UnitEmbeddings, Units, Waveform, stretches
 from hocket.clustering.voices import unit_length
 from hocket.config import UnitConfig
 from hocket.embedding import heard_length, plan_spans, plan_units, span_inputs
@@ -27,7 +28,8 @@ from hocket.unit_grid import UnitGrid
 class LiveEars:
     """What a stream is heard with.
 
-    segmentation, embedding: graphs that several threads may call at once.
+    segmentation: `segmentation_from_peaks`; several threads may call it at once, and the next.
+    embedding: its network.
     geometry: frame grid.
     units: what is embedded.
     back: frames of what was heard before that the newest sound is embedded with.
@@ -42,7 +44,12 @@ class LiveEars:
     grid: UnitGrid | None
 
     def hear(
-        self, sound: Waveform, start: int, new: int, beside: Executor | None = None
+        self,
+        sound: Waveform,
+        start: int,
+        new: int,
+        peaks: Callable[[], Peaks],
+        beside: Executor | None = None,
     ) -> WindowResult:
         """Hear a window.
 
@@ -50,13 +57,15 @@ class LiveEars:
             sound: its samples, no more than the segmentation's window has.
             start: its first sample in the stream, which a frame begins at.
             new: first sample of the stream that no window before held.
+            peaks: how to have those of the window.
             beside: who embeds while this thread runs the segmentation; None: it does, afterwards.
         """
         step = self.geometry.frame_step
         first, begin = start // step, max(0, (new - start) // step - self.back)
         newest = sound[self.geometry.frame_start(begin) :]
         early = beside.submit(self._embed, newest, self.grid) if beside and self.grid else None
-        log_probs = self.segmentation.run({"waveform": sound[None, None]})["log_probs"]
+        heard = {"waveform": sound[None, None], "peaks": peaks()}
+        log_probs = self.segmentation.run(heard)["log_probs"]
         masks = SLOTS_OF_CLASS[log_probs[0].argmax(axis=-1)]
         runs = _new_runs(masks[begin:], (new - start) // step - begin)
         units = plan_units(runs, self.geometry, self.units)

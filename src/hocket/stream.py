@@ -10,6 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, overload
 
@@ -18,13 +19,14 @@ from numpy.typing import NDArray
 
 from hocket import models
 from hocket.arrays import Waveform
-from hocket.buffers import Pieces, SampleBuffer, joined
+from hocket.buffers import SampleBuffer, joined
 from hocket.config import Config, LiveConfig, Runtime
 from hocket.door import Door
 from hocket.errors import ConfigError, OutputError
 from hocket.geometry import Geometry
-from hocket.graph import least_lengths
+from hocket.graph import Graph, least_lengths
 from hocket.live import LiveEars
+from hocket.peaks import SharedPeaks
 from hocket.pipeline import Diarizer
 from hocket.questions import Questions
 from hocket.result import Result
@@ -69,13 +71,14 @@ class Stream:
         refinable: bool = True,
         name: str = "stream",
     ) -> None:
-        self._diarizer = Diarizer(config, runtime).load()
-        self._geometry = geometry = self._diarizer.geometry
-        self.config, self.runtime = self._diarizer.config, self._diarizer.runtime
-        least = least_lengths(self._diarizer.segmentation_graph.metadata).get("samples", 1)
+        self._diarizer = diarizer = Diarizer(config, runtime)
+        self.config, self.runtime = diarizer.config, diarizer.runtime
+        segmentation, self._peaks = _segmentation_beside_embedding(diarizer)
+        self._geometry = geometry = Geometry.from_metadata(segmentation.metadata)
+        least = least_lengths(segmentation.metadata).get("samples", 1)
         self._least = max(least, geometry.receptive_field)
-        self._ears = _ears_of(self._diarizer, self._least)
-        self.rules = _rules_of(self._diarizer)
+        self._ears = _ears_of(diarizer, segmentation, geometry, self._least)
+        self.rules = _rules_of(diarizer, geometry)
         self._whole = whole = _window_samples(self.config.live, geometry)
         self._door = Door(sample_rate, geometry.sample_rate, name)
         self._name, self._rate = name, sample_rate
@@ -207,14 +210,10 @@ class Stream:
         step, first = self._geometry.frame_step, max(0, end - self._whole)
         start = -(-first // step) * step
         pieces, new = self._buffer.pieces(start, end), self._heard_to
+        peaks = self._peaks.of_window(start, end, self._buffer)
         self._heard_to = end
         self._buffer.release(start)  # later windows begin later
-        return partial(self._listen, pieces, start, new)
-
-    def _listen(
-        self, pieces: Pieces, start: int, new: int, beside: Executor | None
-    ) -> WindowResult:
-        return self._ears.hear(joined(pieces)[0], start, new, beside)
+        return lambda beside: self._ears.hear(joined(pieces)[0], start, new, peaks, beside)
 
     def _hear(self, pending: Sequence[Listen], *, ends: bool = False) -> list[Update]:
         """Hear windows, side by side if there are several, and track them in order."""
@@ -321,13 +320,28 @@ def _window_samples(live: LiveConfig, geometry: Geometry) -> int:
     return int(window_s * geometry.sample_rate) // geometry.frame_step * geometry.frame_step
 
 
-def _ears_of(diarizer: Diarizer, least: int) -> LiveEars:
-    config, geometry = diarizer.config, diarizer.geometry
+def _segmentation_beside_embedding(diarizer: Diarizer) -> tuple[Graph, SharedPeaks]:
+    """The segmentation, and what finds the peaks it takes; loads the embedding meanwhile."""
+    with ThreadPoolExecutor(2, thread_name_prefix="hocket") as pool:
+        loading = pool.submit(_segmentation_of, diarizer)
+        pool.submit(import_module, "scipy.optimize")  # else the first window waits 0.3 s for it
+        _ = diarizer.embedding_graph, diarizer.plda
+        return loading.result()
+
+
+def _segmentation_of(diarizer: Diarizer) -> tuple[Graph, SharedPeaks]:
+    graphs, runtime = diarizer.config.graphs, diarizer.runtime
+    segmentation = models.load("segmentation_from_peaks", graphs, runtime)
+    return segmentation, SharedPeaks(models.load("sinc_peaks", graphs, runtime))
+
+
+def _ears_of(diarizer: Diarizer, segmentation: Graph, geometry: Geometry, least: int) -> LiveEars:
+    config = diarizer.config
     back, step = (geometry.frames_of(each) for each in (config.live.back_s, config.live.step_s))
     before = max(back, (least - 1) // geometry.frame_step)  # all of the first window is new
     newest = (before + max(1, step)) * geometry.frame_step
     return LiveEars(
-        diarizer.segmentation_graph,
+        segmentation,
         diarizer.embedding_graph,
         geometry,
         config.units,
@@ -336,10 +350,9 @@ def _ears_of(diarizer: Diarizer, least: int) -> LiveEars:
     )
 
 
-def _rules_of(diarizer: Diarizer) -> Rules:
+def _rules_of(diarizer: Diarizer, geometry: Geometry) -> Rules:
     """Thresholds of the settings, or of the embedding model."""
-    config, live, frames = diarizer.config, diarizer.config.live, diarizer.geometry.frames_of
-    geometry = diarizer.geometry
+    config, live, frames = diarizer.config, diarizer.config.live, geometry.frames_of
 
     def limit(name: str) -> float:
         given: float | None = getattr(live, name)

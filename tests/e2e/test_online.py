@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket import Diarizer, Known, SpeakerStore, Stream, Update, follow, updates_of
-from hocket.config import Config, LiveConfig, Runtime
+from bench.host_loops import Overheard
+from hocket import Diarizer, Known, SpeakerStore, Stream, Update, follow, models, updates_of
+from hocket.config import Config, GraphConfig, LiveConfig, Runtime
 from hocket.errors import AudioContentError, ConfigError, OutputError
 from hocket.models.catalogue import read_catalogue
 from hocket.result import Turn
@@ -118,6 +120,30 @@ def test_a_final_turn_never_changes_and_none_is_said_twice() -> None:
             )
         said += update.final
         assert all(0 <= turn.start_s < turn.end_s <= update.time_s for turn in update.tentative)
+
+
+def test_filters_hear_all_sound_once_and_every_window_says_what_it_says_alone() -> None:
+    sound, exact = conversation()[:200_011], GraphConfig(precision="float32")
+    stream = Stream(RATE, config=Config(graphs=exact), runtime=ONE, refinable=False)
+    segmentation, filters = Overheard(stream._ears.segmentation), Overheard(stream._peaks._graph)
+    stream._ears = replace(stream._ears, segmentation=segmentation)
+    stream._peaks._graph = filters
+    for part in np.array_split(sound, 7):
+        stream.feed(part)
+    stream.finish()
+    whole = models.load("segmentation", exact, ONE)
+    for inputs in segmentation.given:
+        said = segmentation.graph.run(inputs)["log_probs"]
+        alone = whole.run({"waveform": inputs["waveform"]})["log_probs"]
+        assert said == pytest.approx(alone, abs=1e-3)
+    heard, windows = (sum(i["waveform"].size for i in g.given) for g in (filters, segmentation))
+    assert heard < 1.02 * len(sound) < windows / 2.5
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_two_people_are_told_apart_in_any_precision(precision: str) -> None:
+    config = Config(graphs=GraphConfig(precision=precision))
+    assert len({turn.speaker for turn in finals(fed(conversation(), config=config))}) == 2
 
 
 def test_refined_is_the_offline_result() -> None:
