@@ -164,15 +164,17 @@ def list_backends(embedding: str, precision: str) -> int:
     """Show what can run the graphs here, and what --backend auto takes."""
     chosen: dict[str, Choice] = {}
     impossible: HocketError | None = None
-    for graph in ("segmentation", "embedding"):
+    graphs = {"segmentation_from_peaks": "segmentation of streams"}
+    for graph in ("segmentation", *graphs, "embedding"):
+        name = graphs.get(graph, graph)
         try:
-            chosen[graph] = models.choice_of(graph, GraphConfig(embedding, precision))
+            chosen[name] = models.choice_of(graph, GraphConfig(embedding, precision))
         except HocketError as error:
             impossible = error  # said below: what is installed may be the remedy
     for backend in BACKENDS[1:]:
         problem = missing(backend)
-        taken = [f"{graph} in {c.precision}" for graph, c in chosen.items() if c.backend == backend]
-        use = f", auto takes it for {' and '.join(taken)}" if taken else ""
+        taken = [f"{name} in {c.precision}" for name, c in chosen.items() if c.backend == backend]
+        use = f", auto takes it for {', '.join(taken)}" if taken else ""
         click.echo(f"{backend:<12} {problem or f'installed{use}'}")
     extras = [name for name, found in asdict(this_processor()).items() if found]
     click.echo(f"{'processor':<12} {', '.join(['float32', *extras])}")

@@ -25,9 +25,11 @@ def test_backends_are_listed_with_what_auto_takes(
     assert list(rows) == [*BACKENDS[1:], "processor"]
     assert err == ""
     assert rows["processor"].startswith("float32")
-    for graph in ("segmentation", "embedding"):
+    shown = {"segmentation_from_peaks": "segmentation of streams"}
+    for graph in ("segmentation", "segmentation_from_peaks", "embedding"):
         choice = choice_of(graph, GraphConfig(precision=precision))
-        takers = [name for name, row in rows.items() if f"{graph} in {choice.precision}" in row]
+        said = f"{shown.get(graph, graph)} in {choice.precision}"
+        takers = [name for name, row in rows.items() if said in row]
         assert takers == [choice.backend]
     for name in ("cuda", "tensorrt", "coreml"):
         assert rows[name].startswith("installed") or "; " in rows[name]
