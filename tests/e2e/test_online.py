@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +23,7 @@ from bench.host_loops import Overheard
 from hocket import Diarizer, Known, SpeakerStore, Stream, Update, follow, models, updates_of
 from hocket.config import Config, GraphConfig, LiveConfig, Runtime
 from hocket.errors import AudioContentError, ConfigError, OutputError
+from hocket.graph import Tensors
 from hocket.models.catalogue import read_catalogue
 from hocket.result import Turn
 from tests.places import CONVERSATION
@@ -138,6 +142,40 @@ def test_filters_hear_all_sound_once_and_every_window_says_what_it_says_alone() 
         assert said == pytest.approx(alone, abs=1e-3)
     heard, windows = (sum(i["waveform"].size for i in g.given) for g in (filters, segmentation))
     assert heard < 1.02 * len(sound) < windows / 2.5
+
+
+@dataclass(eq=False)
+class Watched(Overheard):
+    """A graph, and the threads that called it."""
+
+    threads: set[int] = field(default_factory=set)
+
+    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
+        self.threads.add(threading.get_ident())
+        return super().run(inputs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_window_that_comes_alone_has_both_graphs_at_once(threads: int) -> None:
+    stream = Stream(RATE, runtime=Runtime(threads=threads), refinable=False)
+    segmentation, embedding = Watched(stream._ears.segmentation), Watched(stream._ears.embedding)
+    stream._ears = replace(stream._ears, segmentation=segmentation, embedding=embedding)
+    for part in np.split(conversation()[: 10 * RATE], 10):
+        stream.feed(part)
+    assert segmentation.threads == {threading.get_ident()}
+    assert (embedding.threads == segmentation.threads) == (threads == 1)
+
+
+def test_the_first_window_waits_for_no_library() -> None:
+    told = (
+        "import sys, soundfile; from hocket import Stream;"
+        "sound = soundfile.read(sys.argv[1], frames=160_000)[0]; stream = Stream(16_000);"
+        "before = set(sys.modules); stream.feed(sound);"
+        "print(stream.state.names, sorted(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-c", told, str(CONVERSATION)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "('SPEAKER_00',) []\n"
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
