@@ -66,8 +66,9 @@ class Port:
     def _content_fits(self, array: NDArray[np.float32]) -> bool:
         if self.content == "anything":
             return True
-        odd = np.isnan(array) if self.content == "no NaN" else ~np.isfinite(array)
-        return not odd.any()
+        if self.content == "no NaN":
+            return not np.isnan(array).any()
+        return bool(np.isfinite(array).all())
 
 
 def _odd_numbers(array: NDArray[np.float32]) -> str:
