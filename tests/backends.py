@@ -24,6 +24,12 @@ INSTALLED = tuple(sorted(installed_backends()))
 ALL = (*INSTALLED, "numpy", "coreml")
 
 
+HEARING = tuple(
+    name for name, spec in SPECS.items() if any(port.name == "waveform" for port in spec.inputs)
+)
+"""Graphs that take sound."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One graph on one backend."""

@@ -2,9 +2,9 @@
 
 Kept in float32: the filter bank (energies span more than float16's range, and the logarithm of
 what is lost there is large) and its mean, sinc filters of sounds as loud as they come and what
-levels them, the logarithm of softmax, statistics pooling (a sum of
-squares over hundreds of frames), and the small graphs: rounding would make ties of scores, change
-samples that only pass through, and move lengths across thresholds.
+levels them, the logarithm of softmax, statistics pooling (a sum of squares over hundreds of
+frames), and the small graphs: rounding would make ties of scores, change samples that only pass
+through, and move lengths across thresholds.
 """
 
 import logging

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hocket_forge import candidates, measure, rows
-from hocket_forge.candidates import DECIDING, Candidate
+from hocket_forge.candidates import DECIDING, SHARING, Candidate
+from hocket_forge.parity.common import cut, speech
 from hocket_forge.rows import Row
 from hocket_forge.sources import ForgeError
 from hocket_forge.workspace import ROOT
@@ -68,6 +69,26 @@ def test_a_der_is_taken_with_the_graph_in_its_own_place(
     assert measure._der(row(name, precision), graph, Path("data")) == RATES
     place = "segmentation_graph" if name == "segmentation" else "embedding_graph"
     assert [vars(engine) for engine in engines] == [{"batch": batch, place: graph}]
+
+
+def test_a_segmentation_in_two_parts_has_a_der_in_int8_as_one_that_takes_sound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench import corpus, der
+
+    engine, exact = SimpleNamespace(), GraphConfig(precision="float32")
+    monkeypatch.setattr(measure, "Diarizer", lambda _: engine)
+    monkeypatch.setattr(corpus, "find_recordings", lambda _: [])
+    monkeypatch.setattr(der, "measure_errors", lambda *_: RATES)
+    parts, whole = (models.load(name, exact, Runtime(threads=1)) for name in (SHARING, DECIDING[0]))
+    measure._der(row(SHARING, "int8"), parts, Path("data"))
+    given = {"waveform": cut(speech(), 112_000, 80_000)[None, None]}
+    found = engine.segmentation_graph.run(given)["log_probs"]
+    assert found == pytest.approx(whole.run(given)["log_probs"], abs=1e-3)
+    assert engine.segmentation_graph.spec == whole.spec
+    assert measure._has_der(row(SHARING, "int8"))
+    assert not measure._has_der(row(SHARING))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hocket import models
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError
 from hocket.graph import MAY_BE_EMPTY, SPECS, Port, least_lengths
-from tests.backends import INSTALLED, Case, cases, refusal, samples
+from tests.backends import HEARING, INSTALLED, Case, cases, refusal, samples
 
 
 @cases()
@@ -156,14 +156,7 @@ def test_numbers_that_are_none_are_refused_where_they_mean_nothing(case: Case, o
         assert message == f"{port.name}: found {numbers} numbers; pass {expected}"
 
 
-@cases(
-    "segmentation",
-    "sinc_peaks",
-    "segmentation_from_peaks",
-    "segmentation_masks",
-    "embedding",
-    "fused",
-)
+@cases(*HEARING)
 def test_less_sound_than_one_frame_needs_is_refused(case: Case) -> None:
     least = int(case.graph.metadata["least_samples"])
     assert least == {"embedding": 400, "sinc_peaks": 271}.get(case.name, 1_261)

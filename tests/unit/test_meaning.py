@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.backends import INSTALLED, Case, cases, opened, peaks_of, samples
+from tests.backends import HEARING, INSTALLED, Case, cases, opened, peaks_of, samples
 
 Array = NDArray[np.float32]
 
@@ -144,14 +144,7 @@ def test_masks_come_at_any_frame_rate(case: Case) -> None:
     assert all(np.array_equal(f["embeddings"], found[0]["embeddings"]) for f in found)
 
 
-@cases(
-    "segmentation",
-    "sinc_peaks",
-    "segmentation_from_peaks",
-    "segmentation_masks",
-    "embedding",
-    "fused",
-)
+@cases(*HEARING)
 def test_a_row_of_a_batch_is_what_it_is_alone(case: Case) -> None:
     together = case.graph.run(case.inputs)
     for row in range(2):
