@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from bench.errors import BenchError
 from bench.options import Count, File, Folder, corpus_options, output_options, preset_option
 from bench.people_tables import PARTS, people_table
 from bench.report import RESULTS, write_results
+from bench.simulation_options import simulation_options
 from bench.speed_tables import (
     compare_speed_table,
     copies_table,
@@ -335,6 +337,20 @@ def cluster(
     click.echo(clustering_table(results["rows"]))
     path = output or RESULTS / f"cluster-{method}.json"
     write_results(path, {"command": "cluster", "environment": describe(), **results})
+    click.echo(f"written to {path}", err=True)
+
+
+@main.command()
+@simulation_options
+def simulate(out: Path, voices: Path, timelines: tuple[Path, ...], **batch: Any) -> None:
+    """Conversations with known turns, made of clips of known voices: OUT/KIND-CHANNEL/*.flac.
+
+    The same seed makes the same files, however many of them.
+    """
+    from bench.simulation import Batch, Voices, write_talks
+
+    people = Voices.of(voices, batch["half"])
+    path = write_talks(out, Batch(**batch), people, timelines, _progress)
     click.echo(f"written to {path}", err=True)
 
 

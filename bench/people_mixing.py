@@ -74,14 +74,14 @@ def mix(voices: Mapping[str, Sequence[Sound]], most_s: float, rng: np.random.Gen
                 size = round((turn.end_s - turn.start_s) * RATE)
                 track[first : first + size] += said[heard : heard + size]
                 heard += size
-        gain = LEVEL / _level(said) * 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
-        total += np.float32(gain) * _echoed(track, rng)
-    return Talk(_noisy(total, rng), turns)
+        gain = LEVEL / level(said) * 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
+        total += np.float32(gain) * echoed(track, rng)
+    return Talk(noisy(total, rng), turns)
 
 
 def in_room(sound: Sound, rng: np.random.Generator) -> Sound:
     """A sound as a simple room has it: an echo of 0.25 to 0.5 s, noise 12 to 28 dB below."""
-    return _noisy(_echoed(sound, rng), rng)
+    return noisy(echoed(sound, rng), rng)
 
 
 def overlap_percent(turns: list[Turn]) -> float:
@@ -95,7 +95,7 @@ def overlap_percent(turns: list[Turn]) -> float:
     return 100 * overlapped / spoken if spoken else 0.0
 
 
-def _echoed(sound: Sound, rng: np.random.Generator) -> Sound:
+def echoed(sound: Sound, rng: np.random.Generator) -> Sound:
     """The direct sound and behind it noise that dies away, 60 dB in the time of the echo."""
     length_s = rng.uniform(*ECHO_S)
     times = np.arange(round(length_s * RATE)) / RATE
@@ -107,18 +107,26 @@ def _echoed(sound: Sound, rng: np.random.Generator) -> Sound:
     return found
 
 
-def _noisy(sound: Sound, rng: np.random.Generator) -> Sound:
-    """The sound with noise that falls by 3 dB an octave, as rooms have it; never clipped."""
+def noisy(
+    sound: Sound, rng: np.random.Generator, below_db: tuple[float, float] = NOISE_DB
+) -> Sound:
+    """The sound with noise that falls by 3 dB an octave, as rooms have it; never clipped.
+
+    Args:
+        sound: (samples,) at 16 kHz.
+        rng: draws the noise, then how far below the sound it lies.
+        below_db: least and most of that.
+    """
     spectrum = np.fft.rfft(rng.standard_normal(len(sound)))
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1))
     noise = np.fft.irfft(spectrum, len(sound))
-    gain = _level(sound) / _level(noise) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
+    gain = level(sound) / level(noise) * 10 ** (-rng.uniform(*below_db) / 20)
     found = (sound + gain * noise).astype(np.float32)
     loudest = float(np.abs(found).max(initial=0.0))
     return found / np.float32(loudest / 0.9) if loudest > 0.9 else found
 
 
-def _level(sound: "np.ndarray[tuple[int], np.dtype[np.floating]]") -> float:
+def level(sound: "np.ndarray[tuple[int], np.dtype[np.floating]]") -> float:
     """Root mean square of what is not silence; 1 of silence, which has none."""
     loud = sound[np.abs(sound) > 1e-5]
     return float(np.sqrt(np.mean(np.square(loud)))) if len(loud) else 1.0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.ndimage import binary_closing, binary_dilation
+from scipy.ndimage import binary_closing, binary_dilation, binary_opening
 
 from bench.errors import BenchError
 from bench.matching import AUDIO_SUFFIXES
@@ -73,17 +73,18 @@ def divide(clips: Sequence[Path], rng: np.random.Generator | None = None) -> Div
     return Divided(np.concatenate(enrolled)[: round(ENROLLED_S * RATE)], said)
 
 
-def phrases(sound: Sound) -> list[Sound]:
-    """What somebody says, cut where they pause for 0.25 s, each 2 s or longer: speech throughout.
+def phrases(
+    sound: Sound, least_s: float = LEAST_PHRASE_S, least_sound_s: float = 0.0
+) -> list[Sound]:
+    """What somebody says, cut where they pause for 0.25 s, each `least_s` or longer.
 
-    Shorter phrases are joined to what comes after; what is left at the end is dropped.
+    That is speech throughout. Shorter phrases are joined to what comes after; what is left at the
+    end is dropped. `least_sound_s` as in `loud_steps`.
     """
-    steps = len(sound) // LEVEL_STEP
+    loud = loud_steps(sound, least_sound_s)
+    steps = len(loud)
     if not steps:
         return []
-    blocks = sound[: steps * LEVEL_STEP].reshape(steps, LEVEL_STEP)
-    levels = np.sqrt(np.mean(np.square(blocks), axis=1))
-    loud = levels > QUIET * np.percentile(levels, 95)
     # padded: closing must not open what touches the ends
     pause, margin = round(PAUSE_S * RATE / LEVEL_STEP), round(MARGIN_S * RATE / LEVEL_STEP)
     closed = binary_closing(np.pad(loud, pause), np.ones(pause + 1, np.bool_))
@@ -91,7 +92,28 @@ def phrases(sound: Sound) -> list[Sound]:
     found, begun = list[Sound](), list[Sound]()
     for first, last in stretches(kept).tolist():
         begun.append(sound[first * LEVEL_STEP : last * LEVEL_STEP])
-        if sum(map(len, begun)) >= LEAST_PHRASE_S * RATE:
+        if sum(map(len, begun)) >= least_s * RATE:
             found.append(np.concatenate(begun))
             begun = []
     return found
+
+
+def step_levels(sound: Sound) -> NDArray[np.float32]:
+    """Root mean square of every whole 10 ms of a sound, (steps,)."""
+    steps = len(sound) // LEVEL_STEP
+    blocks = sound[: steps * LEVEL_STEP].reshape(steps, LEVEL_STEP)
+    found: NDArray[np.float32] = np.sqrt(np.mean(np.square(blocks), axis=1))
+    return found
+
+
+def loud_steps(sound: Sound, least_sound_s: float = 0.0) -> NDArray[np.bool_]:
+    """Which 10 ms of somebody's speech are no pause, (steps,).
+
+    A sound shorter than `least_sound_s` is noise in a pause.
+    """
+    levels = step_levels(sound)
+    if not len(levels):
+        return np.zeros(0, np.bool_)
+    loud = np.asarray(levels > QUIET * np.percentile(levels, 95))
+    least = round(least_sound_s * RATE / LEVEL_STEP)
+    return np.asarray(binary_opening(loud, np.ones(least, np.bool_))) if least > 1 else loud

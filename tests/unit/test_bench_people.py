@@ -124,7 +124,7 @@ def test_a_conversation_sounds_where_its_turns_are() -> None:
 
 
 def test_phrases_are_said_in_order_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("_echoed", "_noisy"):
+    for part in ("echoed", "noisy"):
         monkeypatch.setattr(people_mixing, part, lambda sound, _: sound)
     size = 2 * RATE
     voices = {

@@ -1,0 +1,97 @@
+"""Meetings that follow the turns of real ones, which RTTM files give."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bench.annotations import Turn, turns_by_recording
+from bench.errors import BenchError
+from bench.people_voices import RATE
+from bench.simulation.nonspeech import add_nonspeech
+from bench.simulation.scene import Scene, Script, joined
+from bench.simulation.voices import Voices, rotated
+from bench.simulation.words import Words
+
+MEETING_S = (60.0, 480.0)
+LEAST_TURN_S = 0.2  # a syllable
+TRIES = 20  # of VoxConverse timelines some have minutes of one speaker, or only one
+
+Turns = tuple[Turn, ...]
+
+
+def meeting(voices: Voices, rng: np.random.Generator, timelines: Sequence[Path]) -> Scene:
+    """1 to 8 minutes of a drawn timeline, in other words.
+
+    Voices with several clips are used first. Words come again when they run out. Where there are
+    fewer voices than speakers, those who say least are left out.
+
+    Args:
+        voices: who speaks.
+        rng: draws all of it.
+        timelines: folders of RTTM files, each as likely as the others.
+
+    Raises:
+        BenchError: no timelines are given, or a folder has none.
+    """
+    turns = _drawn(timelines, rng)
+    spoken: dict[str, float] = {}
+    for turn in turns:
+        spoken[turn.speaker] = spoken.get(turn.speaker, 0.0) + turn.end_s - turn.start_s
+    order = sorted(spoken, key=lambda speaker: (-spoken[speaker], speaker))
+    cast = dict(zip(order, voices.draw_rich(len(order), rng), strict=False))
+    words = {n: Words(rotated(voices.pieces(n), rng), again=True) for n in cast.values()}
+    script = Script(words, rng)
+    for turn in turns:
+        if turn.speaker in cast:
+            at = round(turn.start_s * RATE)
+            script.say(cast[turn.speaker], turn.end_s - turn.start_s, at)
+    add_nonspeech(script, rng)
+    return script.scene()
+
+
+def _drawn(timelines: Sequence[Path], rng: np.random.Generator) -> list[Turn]:
+    """Turns of a part of a timeline; of two people or more, unless that is not found soon."""
+    turns: list[Turn] = []
+    for _ in range(TRIES):
+        turns = _part(_timeline(timelines, rng), rng) or turns
+        if len({turn.speaker for turn in turns}) > 1:
+            break
+    if not turns:
+        raise BenchError(f"{timelines[0]}: found no turn of {LEAST_TURN_S:g} s; give other ones")
+    return turns
+
+
+def _timeline(folders: Sequence[Path], rng: np.random.Generator) -> Turns:
+    if not folders:
+        raise BenchError("a meeting needs timelines; give folders of RTTM files with --timelines")
+    recordings = _recordings(folders[int(rng.integers(len(folders)))])
+    return recordings[int(rng.integers(len(recordings)))]
+
+
+@cache
+def _recordings(folder: Path) -> tuple[Turns, ...]:
+    """Turns of every recording that a folder has RTTM of and in which somebody speaks."""
+    found = [
+        tuple(joined(turns))
+        for path in sorted(folder.glob("*.rttm"))
+        for _, turns in sorted(turns_by_recording(path).items())
+        if turns
+    ]
+    if not found:
+        raise BenchError(f"{folder}: found no RTTM file with turns; give a folder that has some")
+    return tuple(found)
+
+
+def _part(turns: Turns, rng: np.random.Generator) -> list[Turn]:
+    """The turns of 1 to 8 minutes that begin with a turn, seconds from there on."""
+    whole_s = max(turn.end_s for turn in turns)
+    length_s = rng.uniform(*MEETING_S)
+    drawn = turns[int(rng.integers(len(turns)))].start_s
+    start_s = max(0.0, min(drawn, whole_s - length_s))
+    clipped = [
+        Turn(max(0.0, turn.start_s - start_s), min(turn.end_s - start_s, length_s), turn.speaker)
+        for turn in turns
+    ]
+    return [turn for turn in clipped if turn.end_s - turn.start_s >= LEAST_TURN_S]

@@ -1,0 +1,261 @@
+"""`bench simulate`: kinds of talk, their truth, and the voices they are made of."""
+
+import json
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy.signal import correlate
+
+from bench.__main__ import main
+from bench.annotations import Turn, read_rttm
+from bench.corpus import find_recordings
+from bench.errors import BenchError
+from bench.simulation import CHANNELS, KINDS, Batch, Voices, simulate, write_talks
+from bench.simulation.calls import call_any, monologue, monologue_long
+from bench.simulation.interviews import interview, panel
+from bench.simulation.scene import Scene, joined
+from bench.simulation.voices import half_of
+from bench.simulation.words import Words
+from tests.speech import (
+    RATE,
+    RICH,
+    SINGLE,
+    rms,
+    speaking,
+    speech,
+    talker_seconds,
+    write_cast,
+    write_speakers,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cast(tmp_path_factory.mktemp("voices"))
+
+
+@pytest.fixture(scope="module")
+def voices(folder: Path) -> Voices:
+    return Voices.of(folder, embed=lambda sound: np.ones(2, np.float32))
+
+
+def rng(seed: int = 1) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# Seeds
+
+
+def test_a_talk_is_the_same_again_and_another_by_seed_and_by_index(voices: Voices) -> None:
+    first, again = (simulate("call-any", "room", 3, 2, voices) for _ in range(2))
+    np.testing.assert_array_equal(first.sound, again.sound)
+    assert first.turns == again.turns
+    for seed, index in ((4, 2), (3, 1)):
+        assert simulate("call-any", "room", seed, index, voices).turns != first.turns
+
+
+def test_all_channels_have_the_same_conversation(voices: Voices) -> None:
+    turns = [simulate("interview", name, 1, 0, voices).turns for name in ("full", "room", "gsm")]
+    assert turns[0] == turns[1] == turns[2]
+
+
+# Truth
+
+
+@pytest.mark.parametrize("kind", ["call-any", "monologue", "panel"])
+@pytest.mark.parametrize("index", range(2))
+def test_sound_is_where_turns_are_and_nowhere_else(voices: Voices, kind: str, index: int) -> None:
+    talk = simulate(kind, "full", 1, index, voices, levels_db=[0.0])
+    spoken = speaking(talk.turns, len(talk.sound))
+    assert rms(talk.sound[~spoken]) < 0.03 * rms(talk.sound[spoken])
+    for turn in talk.turns:
+        first, last = round(turn.start_s * RATE), round(turn.end_s * RATE)
+        edge = RATE // 10
+        assert min(rms(talk.sound[first:][:edge]), rms(talk.sound[last - edge : last])) > 0.005
+    assert 0 < talk.turns[0].start_s < max(turn.end_s for turn in talk.turns) < talk.duration_s
+
+
+@pytest.mark.parametrize("make", [call_any, interview, panel, monologue])
+def test_nothing_is_said_twice(voices: Voices, make) -> None:
+    for seed in range(1 if make is panel else 2):
+        scene = make(voices, rng(seed))
+        matched = [found for name in scene.tracks for found in said_by(name, scene, voices)]
+        spoken = sum(talker_seconds(scene.turns, name) for name in scene.tracks)
+        assert sum(size for *_, size in matched) / RATE > 0.85 * spoken
+        assert twice(matched) == 0
+
+
+def test_words_of_a_long_monologue_come_again_in_other_orders(voices: Voices) -> None:
+    scene = monologue_long(voices, rng(), repeat_s=90.0)
+    (name,) = scene.tracks
+    matched = said_by(name, scene, voices)
+    size = sum(map(len, voices.pieces(name)))
+    assert twice(matched) > 0.8 * size
+    followers = defaultdict(set)
+    for (_, place, _), (_, after, _) in pairwise(matched):
+        followers[round(place / RATE)].add(round(after / RATE))
+    assert max(map(len, followers.values())) > 2
+    assert 88 < scene.samples / RATE < 92
+
+
+def said_by(name: str, scene: Scene, voices: Voices) -> list[tuple[str, int, int]]:
+    """Every sound of a speaker that is words: where in the words it begins, and its samples."""
+    words = np.concatenate(voices.pieces(name))
+    # Twice over: words begin at a drawn piece and go on from the end to the start.
+    around = np.concatenate([words, words])
+    squares = np.cumsum(np.pad(np.square(around, dtype=np.float64), (1, 0)))
+    track, found = scene.tracks[name], []
+    for first, last in sounds_of(track):
+        part = track[first:last]
+        products = correlate(around, part, mode="valid")
+        levels = np.sqrt(squares[len(part) :] - squares[: -len(part)])
+        likeness = products / (levels * np.linalg.norm(part) + 1e-9)
+        if likeness.max() > 0.9:
+            found.append((name, int(likeness.argmax()) % len(words), len(part)))
+    return found
+
+
+def sounds_of(track: np.ndarray) -> list[tuple[int, int]]:
+    """First and past-the-last sample of what 5 ms of nothing or more are around."""
+    places = np.flatnonzero(track)
+    cuts = np.flatnonzero(np.diff(places) > RATE // 200)
+    firsts = places[np.append(0, cuts + 1)]
+    lasts = places[np.append(cuts, len(places) - 1)] + 1
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def twice(matched: list[tuple[str, int, int]]) -> int:
+    """Samples of words that are said more than once."""
+    most = max(place + size for _, place, size in matched)
+    said = {name: np.zeros(most, np.int64) for name, *_ in matched}
+    for name, place, size in matched:
+        said[name][place : place + size] += 1
+    return int(sum((counts > 1).sum() for counts in said.values()))
+
+
+def test_short_pauses_of_a_speaker_are_part_of_a_turn() -> None:
+    turns = [Turn(2.2, 3.0, "a"), Turn(0.0, 1.0, "a"), Turn(1.2, 2.0, "a"), Turn(0.5, 4.0, "b")]
+    assert joined([*turns, Turn(3.5, 4.0, "a")]) == [
+        Turn(0.0, 3.0, "a"),
+        Turn(0.5, 4.0, "b"),
+        Turn(3.5, 4.0, "a"),
+    ]
+
+
+# Words
+
+
+def test_words_are_cut_where_it_is_quiet_and_run_out() -> None:
+    said = np.concatenate([speech(2.0, 5), speech(2.0, 6)])
+    words = Words([said])
+    taken = [words.take(0.7) for _ in range(8)]
+    assert all(0.3 < len(part) / RATE < 1.1 for part in taken[:4])
+    assert not len(taken[-1])
+    assert sum(map(len, taken)) <= len(said)
+    for part in taken[:4]:
+        assert rms(part[-160:]) < 0.5 * rms(part)
+        assert part[0] == part[-1] == 0  # no click
+    again = Words([said], again=True)
+    assert sum(len(again.take(0.7)) for _ in range(12)) > len(said)
+
+
+# Voices
+
+
+def test_halves_of_voices_are_disjoint_and_all_there_are(folder: Path) -> None:
+    tune, held = (Voices.of(folder, half).names for half in ("tune", "held"))
+    assert tune
+    assert held
+    assert sorted([*tune, *held]) == Voices.of(folder).names == sorted(RICH + SINGLE)
+    many = [half_of(f"name{number}") for number in range(200)]
+    assert 70 < many.count("tune") < 130
+    # Known values: halves must not change from one version to the next.
+    assert [half_of(name) for name in ("rich0", "rich1", "single0")] == ["tune", "held", "held"]
+
+
+def test_whoever_has_little_to_say_is_left_out(tmp_path: Path) -> None:
+    write_speakers(tmp_path, {"short": [2.0], "long": [6.0]})
+    voices = Voices.of(tmp_path)
+    assert voices.names == ["long"]
+    with pytest.raises(BenchError, match="1 of 2 voices have 3 s of speech; give 2 or more"):
+        simulate("call-any", "full", 0, 0, voices)
+
+
+def test_pieces_are_speech_of_one_level(voices: Voices) -> None:
+    pieces = voices.pieces("single0")
+    assert [len(piece) / RATE for piece in pieces[:-1]] == pytest.approx([2.0] * 5, abs=0.15)
+    assert rms(np.concatenate(pieces)) == pytest.approx(0.05, rel=0.05)
+
+
+# Errors
+
+
+def test_errors_teach(voices: Voices, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="chat: no such kind of talk; choose one of call-like, "):
+        simulate("chat", "full", 0, 0, voices)
+    with pytest.raises(BenchError, match="radio: no such channel; choose one of full, room, "):
+        simulate("panel", "radio", 0, 0, voices)
+    with pytest.raises(BenchError, match=r"needs timelines; give folders of RTTM .* --timelines"):
+        simulate("meeting", "full", 0, 0, voices)
+    with pytest.raises(BenchError, match="found no RTTM file with turns"):
+        simulate("meeting", "full", 0, 0, voices, [tmp_path])
+    with pytest.raises(BenchError, match="panel: repeat_s is for monologue and monologue-long"):
+        simulate("panel", "full", 0, 0, voices, repeat_s=60.0)
+    with pytest.raises(BenchError, match="repeat_s: found 5000; give up to 1200 seconds"):
+        simulate("monologue-long", "full", 0, 0, voices, repeat_s=5000.0)
+    with pytest.raises(BenchError, match="third: no such half; choose one of tune, held"):
+        Voices.of(folder, "third")
+
+
+# Files
+
+
+def test_files_are_the_same_whatever_their_count(folder: Path, tmp_path: Path) -> None:
+    command = ["simulate", str(tmp_path), "--kind", "call-any", "--channel", "telephone"]
+    command += ["--voices", str(folder), "--seed", "7"]
+    few = CliRunner().invoke(main, [*command, "--count", "1"])
+    assert few.exit_code == 0, few.output
+    place = tmp_path / "call-any-telephone"
+    name = "all-7-0000"
+    first = {path.name: path.read_bytes() for path in place.iterdir()}
+    assert set(first) == {f"{name}{suffix}" for suffix in (".flac", ".rttm", ".uem")}
+    more = CliRunner().invoke(main, [*command, "--count", "2"])
+    assert more.exit_code == 0, more.output
+    assert len(list(place.iterdir())) == 6
+    assert all((place / each).read_bytes() == content for each, content in first.items())
+
+
+def test_files_are_a_corpus_with_a_manifest(folder: Path, voices: Voices, tmp_path: Path) -> None:
+    batch = Batch("call-any", "full", 5, 2, "tune")
+    manifest = write_talks(tmp_path, batch, voices, [], lambda text: None)
+    assert manifest.name == "manifest-call-any-full-tune-5.json"
+    rows = json.loads(manifest.read_text())["files"]
+    recordings = find_recordings(tmp_path)
+    assert [each.uri for each in recordings] == [row["uri"] for row in rows]
+    for index, (recording, row) in enumerate(zip(recordings, rows, strict=True)):
+        talk = simulate("call-any", "full", 5, index, voices)
+        assert recording.duration_s() == pytest.approx(row["seconds"], abs=1e-3)
+        assert recording.regions()[0].end_s == pytest.approx(talk.duration_s, abs=1e-3)
+        read = read_rttm(recording.reference)
+        assert [turn.speaker for turn in read] == [turn.speaker for turn in talk.turns]
+        assert [t.end_s for t in read] == pytest.approx([t.end_s for t in talk.turns], abs=2e-3)
+        assert sorted(row["voices"]) == sorted({turn.speaker for turn in talk.turns})
+        assert row["speakers"] == len(row["voices"])
+        assert (row["kind"], row["channel"], row["seed"]) == ("call-any", "full", 5)
+
+
+def test_help_names_all_kinds_and_channels() -> None:
+    told = CliRunner().invoke(main, ["simulate", "--help"], terminal_width=200).output
+    missing = [name for name in (*KINDS, *CHANNELS) if name not in told]
+    assert not missing
+
+
+def test_the_command_ends_in_one_line(folder: Path, tmp_path: Path) -> None:
+    command = ["simulate", str(tmp_path), "--voices", str(folder), "--kind", "meeting"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: a meeting needs timelines")
