@@ -1,9 +1,8 @@
-"""Commands of the benchmark, and the only place that prints."""
+"""Commands of the benchmark; those that make sound of voices are in `simulation_commands`."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,8 +11,8 @@ from bench.environment import core_count, describe
 from bench.errors import BenchError
 from bench.options import Count, File, Folder, corpus_options, output_options, preset_option
 from bench.people_tables import PARTS, people_table
-from bench.report import RESULTS, write_results
-from bench.simulation_options import simulation_options
+from bench.report import RESULTS, progress, write_results
+from bench.simulation_commands import channels, confidence, evidence, simulate
 from bench.speed_tables import (
     compare_speed_table,
     copies_table,
@@ -38,6 +37,12 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 def main() -> None:
     """Benchmarks of hocket; results go to bench/results as JSON."""
+
+
+main.add_command(simulate)
+main.add_command(channels)
+main.add_command(confidence)
+main.add_command(evidence)
 
 
 @main.command()
@@ -70,7 +75,7 @@ def der(
         if hypotheses is not None
         else Hocket(threads, num_speakers == "oracle", preset)
     )
-    results = measure_errors(recordings, system, _progress)
+    results = measure_errors(recordings, system, progress)
     click.echo(der_table(results))
     _finish("der", label, folder, output, results)
 
@@ -135,7 +140,7 @@ def long(
     from bench.long import measure_long
 
     label = _label(label, folder)
-    results = measure_long(find_audio(folder, layout), hours, threads, preset, _progress)
+    results = measure_long(find_audio(folder, layout), hours, threads, preset, progress)
     click.echo(long_table(results))
     _finish("long", label, folder, output, results)
 
@@ -161,8 +166,8 @@ def online(
 
     label = _label(label, folder)
     recordings = find_recordings(folder, layout)
-    speed = {} if no_speed else measure_stream_speed(recordings, hours, threads, _progress)
-    results = {**measure_online(recordings, threads, _progress), **speed}
+    speed = {} if no_speed else measure_stream_speed(recordings, hours, threads, progress)
+    results = {**measure_online(recordings, threads, progress), **speed}
     click.echo(online_table(results))
     _finish("online", label, folder, output, results)
 
@@ -184,7 +189,7 @@ def notes(
     from bench.notes import measure_notes
 
     label = _label(label, folder)
-    results = measure_notes(find_audio(folder, layout), seconds, repeats, _progress)
+    results = measure_notes(find_audio(folder, layout), seconds, repeats, progress)
     click.echo(notes_table(results))
     _finish("notes", label, folder, output, results)
 
@@ -234,13 +239,13 @@ def compare(
         raise click.UsageError(f"{unscored[0]}: its turns mean nothing here; add --speed")
     recordings = find_audio(folder, layout) if only_speed else find_recordings(folder, layout)
     threads = threads or core_count()
-    commands = {name: runner_command(name, threads, _progress) for name in names}
+    commands = {name: runner_command(name, threads, progress) for name in names}
     if only_speed:
-        times = measure_speeds(recordings, commands, _progress)
+        times = measure_speeds(recordings, commands, progress)
         click.echo(compare_speed_table(times))
         _finish("compare-speed", label, folder, output, {**times, "threads": threads})
         return
-    results = measure_systems(recordings, commands, stored, _progress)
+    results = measure_systems(recordings, commands, stored, progress)
     click.echo(compare_table(results))
     _finish("compare", label, folder, output, {**results, "threads": threads})
 
@@ -264,9 +269,9 @@ def tune(
     label = _label(label, folders[0])
     recordings = [recording for folder in folders for recording in find_recordings(folder)]
     if settings:
-        results = sweep(recordings, dict(map(parse_setting, settings)), _progress)
+        results = sweep(recordings, dict(map(parse_setting, settings)), progress)
     else:
-        results = search_best(recordings, SEARCH, _progress)
+        results = search_best(recordings, SEARCH, progress)
     click.echo(tune_table(results))
     corpora = [folder.resolve().name for folder in folders]
     _finish("tune", label, folders[0], output, {"corpora": corpora, **results})
@@ -302,7 +307,7 @@ def people(
 
     label = _label(label, folder)
     for part in dict.fromkeys(parts):
-        results = measure_part(part, folder, seeds, minutes, threads, _progress)
+        results = measure_part(part, folder, seeds, minutes, threads, progress)
         click.echo(people_table(part, results))
         _finish(f"people-{part}", label, folder, None, results)
 
@@ -341,20 +346,6 @@ def cluster(
 
 
 @main.command()
-@simulation_options
-def simulate(out: Path, voices: Path, timelines: tuple[Path, ...], **batch: Any) -> None:
-    """Conversations with known turns, made of clips of known voices: OUT/KIND-CHANNEL/*.flac.
-
-    The same seed makes the same files, however many of them.
-    """
-    from bench.simulation import Batch, Voices, write_talks
-
-    people = Voices.of(voices, batch["half"])
-    path = write_talks(out, Batch(**batch), people, timelines, _progress)
-    click.echo(f"written to {path}", err=True)
-
-
-@main.command()
 def front_page() -> None:
     """Write the tables of README.md and docs from bench/results/*-development.json."""
     from bench.accuracy_page import ACCURACY, with_comparison
@@ -374,10 +365,6 @@ def _label(label: str | None, folder: Path) -> str:
     if not re.fullmatch(r"[\w.-]+", label):
         raise click.BadParameter(f"found '{label}'; use letters, digits, '.', '_' and '-'")
     return label
-
-
-def _progress(text: str) -> None:
-    click.echo(text, err=True)
 
 
 def _finish(

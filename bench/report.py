@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from bench.errors import BenchError
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -27,6 +29,11 @@ def read_results(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BenchError(f"{path.name}: not usable ({error}); measure it again") from error
     return content
+
+
+def progress(text: str) -> None:
+    """Say how far it has come, beside what is measured."""
+    click.echo(text, err=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -52,12 +52,7 @@ class Voices:
         Raises:
             BenchError: there are none, or no such half.
         """
-        clips = find_voices(folder)
-        if half is None:
-            return cls(clips, embed)
-        if half not in HALVES:
-            raise BenchError(f"{half}: no such half; choose one of {', '.join(HALVES)}")
-        return cls({name: clips[name] for name in clips if half_of(name) == half}, embed)
+        return cls(clips_of(folder, half), embed)
 
     @cached_property
     def spoken_s(self) -> dict[str, float]:
@@ -123,6 +118,16 @@ class Voices:
         said = np.concatenate(self.pieces(name))[: round(COMPARED_S * RATE)]
         vector = self._embed(in_telephone_band(said))
         return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+def clips_of(folder: Path, half: str | None) -> dict[str, tuple[Path, ...]]:
+    """Clips of everybody in a folder, or of half of them; everything else as in `Voices.of`."""
+    clips = find_voices(folder)
+    if half is None:
+        return clips
+    if half not in HALVES:
+        raise BenchError(f"{half}: no such half; choose one of {', '.join(HALVES)}")
+    return {name: clips[name] for name in clips if half_of(name) == half}
 
 
 def half_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The manifest: what ships, where it comes from, its hash, and the thresholds calibrated for it."""
+"""The manifest: what ships, where it comes from, its hash, and what is calibrated for it."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _HEADER = "# Written by 'python -m hocket_forge build'; calibration tables are k
 def read_manifest() -> dict[str, Any]:
     """The manifest as it stands; empty before the first build."""
     if not MANIFEST.exists():
-        return {"graphs": {}, "weights": {}, "embeddings": {}}
+        return {"graphs": {}, "weights": {}, "channels": {}, "embeddings": {}}
     return tomllib.loads(MANIFEST.read_text())
 
 
@@ -46,6 +46,7 @@ def write_artefacts(models: dict[str, ModelProto]) -> None:
     _write(
         weights={**entries, **_variants(before["weights"])},
         graphs={**graphs, **_variants(before["graphs"])},
+        channels=before["channels"],
         embeddings=before["embeddings"],
     )
 

@@ -138,10 +138,13 @@ def test_building_again_keeps_calibration_and_nothing_else(
     before = tomllib.loads(path.read_text())
     assert before["embeddings"] == {}
     kept = {"campplus": {"threshold": 0.5, "reason": "measured"}}
-    path.write_text(tomli_w.dumps({**before, "embeddings": kept, "graphs": {"old": {}}}))
+    files = {"campplus": {"file": "channels-campplus.npz", "sha256": "a", "reason": "measured"}}
+    changed = {**before, "channels": files, "embeddings": kept, "graphs": {"old": {}}}
+    path.write_text(tomli_w.dumps(changed))
     stubs["embedding-campplus"].doc_string = "another"
     assert shell.main(["build"]) == 0
     after = tomllib.loads(path.read_text())
+    assert after["channels"] == files
     assert after["embeddings"] == kept
     assert after["weights"] == before["weights"]
     content = stubs["embedding-campplus"].SerializeToString()

@@ -41,6 +41,15 @@ UnitEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "units dimension"]
 Centroids: TypeAlias = Annotated[NDArray[np.float32], "clusters dimension"]
 """One unit vector per cluster, or zero where no embedding was usable."""
 
+BandPowers: TypeAlias = Annotated[NDArray[np.float32], "frames 4"]
+"""Mean power of a short-time frame in every band of `hocket.bands`."""
+
+BandLevels: TypeAlias = Annotated[NDArray[np.float32], "crops 3"]
+"""Level of the low, the high and the highest band of a crop, dB; NaN where nothing is known."""
+
+ChannelWeights: TypeAlias = Annotated[NDArray[np.float64], "units 4"]
+"""How far a sound is full, medium, narrow and telephone band; a row sums to 1."""
+
 UnitLabels: TypeAlias = Annotated[NDArray[np.int32], "units"]
 """Cluster of every unit, -1 for none."""
 
@@ -57,6 +66,21 @@ class Units(NamedTuple):
     run: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
+
+
+class Bands(NamedTuple):
+    """Which bands the crops have that units were embedded from; a crop holds one unit or several.
+
+    crop: (units,) crop of every unit.
+    levels: (crops, 3), dB.
+    seconds: (crops,) length of their sound.
+    usual: (3,), levels of all the sound around the crops; None: medians over the crops.
+    """
+
+    crop: NDArray[np.int64]
+    levels: BandLevels
+    seconds: NDArray[np.float64]
+    usual: NDArray[np.float32] | None = None
 
 
 class Parts(NamedTuple):

@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Waveform, stretches
+from hocket.arrays import Bands, Waveform, stretches
 from hocket.audio import AudioSource, Recording, read_audio
+from hocket.bands import band_levels, stacked
+from hocket.channels import free_units
 from hocket.embedding import Span, heard_length, span_inputs
 from hocket.errors import AudioError, AudioVoiceError, SpeakerError
 from hocket.graph import least_lengths
@@ -170,7 +172,7 @@ def _exemplar(
     if not np.isfinite(length) or length == 0:
         return None
     return Exemplar(
-        embedding=vector / np.float32(length),
+        embedding=_freed(vector / np.float32(length), sound, diarizer),
         seconds=len(sound) / rate,
         source=recording.name,
         start_s=round(int(piece[0, 0]) / rate, 3),
@@ -178,8 +180,17 @@ def _exemplar(
     )
 
 
+def _freed(vector: NDArray[np.float32], sound: Waveform, diarizer: Diarizer) -> NDArray[np.float32]:
+    """The unit vector of a sound without what its channel adds, (dimension,)."""
+    rate = diarizer.geometry.sample_rate
+    levels = stacked([band_levels(sound, rate)])
+    bands = Bands(np.zeros(1, np.int64), levels, np.array([len(sound) / rate]))
+    (freed,) = free_units(vector[None], bands, diarizer.channel_model)
+    return np.asarray(freed, np.float32)
+
+
 def embed(sound: Waveform, diarizer: Diarizer) -> NDArray[np.float32]:
-    """What the embedding graph makes of a sound as a whole, (dimension,)."""
+    """What the embedding graph makes of a sound as a whole, (dimension,); its channel is in it."""
     graph, geometry = diarizer.embedding_graph, diarizer.geometry
     grid = max(1, round(diarizer.config.units.grid_s * geometry.sample_rate))
     least = least_lengths(graph.metadata).get("samples", 1)

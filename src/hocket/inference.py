@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import local
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import LogProbs, Runs, UnitEmbeddings, Units, Waveform
+from hocket.arrays import BandLevels, Bands, LogProbs, Runs, UnitEmbeddings, Units, Waveform
 from hocket.audio import AudioStream
+from hocket.bands import band_levels, stacked
 from hocket.buffers import Pieces, SampleBuffer, fill, joined
 from hocket.config import Config, Runtime
 from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs
@@ -49,6 +51,38 @@ class Heard:
     runs: Runs
     units: Units
     embeddings: UnitEmbeddings
+    bands: Bands
+
+
+class Embedded(NamedTuple):
+    """Units of some crops, in order: their embeddings, and what the sound of the crops is like.
+
+    embeddings: (units, dimension).
+    units: (crops,) how many are of each.
+    levels: (crops, 3), dB.
+    samples: (crops,) length of each.
+    """
+
+    embeddings: UnitEmbeddings
+    units: NDArray[np.int64]
+    levels: BandLevels
+    samples: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: UnitEmbeddings,
+        spans: Sequence[Span],
+        sounds: Sequence[Waveform],
+        rate: int,
+    ) -> Self:
+        """The units of spans, whose sounds at a rate in Hz are the crops."""
+        return cls(
+            embeddings,
+            np.array([len(span.units) for span in spans], np.int64),
+            stacked([band_levels(sound, rate) for sound in sounds]),
+            np.array([len(sound) for sound in sounds], np.int64),
+        )
 
 
 @dataclass(frozen=True)
@@ -241,7 +275,8 @@ class _Voices:
         self._number_of_runs = self._number_of_units = 0
         self._runs = [np.zeros((0, 2), np.int64)]
         self._units = [Units(*np.zeros((3, 0), np.int64))]
-        self._embeddings = [np.zeros((0, self._dimension), np.float32)]
+        nothing = np.zeros((0, self._dimension), np.float32)
+        self._embedded = [Embedded.of(nothing, [], [], self._geometry.sample_rate)]
         self._packing = Packing(self._grid) if self._grid else None
         self._slab: list[tuple[Placed, Pieces]] = []
 
@@ -276,13 +311,13 @@ class _Voices:
             bounds = map(self._geometry.frame_start, (first, last))
             self._slab.append((placed, buffer.pieces(*bounds)))
 
-    def _ask(self, work: Callable[[], UnitEmbeddings]) -> None:
-        self._questions.ask(work, partial(self._keep, self._embeddings))
+    def _ask(self, work: Callable[[], Embedded]) -> None:
+        self._questions.ask(work, partial(self._keep, self._embedded))
 
     def _hear_slab(
         self, grid: SlabGrid, placed: Sequence[Placed], sounds: Sequence[Pieces]
-    ) -> UnitEmbeddings:
-        """On a worker: the units of a slab, in their order, (units, dimension)."""
+    ) -> Embedded:
+        """On a worker: the units of a slab, in their order."""
         with self._watch.stage("embedding"):
             if not hasattr(self._arenas, "slab"):
                 self._arenas.slab = np.empty(grid.length, np.float32)
@@ -290,7 +325,10 @@ class _Voices:
             self._watch.copy("embedding", fill_slab(row, placed, sounds))
             inputs = {"waveform": row[None, None], "masks": grid.masks(placed)[None]}
             found: UnitEmbeddings = self._ears.embedding.run(inputs)["embeddings"][0]
-        return found[: sum(len(place.span.units) for place in placed)]
+            spans = [place.span for place in placed]
+            crops = [row[start : start + grid.samples_of(span)] for span, start in placed]
+            units = sum(len(span.units) for span in spans)
+            return Embedded.of(found[:units], spans, crops, self._geometry.sample_rate)
 
     def _sound(self, span: Span, buffer: SampleBuffer) -> tuple[Pieces, int]:
         """Samples from the beginning of a span, and how many the graph is given.
@@ -304,21 +342,25 @@ class _Voices:
         end = start + length if start + length <= known else min(end, buffer.end)
         return buffer.pieces(start, end), length
 
-    def _hear(self, span: Span, pieces: Pieces, length: int) -> UnitEmbeddings:
-        """On a worker: the span's units, (units, dimension)."""
+    def _hear(self, span: Span, pieces: Pieces, length: int) -> Embedded:
+        """On a worker: the span's units."""
         with self._watch.stage("embedding"):
             sound, copied = joined(pieces)
             inputs = span_inputs(sound, length, span, self._geometry)
             repeated = 0 if len(sound) == length else inputs["waveform"].nbytes
             self._watch.copy("embedding", copied + repeated)
             found: UnitEmbeddings = self._ears.embedding.run(inputs)["embeddings"][0]
-        return found
+            crop = sound[: (span.last - span.first) * self._geometry.frame_step]
+            return Embedded.of(found, [span], [crop], self._geometry.sample_rate)
 
-    def _keep(self, kept: list[UnitEmbeddings], embeddings: UnitEmbeddings) -> None:
-        kept.append(embeddings)  # answers come in the order of asking, which is that of units
-        self._progress.advance("embedding", len(embeddings), self._number_of_units)
+    def _keep(self, kept: list[Embedded], embedded: Embedded) -> None:
+        kept.append(embedded)  # answers come in the order of asking, which is that of units
+        self._progress.advance("embedding", len(embedded.embeddings), self._number_of_units)
 
-    def result(self) -> tuple[Runs, Units, UnitEmbeddings]:
+    def result(self) -> tuple[Runs, Units, UnitEmbeddings, Bands]:
         """Everything, once all answers are taken."""
         units = Units(*(np.concatenate(column) for column in zip(*self._units, strict=True)))
-        return np.concatenate(self._runs), units, np.concatenate(self._embeddings)
+        found = Embedded(*(np.concatenate(column) for column in zip(*self._embedded, strict=True)))
+        crop = np.repeat(np.arange(len(found.units)), found.units)
+        bands = Bands(crop, found.levels, found.samples / self._geometry.sample_rate)
+        return np.concatenate(self._runs), units, found.embeddings, bands

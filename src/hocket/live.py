@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Peaks, Runs, UnitEmbeddings, Units, Waveform, stretches
+from hocket.arrays import (
+    Bands,
+    Peaks,
+    Runs,
+    UnitEmbeddings,
+    Units,
+    Waveform,
+    stretches,
+)
+from hocket.bands import band_powers, hop_of, levels_of, size_of, stacked
+from hocket.channels import ChannelModel, free_units
 from hocket.clustering.voices import unit_length
 from hocket.config import UnitConfig
 from hocket.embedding import heard_length, plan_spans, plan_units, span_inputs
@@ -34,6 +44,7 @@ class LiveEars:
     units: what is embedded.
     back: frames of what was heard before that the newest sound is embedded with.
     grid: where units may lie; None for a network that hears units one by one.
+    channels: what channels add to embeddings; None: nothing is known of it.
     """
 
     segmentation: Graph
@@ -42,6 +53,7 @@ class LiveEars:
     units: UnitConfig
     back: int
     grid: UnitGrid | None
+    channels: ChannelModel | None = None
 
     def hear(
         self,
@@ -69,17 +81,19 @@ class LiveEars:
         masks = SLOTS_OF_CLASS[log_probs[0].argmax(axis=-1)]
         runs = _new_runs(masks[begin:], (new - start) // step - begin)
         units = plan_units(runs, self.geometry, self.units)
+        bands = self._bands(units, sound, begin)
         if self.grid is None:
             vectors = self._one_by_one(units, newest)
         else:
             rows = self.grid.rows_of(units, len(newest))
             vectors = (early.result() if early else self._embed(newest, self.grid))[rows]
+        vectors = free_units(_usable(vectors), bands, self.channels)
         return WindowResult(
             first=first,
             activity=slot_activity(log_probs)[0].astype(np.float16),
             occupancy=occupancy(log_probs)[0],
             masks=masks,
-            units=Heard(units.first + first + begin, units.last + first + begin, _usable(vectors)),
+            units=Heard(units.first + first + begin, units.last + first + begin, vectors),
             samples=start + len(sound),
         )
 
@@ -90,6 +104,28 @@ class LiveEars:
         inputs = {"waveform": row[None, None], "masks": grid.masks(len(newest))[None]}
         found: UnitEmbeddings = self.embedding.run(inputs)["embeddings"][0]
         return found
+
+    def _bands(self, units: Units, sound: Waveform, begin: int) -> Bands | None:
+        """Which bands units have; None where that does not matter.
+
+        Args:
+            units: their frames count from the window's frame `begin` on.
+            sound: of the window, whose spectra are made once.
+            begin: see `units`.
+        """
+        if self.channels is None or not len(units.run):
+            return None
+        rate = self.geometry.sample_rate
+        powers, hop, size = band_powers(sound, rate), hop_of(rate), size_of(rate)
+        bounds = (np.stack([units.first, units.last], axis=1) + begin) * self.geometry.frame_step
+        bounds += self.geometry.frame_start(0)
+        crops = [
+            powers[-(-start // hop) : max(0, (end - size) // hop + 1)]
+            for start, end in bounds.tolist()
+        ]
+        seconds = (bounds[:, 1] - bounds[:, 0]) / rate
+        levels = stacked([levels_of(crop) for crop in crops])
+        return Bands(np.arange(len(levels)), levels, seconds, levels_of(powers))
 
     def _one_by_one(self, units: Units, newest: Waveform) -> UnitEmbeddings:
         """Embeddings of units, (units, dimension); frames count from the newest sound on."""

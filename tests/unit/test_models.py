@@ -69,11 +69,13 @@ def test_the_manifest_lists_every_graph_of_the_contract_and_every_file_that_ship
     files = [artefact.file for artefact in catalogue.artefacts.values()]
     for weights in catalogue.weights.values():
         files += [file for file in (weights.file, weights.layout) if file]
+    files += catalogue.channels.values()
     for file in files:
         assert file.path.stat().st_size == file.size
         assert sha256(file.path) == file.sha256
         assert file.read() == file.path.read_bytes()
-    kept = {path for path in models.FOLDER.iterdir() if path.suffix in {".onnx", ".weights"}}
+    suffixes = {".onnx", ".weights", ".npz"}
+    kept = {path for path in models.FOLDER.iterdir() if path.suffix in suffixes}
     assert kept == {file.path for file in files if file.path.suffix != ".json"}
     assert sum(file.size for file in files) < 36e6  # the wheel stays under 40 MB
 
@@ -172,6 +174,29 @@ def test_an_altered_file_is_refused_before_the_runtime_sees_it(
 
 def test_the_command_that_restores_names_this_package() -> None:
     assert RESTORE == "run 'pip install --force-reinstall hocket'"
+
+
+def test_channels_of_a_network_are_one_file_refused_if_it_is_not_what_it_was(
+    copied: Path,
+) -> None:
+    path = copied / "channels-campplus.npz"
+    content, before = path.read_bytes(), sha256(path)
+    for alter in (flip_a_bit, cut_in_half, empty, lengthen):
+        path.write_bytes(content)
+        alter(path)
+        with pytest.raises(ModelError) as caught:
+            models.channel_model("campplus-local")
+        assert (
+            str(caught.value)
+            == f"{path}: found sha256 {sha256(path)}, expected {before}; {RESTORE}"
+        )
+    cut_in_half(path)
+    list_as_it_is(path, before)
+    with pytest.raises(ModelError, match=rf"npz: no model of channels \(.*\); {RESTORE}"):
+        models.channel_model("campplus")
+    assert models.channel_model("wespeaker-resnet34") is None
+    with pytest.raises(ConfigError, match="embedding is 'x'"):
+        models.channel_model("x")
 
 
 @pytest.mark.parametrize(("graph", "file"), PAIRS)

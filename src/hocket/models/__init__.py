@@ -17,6 +17,7 @@ from hocket.backends import (
     this_processor,
 )
 from hocket.backends.coreml import open_package, require_system
+from hocket.channels import ChannelModel
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import ConfigError, ModelError
 from hocket.graph import Graph
@@ -32,6 +33,7 @@ __all__ = [
     "ModelFile",
     "Weights",
     "add",
+    "channel_model",
     "choice_of",
     "embedding_model",
     "find_weights",
@@ -101,6 +103,24 @@ def embedding_model(name: str) -> EmbeddingModel:
         suggest_distance=known["suggest_distance"],
         verify_distance=known["verify_distance"],
     )
+
+
+def channel_model(name: str) -> ChannelModel | None:
+    """What channels add to embeddings of the model called `name`; None if nobody measured it.
+
+    Raises:
+        ConfigError: there is no such embedding model.
+        ModelError: the file is missing or altered.
+    """
+    catalogue = read_catalogue()
+    catalogue.check_embedding(name)
+    file = catalogue.channels.get(name)
+    if file is None:
+        return None
+    try:
+        return ChannelModel.from_bytes(file.read())
+    except ValueError as error:
+        raise ModelError(f"{file.path}: no model of channels ({error}); {file.remedy}") from error
 
 
 def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph:

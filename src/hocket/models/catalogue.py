@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hocket.clustering.division import TwoSpeakers
+from hocket.confidence import CountModel, TurnModel
 from hocket.errors import ConfigError, ModelError
 
 FOLDER = Path(__file__).parent
@@ -86,12 +88,14 @@ class Catalogue:
 
     calibrations: thresholds of each embedding model.
     reasons: where those thresholds come from.
+    channels: files of `hocket.channels.ChannelModel`, by embedding model; not all have one.
     """
 
     weights: dict[str, Weights]
     artefacts: dict[str, Artefact]
     calibrations: dict[str, dict[str, float]]
     reasons: dict[str, str]
+    channels: dict[str, ModelFile]
 
     def artefact(self, graph: str, embedding: str, precision: str) -> Artefact:
         """The file of a graph; of several, the one with this embedding model and precision.
@@ -147,11 +151,17 @@ def read_catalogue() -> Catalogue:
     try:
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
         embeddings = manifest["embeddings"]
+        channels = {name: _file(entry) for name, entry in manifest["channels"].items()}
         return Catalogue(
             weights={name: _weights(name, entry) for name, entry in manifest["weights"].items()},
             artefacts={name: _artefact(name, entry) for name, entry in manifest["graphs"].items()},
             calibrations={name: _calibration(entry) for name, entry in embeddings.items()},
             reasons={name: str(entry["reason"]) for name, entry in embeddings.items()},
+            channels={
+                name: channels[entry["channels"]]
+                for name, entry in embeddings.items()
+                if "channels" in entry
+            },
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: no usable manifest ({error}); {RESTORE}") from error
@@ -159,9 +169,19 @@ def read_catalogue() -> Catalogue:
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
     clustering = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
+    fields = {
+        "two": TwoSpeakers._fields,
+        "turn": TurnModel._fields,
+        "count": CountModel._fields,
+    }
+    evidence = tuple(f"{kind}_{name}" for kind, names in fields.items() for name in names)
     online = ("live_match", "live_create", "live_update", "live_merge", "live_name", "live_crowd")
     store = ("name_distance", "suggest_distance", "verify_distance")
-    return {name: float(entry[name]) for name in (*clustering, *online, *store)}
+    return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store)}
+
+
+def _file(entry: dict[str, Any]) -> ModelFile:
+    return ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"]))
 
 
 def _weights(name: str, entry: dict[str, Any]) -> Weights:
@@ -170,7 +190,7 @@ def _weights(name: str, entry: dict[str, Any]) -> Weights:
         path = FOLDER / entry["layout"]
         layout = ModelFile(path, entry["layout_sha256"], int(entry["layout_bytes"]))
     else:
-        shipped = ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"]))
+        shipped = _file(entry)
     return Weights(
         name=name,
         file_name=entry["file"],
@@ -187,7 +207,7 @@ def _artefact(name: str, entry: dict[str, Any]) -> Artefact:
     return Artefact(
         name=name,
         graph=entry["graph"],
-        file=ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"])),
+        file=_file(entry),
         weights=tuple(entry["weights"]),
         geometry=dict(entry.get("geometry", {})),
         embedding=entry.get("embedding"),

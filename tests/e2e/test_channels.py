@@ -1,0 +1,295 @@
+"""Voices by telephone are nearer to themselves and to nobody else; full band stays as it is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from bench.annotations import read_rttm
+from bench.simulation.bands import in_telephone_band
+from bench.simulation.codecs import through_file
+from hocket import Config, Diarizer, Runtime, SpeakerStore, Stream, models
+from hocket.arrays import Units
+from hocket.artifacts import Artifacts
+from hocket.bands import band_levels
+from hocket.channels import free_units, membership, weights_of
+from hocket.clustering import unit_length
+from hocket.config import GraphConfig
+from hocket.enrolment import embed, enrol, hear_voice
+from hocket.errors import ModelError
+from hocket.tracking import WindowResult
+from hocket.writers import WRITERS, document
+from tests.people import ANNA_S, BEN_S, RATE
+from tests.places import CLIPS, CONVERSATION
+
+PANEL = CLIPS / "panel03.flac"
+FULL_BAND = sorted(CLIPS.glob("*.flac"))
+ANNA, BEN = "1992", "4898"
+WINDOW_S, NEW_S = 7.5, 1.8
+
+Sound = NDArray[np.float32]
+
+
+def samples_of(path: Path) -> Sound:
+    return soundfile.read(path, dtype="float32")[0]
+
+
+def by_telephone(sound: Sound) -> Sound:
+    """300 to 3400 Hz, G.711."""
+    return np.ascontiguousarray(through_file(in_telephone_band(sound), "ULAW"))
+
+
+def without_model(diarizer: Diarizer) -> Diarizer:
+    """With the same graphs, and nothing known of channels."""
+    other = Diarizer(diarizer.config, diarizer.runtime)
+    other.segmentation_graph = diarizer.segmentation_graph
+    other.embedding_graph = diarizer.embedding_graph
+    other.channel_model = None
+    return other
+
+
+@pytest.fixture(scope="module")
+def diarizer() -> Diarizer:
+    return Diarizer().load()
+
+
+@pytest.fixture(scope="module")
+def raw(diarizer: Diarizer) -> Diarizer:
+    return without_model(diarizer)
+
+
+# Recordings
+
+
+@pytest.mark.parametrize("clip", FULL_BAND, ids=lambda path: path.stem)
+def test_full_band_recordings_are_as_they_were_to_the_bit(
+    diarizer: Diarizer, raw: Diarizer, clip: Path
+) -> None:
+    artifacts = diarizer.infer(samples_of(clip))
+    assert artifacts.bands is not None
+    assert (weights_of(artifacts.bands)[:, 0] == 1).all()
+    found, before = (each.finish(artifacts) for each in (diarizer, raw))
+    for name in WRITERS:
+        assert document(found, name) == document(before, name)
+    assert found.embeddings.tobytes() == before.embeddings.tobytes()
+
+
+def test_artifacts_keep_what_the_network_gave_and_are_full_band_without_bands(
+    diarizer: Diarizer, raw: Diarizer
+) -> None:
+    artifacts = diarizer.infer(by_telephone(samples_of(PANEL)))
+    assert (
+        artifacts.embeddings.tobytes()
+        == raw.infer(by_telephone(samples_of(PANEL))).embeddings.tobytes()
+    )
+    unknown = replace(artifacts, bands=None)
+    one, other = diarizer.finish(unknown), raw.finish(artifacts)
+    assert one.embeddings.tobytes() == other.embeddings.tobytes()
+    assert one.turns == other.turns
+    assert diarizer.finish(artifacts).embeddings.tobytes() != one.embeddings.tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_do_not_change_bands(diarizer: Diarizer, threads: int) -> None:
+    sound = by_telephone(samples_of(PANEL))[: 15 * RATE]
+    expected = diarizer.infer(sound).bands
+    other = Diarizer(diarizer.config, Runtime(threads=threads))
+    other.segmentation_graph = diarizer.segmentation_graph
+    other.embedding_graph = diarizer.embedding_graph
+    found = other.infer(sound).bands
+    assert found is not None
+    assert expected is not None
+    for one, same in zip(found[:3], expected[:3], strict=True):
+        assert one.tobytes() == same.tobytes()
+
+
+def cosines(one: Artifacts, other: Artifacts, diarizer: Diarizer) -> NDArray[np.float32]:
+    """Of Anna's and Ben's mean directions in two versions of the panel, (2, 2)."""
+    turns = read_rttm(PANEL.with_suffix(".rttm"))
+    means = []
+    for artifacts in (one, other):
+        units, model = artifacts.units, diarizer.channel_model
+        middles = (units.first + units.last) / 2 * 270 / RATE
+        vectors = free_units(unit_length(artifacts.embeddings), artifacts.bands, model)
+        for who in (ANNA, BEN):
+            spoken = [
+                (t.start_s < middles) & (middles < t.end_s) for t in turns if t.speaker == who
+            ]
+            means.append(vectors[np.any(spoken, axis=0)].mean(axis=0))
+    directions = unit_length(np.stack(means))
+    return directions[:2] @ directions[2:].T
+
+
+def test_a_voice_by_telephone_is_nearer_to_itself_in_full_band(
+    diarizer: Diarizer, raw: Diarizer
+) -> None:
+    sound = samples_of(PANEL)
+    full, called = diarizer.infer(sound), diarizer.infer(by_telephone(sound))
+    before, after = (cosines(full, called, each) for each in (raw, diarizer))
+    assert (np.diag(after) > np.diag(before) + 0.05).all()
+
+
+def test_two_voices_on_one_telephone_are_less_alike(diarizer: Diarizer, raw: Diarizer) -> None:
+    called = diarizer.infer(by_telephone(samples_of(PANEL)))
+    before, after = (cosines(called, called, each)[0, 1] for each in (raw, diarizer))
+    assert after < before - 0.04
+
+
+def test_a_real_call_is_narrow_and_its_voices_are_less_alike(
+    diarizer: Diarizer, raw: Diarizer
+) -> None:
+    """It keeps its low frequencies, as most recordings at 8 kHz do."""
+    artifacts = diarizer.infer(samples_of(CONVERSATION))
+    assert artifacts.bands is not None
+    weights = weights_of(artifacts.bands)
+    assert (weights[:, 2] > 0.9).all()
+    before, after = (each.finish(artifacts).embeddings for each in (raw, diarizer))
+    assert len(before) == len(after) == 2
+    assert after[0] @ after[1] < before[0] @ before[1] - 0.1
+
+
+# Streams
+
+
+def window_of(sound: Sound, diarizer: Diarizer) -> WindowResult:
+    """What the first window of a stream says whose last seconds are new."""
+    stream = Stream(RATE, refinable=False)
+    stream._ears = replace(stream._ears, channels=diarizer.channel_model)
+    length = round(WINDOW_S * RATE) // 270 * 270
+    stream._next, stream._heard_to = length, length - round(NEW_S * RATE)
+    stream._keep(sound[:length])
+    (listen,) = stream._due()
+    return listen(None)
+
+
+@pytest.fixture(scope="module")
+def panel_from() -> Sound:
+    """The panel from where Ben speaks at the end of the window."""
+    return samples_of(PANEL)[round(2.5 * RATE) :]
+
+
+def test_units_of_a_stream_are_freed_before_they_are_tracked(
+    diarizer: Diarizer, raw: Diarizer, panel_from: Sound
+) -> None:
+    called, full = by_telephone(panel_from), window_of(panel_from, raw).units
+    before, after = (window_of(called, each).units for each in (raw, diarizer))
+    assert len(before.vectors) == len(after.vectors) >= 1
+    np.testing.assert_allclose(np.linalg.norm(after.vectors, axis=1), 1, atol=1e-5)
+    nearer = [
+        unit_length(units.vectors.mean(axis=0)) @ unit_length(full.vectors.mean(axis=0))
+        for units in (before, after)
+    ]
+    assert nearer[1] > nearer[0] + 0.05
+
+
+def test_units_of_a_stream_have_levels_of_their_own_and_of_their_window(
+    diarizer: Diarizer, panel_from: Sound
+) -> None:
+    """What the unit alone has, drawn to what the window has by a second's weight."""
+    stream = Stream(RATE, refinable=False)
+    sound = by_telephone(panel_from)[: round(WINDOW_S * RATE)]
+    sound[: 3 * RATE] = panel_from[: 3 * RATE]
+    units = Units(np.array([0, 1]), np.array([30, 90]), np.array([100, 160]))
+    bands = stream._ears._bands(units, sound, 250)
+    assert bands is not None
+    np.testing.assert_array_equal(bands.usual, band_levels(sound, RATE))
+    np.testing.assert_allclose(bands.seconds, 70 * 270 / RATE)
+    for index, first in enumerate((280, 340)):
+        start, end = (360 + frame * 270 for frame in (first, first + 70))
+        np.testing.assert_allclose(bands.levels[index], band_levels(sound[start:end], RATE), atol=2)
+    assert (bands.levels[:, 1] < -44).all()
+    assert bands.usual is not None
+    assert bands.usual[1] > -30
+    own, around = (np.clip(levels, (-40, -70, -70), 0) for levels in (bands.levels, bands.usual))
+    expected = membership((own * 70 * 270 / RATE + around) / (70 * 270 / RATE + 1))
+    np.testing.assert_allclose(weights_of(bands), expected, atol=1e-6)
+    assert stream._ears._bands(Units(*np.zeros((3, 0), np.int64)), sound, 250) is None
+    assert replace(stream._ears, channels=None)._bands(units, sound, 250) is None
+
+
+@pytest.mark.parametrize("clip", FULL_BAND, ids=lambda path: path.stem)
+def test_full_band_streams_are_as_they_were(clip: Path) -> None:
+    """To the bit, but where the first word of a stream has no hissed consonant, as in trn05."""
+    said = []
+    for channels in (True, False):
+        stream = Stream(RATE, refinable=False)
+        if not channels:
+            stream._ears = replace(stream._ears, channels=None)
+        updates = [*stream.feed(samples_of(clip)[: 20 * RATE]), *stream.finish()]
+        said.append((updates, stream.state.to_bytes() if clip.stem != "trn05" else b""))
+    assert said[0][0]
+    assert said[0] == said[1]
+
+
+# The store
+
+
+def person(spans: tuple[tuple[float, float], ...]) -> Sound:
+    panel = samples_of(PANEL)
+    return np.concatenate([panel[round(a * RATE) : round(b * RATE)] for a, b in spans])
+
+
+def test_exemplars_of_a_telephone_are_freed(diarizer: Diarizer, raw: Diarizer) -> None:
+    anna = person(ANNA_S)
+    full = hear_voice(anna, raw, sample_rate=RATE).embedding
+    before, after = (
+        hear_voice(by_telephone(anna), each, sample_rate=RATE).embedding for each in (raw, diarizer)
+    )
+    assert np.linalg.norm(after) == pytest.approx(1, abs=1e-5)
+    assert full @ after > full @ before + 0.05
+
+
+def test_full_band_exemplars_are_as_they_were_to_the_bit(diarizer: Diarizer, raw: Diarizer) -> None:
+    for spans in (ANNA_S, BEN_S):
+        found, before = (
+            hear_voice(person(spans), each, sample_rate=RATE).exemplars for each in (diarizer, raw)
+        )
+        assert [e.embedding.tobytes() for e in found] == [e.embedding.tobytes() for e in before]
+
+
+def test_who_is_enrolled_in_full_band_is_nearer_by_telephone(
+    diarizer: Diarizer, raw: Diarizer, tmp_path: Path
+) -> None:
+    distances = []
+    for name, each in (("raw", raw), ("freed", diarizer)):
+        with SpeakerStore(tmp_path / f"{name}.db") as store:
+            enrol(store, "Anna", [clip_of(person(ANNA_S), tmp_path)], each)
+            voice = hear_voice(by_telephone(person(ANNA_S)), each, sample_rate=RATE)
+            distances.append(store.verify("Anna", voice.embedding, voice.model).distance)
+    assert distances[1] < distances[0] - 0.05
+
+
+def clip_of(sound: Sound, folder: Path) -> Path:
+    path = folder / "clip.wav"
+    soundfile.write(path, sound, RATE, subtype="FLOAT")
+    return path
+
+
+def test_what_the_graph_says_of_a_sound_keeps_its_channel(
+    diarizer: Diarizer, raw: Diarizer
+) -> None:
+    called = by_telephone(person(BEN_S))
+    assert embed(called, diarizer).tobytes() == embed(called, raw).tobytes()
+
+
+# The file
+
+
+def test_a_model_of_channels_is_loaded_with_the_graphs_and_refused_if_altered(copied: Path) -> None:
+    path = copied / "channels-campplus.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for embedding in ("campplus", "campplus-local"):
+        chosen = Diarizer(Config(graphs=GraphConfig(embedding)))
+        with pytest.raises(ModelError, match=r"channels-campplus\.npz: found sha256"):
+            chosen.load()
+    with pytest.raises(ModelError, match="found sha256"):
+        Stream(RATE)
+    path.unlink()
+    with pytest.raises(ModelError, match="No such file"):
+        Diarizer().load()
+    assert models.channel_model("wespeaker-resnet34") is None
