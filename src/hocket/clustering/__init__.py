@@ -5,8 +5,11 @@ from typing import NamedTuple, Protocol
 from hocket.arrays import UnitLabels
 from hocket.clustering.agglomerative import agglomerate
 from hocket.clustering.assignment import claims, divide_runs
+from hocket.clustering.constrained import Groups, Placed, place_groups, touches_of
+from hocket.clustering.division import TwoSpeakers
 from hocket.clustering.plda import Plda, read_plda
-from hocket.clustering.selection import TwinLimit, select_speakers
+from hocket.clustering.resolution import find_speakers
+from hocket.clustering.selection import Selection, TwinLimit, select_speakers
 from hocket.clustering.spectral import cluster as cluster_spectral
 from hocket.clustering.vbx import cluster_spherical, cluster_with_plda
 from hocket.clustering.voices import Voices, centroids_of, unit_length
@@ -15,15 +18,22 @@ from hocket.errors import ConfigError
 __all__ = [
     "CLUSTERERS",
     "Clusterer",
+    "Groups",
+    "Placed",
     "Plda",
     "Request",
+    "Selection",
     "TwinLimit",
+    "TwoSpeakers",
     "Voices",
     "centroids_of",
     "claims",
     "divide_runs",
+    "find_speakers",
+    "place_groups",
     "read_plda",
     "select_speakers",
+    "touches_of",
     "unit_length",
 ]
 

@@ -36,11 +36,24 @@ class TwinLimit(NamedTuple):
         return np.minimum(limit, self.most)
 
 
+class Odds(NamedTuple):
+    """What was judged of every speaker and left as it was, natural logarithms of odds.
+
+    split: (speakers,) that it is two speakers, by the likeliest division of it; -inf if none of it
+        is long enough to be divided.
+    apart: (speakers,) that it and the nearest speaker with more speech are two; inf for the first.
+    """
+
+    split: NDArray[np.float64]
+    apart: NDArray[np.float64]
+
+
 class Selection(NamedTuple):
     """The clusters that are speakers, numbered from 0 by most speech."""
 
     labels: UnitLabels  # (voices,) -1 for voices of no speaker
     doubts: NDArray[np.float64]  # (speakers,) probability that it is nobody
+    odds: Odds | None = None  # of `find_speakers`
 
 
 def select_speakers(

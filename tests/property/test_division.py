@@ -1,0 +1,177 @@
+"""A cluster in two halves: how they are found, and what they are like."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hocket.clustering import TwoSpeakers
+from hocket.clustering.division import COHERENCE, Halves, Traits, settle, traits_of, widest
+from tests.talks import Talk, talk, voices_of
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def talks(draw: st.DrawFn) -> Talk:
+    """Two people of whom each has a third of the regions or more."""
+    threes = st.permutations([0, 0, 1]) | st.permutations([0, 1, 1])
+    turns = [turn for three in draw(st.lists(threes, min_size=2, max_size=8)) for turn in three]
+    return talk(turns, draw(st.floats(0, 0.3)), draw(SEEDS), draw(st.integers(3, 6)))
+
+
+TALKS = talks()
+
+
+def given_seconds(two: Talk, seed: int) -> Talk:
+    seconds = np.random.default_rng(seed).uniform(0.2, 2, len(two.speakers))
+    return two._replace(voices=two.voices._replace(seconds=seconds))
+
+
+def traits(two: Talk, halves: Halves | None = None) -> Traits:
+    return traits_of(two.voices, two.regions, two.speakers if halves is None else halves)
+
+
+def of_halves(halves: list[int], regions: list[int] | None = None) -> Traits:
+    """What those halves of voices are like that have nothing in common."""
+    voices = voices_of(np.eye(len(halves)), 1.0)
+    places = np.array(regions or [0] * len(halves))
+    return traits_of(voices, places, np.array(halves, np.int64))
+
+
+@given(TALKS, SEEDS)
+def test_two_voices_are_parted_exactly(two: Talk, seed: int) -> None:
+    two = given_seconds(two, seed)
+    vectors, seconds = two.voices.vectors.astype(np.float64), two.voices.seconds
+    halves = settle(vectors, seconds, widest(vectors, seconds))
+    assert set(halves.tolist()) == {0, 1}
+    assert (halves == two.speakers).all() or (halves != two.speakers).all()
+
+
+@given(TALKS, SEEDS)
+def test_voices_on_the_wrong_side_are_moved(two: Talk, seed: int) -> None:
+    wrong = np.random.default_rng(seed).random(len(two.speakers)) < 0.2
+    wrong[[0, -1]] = False
+    vectors = two.voices.vectors.astype(np.float64)
+    for speaker in (0, 1):  # most of each are where they belong
+        places = np.flatnonzero(two.speakers == speaker)
+        wrong[places[: len(places) // 2 + 1]] = False
+    halves = settle(vectors, two.voices.seconds, two.speakers ^ wrong)
+    np.testing.assert_array_equal(halves, two.speakers)
+
+
+def test_seconds_count_in_where_a_cluster_is_widest() -> None:
+    """Four seconds of two voices that are alike, and a moment of something else."""
+    angles = np.array([0.3, 0.3, -0.3, -0.3])
+    vectors = np.zeros((5, 3))
+    vectors[:4, 0], vectors[:4, 1] = np.cos(angles), np.sin(angles)
+    vectors[4, 2] = 1
+    by_voice = widest(vectors, np.ones(5))
+    assert len(set(by_voice[:4].tolist())) == 1
+    halves = widest(vectors, np.array([1, 1, 1, 1, 0.01]))
+    assert halves[0] == halves[1] != halves[2] == halves[3]
+
+
+def test_seconds_count_in_where_a_half_lies() -> None:
+    angles = np.radians([0, 55, 90])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    start = np.array([0, 0, 1])
+    assert settle(vectors, np.ones(3), start).tolist() == [0, 0, 1]
+    assert settle(vectors, np.array([20.0, 1.0, 20.0]), start).tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("number", [1, 2, 30])
+def test_voices_that_are_all_the_same_stay_together(number: int) -> None:
+    vectors = np.repeat(np.random.default_rng(number).normal(size=(1, 8)), number, axis=0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    seconds = np.ones(number)
+    for start in (widest(vectors, seconds), np.arange(number) % 2):
+        assert len(set(settle(vectors, seconds, start).tolist())) == 1
+
+
+@given(TALKS)
+def test_whole_regions_are_coherent(two: Talk) -> None:
+    assert traits(two).coherence == pytest.approx(1)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_halves_that_fall_by_chance_are_not_coherent(share: float) -> None:
+    one = talk([0] * 1_000)
+    halves = (np.random.default_rng(1).random(len(one.speakers)) < share).astype(np.int64)
+    assert traits(one, halves).coherence == pytest.approx(0, abs=0.04)
+
+
+def test_only_neighbours_within_a_region_tell_of_coherence() -> None:
+    assert of_halves([0, 0, 1, 1], [0, 0, 1, 1]).coherence == pytest.approx(1)
+    assert of_halves([0, 0, 1, 1], [0, 0, 0, 1]).coherence == pytest.approx(0)
+    assert of_halves([0, 1, 0, 1], [0, 0, 1, 1]).coherence == pytest.approx(-1)
+    assert of_halves([0, 1, 0, 1], [0, 1, 2, 3]).coherence == COHERENCE
+
+
+@pytest.mark.parametrize(
+    ("halves", "changes", "share"),
+    [([0, 0, 1, 1], 1, 1 / 2), ([1, 0, 0, 0], 1, 1 / 4), ([0, 1, 0, 1], 3, 1 / 2)],
+)
+def test_changes_and_share_are_counted(halves: list[int], changes: int, share: float) -> None:
+    found = of_halves(halves)
+    assert found.changes == pytest.approx(np.log1p(changes))
+    assert found.share == pytest.approx(np.log(share))
+    assert found.block == pytest.approx(1 / changes)
+    assert found.block_divergence == pytest.approx(found.divergence / changes)
+
+
+@given(TALKS, st.integers(2, 5))
+def test_the_same_distance_says_more_of_more_voices(two: Talk, times: int) -> None:
+    voices = two.voices._make(np.concatenate([column] * times) for column in two.voices)
+    more = Talk(voices, np.tile(two.regions, times), np.tile(two.speakers, times))
+    assert traits(more).divergence > traits(two).divergence
+    assert traits(more).concentration == pytest.approx(traits(two).concentration)
+
+
+def test_halves_that_are_less_alike_diverge_more() -> None:
+    turns = [0, 1] * 5
+    found = [traits(talk(turns, cosine)).divergence for cosine in (0.8, 0.6, 0.3, 0.0)]
+    assert found == sorted(found)
+    assert found[0] < found[-1] - 1
+
+
+def test_a_half_of_one_voice_is_concentrated_and_one_of_many_is_not() -> None:
+    alike = np.repeat(np.eye(2), 4, axis=0)
+    halves = np.repeat([0, 1], 4)
+    regions = np.zeros(8, np.int64)
+    assert traits_of(voices_of(alike, 1.0), regions, halves).concentration == pytest.approx(1)
+    # of four voices with nothing in common the mean has the length of a half
+    assert of_halves([0] * 4 + [1] * 4).concentration == pytest.approx(1 / 4)
+
+
+def test_traits_are_numbers_however_odd_the_halves() -> None:
+    """Halves in the same place, opposite ones, and one whose voices take each other away."""
+    one, other = np.eye(2)
+    for vectors in ([one, one, one, one], [one, one, -one, -one], [one, -one, other, other]):
+        voices = voices_of(np.array(vectors), 1.0)
+        found = traits_of(voices, np.zeros(4, np.int64), np.array([0, 0, 1, 1]))
+        assert np.isfinite(found).all()
+
+
+@given(TALKS, SEEDS, st.floats(0.01, 100))
+def test_neither_rotation_nor_a_slower_clock_nor_the_names_of_halves_matter(
+    two: Talk, seed: int, factor: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    two = given_seconds(two, seed)
+    halves: NDArray[np.int64] = rng.integers(2, size=len(two.speakers))
+    halves[:2] = 0, 1
+    expected = traits(two, halves)
+    vectors, _, seconds = two.voices
+    rotation = np.linalg.qr(rng.normal(size=(vectors.shape[1],) * 2))[0]
+    turned = two._replace(voices=voices_of(vectors @ rotation, seconds))
+    longer = two._replace(voices=two.voices._replace(seconds=factor * seconds))
+    for found in (traits(turned, halves), traits(longer, halves), traits(two, 1 - halves)):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_every_weight_counts_its_own_trait() -> None:
+    assert TwoSpeakers._fields == ("bias", *Traits._fields)
+    weights = TwoSpeakers(*10.0 ** np.arange(8))
+    assert weights.log_odds(Traits(1, 2, 3, 4, 5, 6, 7)) == pytest.approx(76543211)
