@@ -1,0 +1,235 @@
+"""How sure hocket is and how right it is: weights of its confidence, and tables of reliability."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.annotations import Region, Turn
+from bench.calibration import (
+    Values,
+    calibration_error,
+    fit_logistic,
+    reliability,
+    share_in_lowest,
+)
+from bench.corpus import Recording
+from bench.errors import BenchError
+from hocket.confidence import CountModel, SpeakerEvidence, TurnModel, TurnTraits
+
+if TYPE_CHECKING:
+    from hocket import Diarizer
+    from hocket.artifacts import Artifacts
+    from hocket.confidence import Evidence
+
+GRID_S = 0.01
+LOWEST = 0.1  # of the time: where confusion should be
+LEAST_CHANCE = 1e-4  # of a true number, so that one recording does not decide
+COUNT_RIDGE = 1e-3
+FIRST_COUNT = CountModel(1.0, 1.0, -1.0, 0.5, -2.0)
+
+
+class Case(NamedTuple):
+    """One recording.
+
+    traits: (turns, traits), in the order of the result.
+    seconds: (turns, 3): of a turn inside the scored regions, of those the seconds in which its
+        speaker speaks, and those that are confused with somebody else's.
+    speakers: of the recording.
+    true_number: of speakers.
+    """
+
+    traits: Values
+    seconds: Values
+    speakers: SpeakerEvidence
+    true_number: int
+
+
+def cases_of(
+    recordings: Sequence[Recording], diarizer: "Diarizer", progress: Callable[[str], None]
+) -> list[Case]:
+    """Every recording, diarized and compared with its reference."""
+    from hocket.audio import read_audio
+
+    found = []
+    for recording in recordings:
+        rate = diarizer.load().geometry.sample_rate
+        artifacts = diarizer.infer(read_audio(str(recording.audio), target_rate=rate))
+        found.append(case_of(diarizer, artifacts, recording.turns(), recording.regions()))
+        progress(f"{recording.uri}: {len(found)} of {len(recordings)}")
+    return found
+
+
+def case_of(
+    diarizer: "Diarizer",
+    artifacts: "Artifacts",
+    reference: Sequence[Turn],
+    regions: Sequence[Region],
+) -> Case:
+    """What is known of the turns and speakers of a recording, and what is true of them."""
+    told: list[Evidence] = []
+    result = diarizer.finish(artifacts, told=told.append)
+    (evidence,) = told
+    stretches, starts = evidence.stretches, evidence.starts_s
+    rows = {
+        (start, result.speakers[speaker]): row
+        for row, (start, speaker) in enumerate(zip(starts, stretches.speaker, strict=True))
+    }
+    traits = np.stack(evidence.traits, axis=1)
+    mine = [rows[turn.start_s, turn.speaker] for turn in result.turns]
+    turns = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+    return Case(
+        traits=traits[mine],
+        seconds=right_seconds(turns, reference, regions),
+        speakers=evidence.speakers,
+        true_number=len({turn.speaker for turn in reference}),
+    )
+
+
+def right_seconds(
+    turns: Sequence[Turn], reference: Sequence[Turn], regions: Sequence[Region]
+) -> Values:
+    """Scored, right and confused seconds of every turn, (turns, 3).
+
+    Speakers are paired with those of the reference so that they share most time. What somebody else
+    says counts as confusion as in pyannote.metrics; turns that are wrong at once share it.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    last = max((each.end_s for each in (*turns, *reference)), default=0.0)
+    scored = np.zeros(round(last / GRID_S), np.bool_)
+    for region in regions:
+        scored[_ticks(region)] = True
+    found, truth = _speaking(turns, scored), _speaking(reference, scored)
+    names = sorted({turn.speaker for turn in turns})
+    shared = found.T.astype(np.float32) @ truth.astype(np.float32)
+    right = np.zeros_like(found)
+    for one, other in zip(*linear_sum_assignment(-shared), strict=True):
+        right[:, one] = found[:, one] & truth[:, other]
+    hits = right.sum(axis=1)
+    wrong = found.sum(axis=1) - hits
+    confused = np.minimum(found.sum(axis=1), truth.sum(axis=1)) - hits
+    share = np.where(wrong > 0, confused / np.maximum(wrong, 1), 0)
+    rows = []
+    for turn in turns:
+        ticks, speaker = _ticks(turn), names.index(turn.speaker)
+        good, said = right[ticks, speaker], found[ticks, speaker]
+        rows.append((said.sum(), good.sum(), share[ticks][said & ~good].sum()))
+    return GRID_S * np.array(rows, np.float64).reshape(-1, 3)
+
+
+def _ticks(stretch: Turn | Region) -> slice:
+    return slice(round(stretch.start_s / GRID_S), round(stretch.end_s / GRID_S))
+
+
+def _speaking(turns: Sequence[Turn], scored: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Who speaks in what is scored, (ticks, speakers), speakers by name."""
+    names = sorted({turn.speaker for turn in turns})
+    found = np.zeros((len(scored), len(names)), np.bool_)
+    for turn in turns:
+        found[_ticks(turn), names.index(turn.speaker)] = True
+    return found & scored[:, None]
+
+
+def fit_turns(cases: Iterable[Case]) -> TurnModel:
+    """Weights with least log loss over the time of all turns; BenchError without turns."""
+    traits, seconds = _turns_of(cases)
+    if not len(traits):
+        raise BenchError("found no turn in what is scored; name more recordings")
+    found = fit_logistic(traits, seconds[:, 1] / seconds[:, 0], seconds[:, 0])
+    return TurnModel(*found.tolist())
+
+
+def fit_counts(cases: Iterable[Case]) -> CountModel:
+    """Weights under which the true numbers of speakers are likeliest; BenchError without any."""
+    from scipy.optimize import minimize
+
+    judged = [case for case in cases if _is_judged(case)]
+    if not judged:
+        raise BenchError("found no speaker in any recording; name more recordings")
+
+    def loss(weights: Values) -> float:
+        model = CountModel(*weights.tolist())
+        chances = [_chance(model, case.speakers, case.true_number) for case in judged]
+        surprise = -np.mean(np.log(np.maximum(chances, LEAST_CHANCE)))
+        return float(surprise + COUNT_RIDGE * weights @ weights)
+
+    found = minimize(loss, np.array(FIRST_COUNT), method="L-BFGS-B").x
+    return CountModel(*found.tolist())
+
+
+def measure_confidence(
+    cases: Sequence[Case], turn_model: TurnModel, count_model: CountModel
+) -> dict[str, Any]:
+    """Reliability of turns, weighted by time, and of numbers of speakers, by recording."""
+    return {
+        "turns": _reliability_of_turns(cases, turn_model),
+        "counts": _reliability_of_counts(cases, count_model),
+    }
+
+
+def _reliability_of_turns(cases: Sequence[Case], model: TurnModel) -> dict[str, Any]:
+    traits, seconds = _turns_of(cases)
+    said = model.probability(TurnTraits(*traits.T))
+    time, right = seconds[:, 0], seconds[:, 1] / seconds[:, 0]
+    return {
+        **_told(said, right, time, "seconds"),
+        "confusion_in_lowest_tenth": share_in_lowest(said, seconds[:, 2], time, LOWEST),
+    }
+
+
+def _reliability_of_counts(cases: Sequence[Case], model: CountModel) -> dict[str, Any]:
+    judged = [case.speakers for case in cases if _is_judged(case)]
+    truth = np.array([case.true_number for case in cases if _is_judged(case)], np.int64)
+    numbers = np.array([len(speakers.split) for speakers in judged], np.int64)
+    said = [_chance(model, *each) for each in zip(judged, numbers.tolist(), strict=True)]
+    right = (truth == numbers).astype(np.float64)
+    return _told(np.array(said, np.float64), right, np.ones(len(judged)), "recordings")
+
+
+def _told(said: Values, right: Values, weights: Values, unit: str) -> dict[str, Any]:
+    bins = reliability(said, right, weights)
+    return {
+        "calibration_error": calibration_error(bins),
+        "said": float(np.average(said, weights=weights)) if len(said) else None,
+        "right": float(np.average(right, weights=weights)) if len(said) else None,
+        unit: float(weights.sum()),
+        "reliability": [
+            {"confidence": each.confidence, "accuracy": each.accuracy, unit: each.weight}
+            for each in bins
+        ],
+    }
+
+
+def manifest_lines(turn_model: TurnModel, count_model: CountModel) -> list[str]:
+    """What the manifest holds of an embedding model."""
+    weights: Mapping[str, Mapping[str, float]] = {
+        "turn": turn_model._asdict(),
+        "count": count_model._asdict(),
+    }
+    return [
+        f"{kind}_{name} = {value:.3f}"
+        for kind, fields in weights.items()
+        for name, value in fields.items()
+    ]
+
+
+def _turns_of(cases: Iterable[Case]) -> tuple[Values, Values]:
+    """Traits and seconds of all turns of which something is scored."""
+    traits = [np.zeros((0, len(TurnTraits._fields)))]
+    seconds = [np.zeros((0, 3))]
+    for case in cases:
+        scored = case.seconds[:, 0] > 0
+        traits.append(case.traits[scored])
+        seconds.append(case.seconds[scored])
+    return np.concatenate(traits), np.concatenate(seconds)
+
+
+def _is_judged(case: Case) -> bool:
+    return case.speakers.judged and len(case.speakers.split) > 0
+
+
+def _chance(model: CountModel, speakers: SpeakerEvidence, number: int) -> float:
+    found = model.probabilities(speakers)
+    return float(found[number]) if number < len(found) else 0.0

@@ -1,0 +1,209 @@
+"""Confidence: probabilities that are probabilities, and lower where more speaks against a turn."""
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hocket.arrays import Units
+from hocket.confidence import (
+    CountModel,
+    Evidence,
+    SpeakerEvidence,
+    Stretches,
+    TurnModel,
+    TurnTraits,
+    count_confidence,
+    evidence_of,
+    logistic,
+    margins,
+    poisson_binomial,
+    with_confidence,
+)
+from hocket.config import Config, SpeakerCount
+from hocket.geometry import Geometry
+from hocket.models import read_catalogue
+from hocket.result import Turn
+
+SHIPPED = read_catalogue().calibrations[Config().graphs.embedding]
+TURNS, COUNTS = TurnModel.of(SHIPPED), CountModel.of(SHIPPED)
+GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
+ANY = SpeakerCount()
+CHANCES = st.floats(0, 1)
+LOG_ODDS = st.floats(-30, 30) | st.just(-np.inf) | st.just(np.inf)
+
+
+class Talk(NamedTuple):
+    """Units of a second one behind the other, and who speaks in each."""
+
+    labels: list[int]
+    similarity: NDArray[np.float32]  # (units, speakers)
+    speech: float = 0.99
+    split: tuple[float, ...] | None = None
+    apart: tuple[float, ...] | None = None
+
+    def evidence(self) -> Evidence:
+        number, frames = self.similarity.shape[1], 60
+        total = frames * len(self.labels)
+        activations = np.zeros((total, number), np.bool_)
+        for place, label in enumerate(self.labels):
+            activations[place * frames : (place + 1) * frames, label] = True
+        occupancy = np.tile(np.float32([1 - self.speech, self.speech, 0]), (total, 1))
+        first = frames * np.arange(len(self.labels))
+        units = Units(np.arange(len(self.labels)), first, first + frames)
+        split = np.array(self.split or [-5.0] * number)
+        apart = np.array(self.apart or [np.inf, *[5.0] * (number - 1)])
+        speakers = SpeakerEvidence.gather(self.similarity, (split, apart))
+        return evidence_of(activations, speakers, occupancy, units, GEOMETRY)
+
+    def confidence(self) -> NDArray[np.float64]:
+        return TURNS.probability(self.evidence().traits)
+
+
+def alike(*rows: tuple[float, ...]) -> NDArray[np.float32]:
+    return np.array(rows, np.float32)
+
+
+CLEAR = Talk([0, 1, 0], alike((0.8, 0.1), (0.1, 0.8), (0.8, 0.1)))
+
+
+@given(st.lists(CHANCES, max_size=8))
+def test_numbers_of_events_are_as_likely_as_all_their_outcomes(chances: list[float]) -> None:
+    expected = np.zeros(len(chances) + 1)
+    for outcome in product((0, 1), repeat=len(chances)):
+        each = [p if happens else 1 - p for p, happens in zip(chances, outcome, strict=True)]
+        expected[sum(outcome)] += np.prod(each)
+    np.testing.assert_allclose(poisson_binomial(chances), expected, atol=1e-12)
+
+
+@given(st.lists(st.tuples(LOG_ODDS, LOG_ODDS), min_size=1, max_size=6))
+def test_numbers_of_speakers_have_probabilities(odds: list[tuple[float, float]]) -> None:
+    split, apart = np.array(odds).T
+    found = COUNTS.probabilities(SpeakerEvidence(alike(), split, apart, True))
+    assert found[0] == 0
+    assert (found >= 0).all()
+    assert found.sum() == pytest.approx(1)
+    assert len(found) == 2 * len(odds) + 2  # all of them two, and one of whom nothing is seen
+
+
+def test_a_speaker_that_may_be_two_makes_one_more_likelier() -> None:
+    def told(split: float, apart: float) -> dict[int, float]:
+        evidence = CLEAR._replace(split=(split, -5.0), apart=(np.inf, apart)).evidence()
+        return dict(count_confidence(evidence, ANY, SHIPPED))
+
+    sure = told(-5.0, 5.0)
+    assert list(sure) == [1, 2, 3]
+    assert sum(sure.values()) <= 1
+    assert sure[2] > 0.7
+    assert told(0.0, 5.0)[3] > sure[3]
+    assert told(0.0, 5.0)[2] < sure[2]
+    assert told(-5.0, 0.1)[1] > sure[1]
+    assert told(-5.0, 0.1)[2] < sure[2]
+
+
+def test_numbers_that_cannot_be_are_not_believed() -> None:
+    evidence = CLEAR.evidence()
+    exactly = count_confidence(evidence, SpeakerCount(2, 2), SHIPPED)
+    assert exactly == {1: 0.0, 2: pytest.approx(1), 3: 0.0}
+    most = count_confidence(evidence, SpeakerCount(1, 2), SHIPPED)
+    assert most[3] == 0
+    assert most[1] + most[2] == pytest.approx(1)
+    # fewer people than asked for were found: what was asked for is then no help
+    assert count_confidence(evidence, SpeakerCount(5, 5), SHIPPED) == count_confidence(
+        evidence, ANY, SHIPPED
+    )
+
+
+def test_one_speaker_and_nobody() -> None:
+    alone = Talk([0, 0], alike((0.7,), (0.8,)))
+    assert alone.confidence().shape == (1,)
+    assert 0 < alone.confidence()[0] < 1
+    assert list(count_confidence(alone.evidence(), ANY, SHIPPED)) == [1, 2]
+    nobody = Talk([], np.zeros((0, 0), np.float32)).evidence()
+    assert count_confidence(nobody, ANY, SHIPPED) == {0: 1.0}
+    assert with_confidence((), (), nobody, SHIPPED) == ()
+
+
+def test_what_was_not_judged_has_no_probability() -> None:
+    evidence = CLEAR.evidence()
+    speakers = SpeakerEvidence.gather(CLEAR.similarity, None)
+    assert count_confidence(evidence._replace(speakers=speakers), ANY, SHIPPED) == {}
+    of_others = SpeakerEvidence.gather(CLEAR.similarity, (np.zeros(3), np.zeros(3)))
+    assert not of_others.judged
+
+
+def test_a_nearly_tied_turn_is_less_sure_than_a_clear_one() -> None:
+    tied = CLEAR._replace(similarity=alike((0.8, 0.1), (0.55, 0.57), (0.8, 0.1)))
+    clear, less = CLEAR.confidence(), tied.confidence()
+    assert less[2] < clear[2] - 0.1  # the turn of the second speaker
+    assert less[:2] == pytest.approx(clear[:2])
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        CLEAR._replace(speech=0.6),
+        CLEAR._replace(split=(3.0, -5.0)),
+        CLEAR._replace(apart=(0.0, np.inf)),
+        CLEAR._replace(similarity=alike((0.3, 0.25), (0.1, 0.8), (0.3, 0.25))),
+    ],
+    ids=["less speech", "perhaps two", "perhaps another", "like the other"],
+)
+def test_what_speaks_against_a_turn_makes_it_less_sure(worse: Talk) -> None:
+    assert (worse.confidence()[:2] < CLEAR.confidence()[:2]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 4).flatmap(
+        lambda number: st.lists(
+            st.tuples(
+                st.integers(0, number - 1),
+                st.lists(st.floats(-1, 1, width=32), min_size=number, max_size=number),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    ),
+    st.floats(0, 1, width=32),
+)
+def test_confidence_lies_within_0_and_1(said: list[tuple[int, list[float]]], speech: float) -> None:
+    talk = Talk([label for label, _ in said], alike(*(tuple(row) for _, row in said)), speech)
+    found = talk.confidence()
+    assert np.isfinite(found).all()
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_a_turn_without_a_unit_has_no_margin_and_the_only_speaker_the_widest() -> None:
+    turns = Stretches(np.array([0, 200]), np.array([100, 300]), np.array([0, 1]))
+    units = Units(np.array([0, 0]), np.array([0, 50]), np.array([100, 150]))
+    two = alike((0.9, 0.1), (0.5, 0.3))
+    # the second unit lies in the turn with half of its frames
+    assert margins(turns, two, units) == pytest.approx([(0.8 * 2 + 0.2) / 3, 0.0])
+    assert margins(turns, two[:, :1], units).tolist() == [1.0, 1.0]
+
+
+def test_parts_of_a_turn_are_as_sure_as_the_turn() -> None:
+    evidence = CLEAR.evidence()
+    confidence = TURNS.probability(evidence.traits)
+    step = GEOMETRY.seconds_of(60 * GEOMETRY.frame_step)
+    start = evidence.starts_s[0]
+    turns = [
+        Turn(start, start + step, "a"),
+        Turn(start + step, start + 2 * step, "b"),
+        Turn(start + 2.25 * step, start + 2.5 * step, "a"),
+    ]
+    found = with_confidence(turns, ("a", "b"), evidence, SHIPPED)
+    assert found == tuple(turns)
+    assert [turn.confidence for turn in found] == [confidence[0], confidence[2], confidence[1]]
+
+
+def test_the_regression_is_a_weighted_sum() -> None:
+    model = TurnModel(1.0, 2.0, -1.0, 0.5, 0.25, 0.1)
+    traits = TurnTraits(*(np.array([value]) for value in (-0.5, 1.0, 2.0, 4.0, 5.0)))
+    assert model.probability(traits)[0] == pytest.approx(1 / (1 + np.exp(-1.5)))
+    assert logistic(np.array([-800.0, 0.0, 800.0])).tolist() == [0.0, 0.5, 1.0]

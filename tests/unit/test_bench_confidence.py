@@ -1,0 +1,140 @@
+"""`bench confidence`: what is true of a turn, weights that are found again, and tables."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import main
+from bench.annotations import Region, Turn
+from bench.calibration import calibration_error, fit_logistic, reliability, share_in_lowest
+from bench.confidence import (
+    Case,
+    fit_counts,
+    fit_turns,
+    manifest_lines,
+    measure_confidence,
+    right_seconds,
+)
+from bench.errors import BenchError
+from hocket.confidence import CountModel, SpeakerEvidence, TurnModel, TurnTraits, logistic
+from hocket.models import read_catalogue
+from tests.places import EXAMPLES
+
+ALL = [Region(0.0, 100.0)]
+TRUTH = TurnModel(-0.5, 0.8, 0.4, -0.3, 0.6, 0.3)
+NUMBERS = CountModel(0.5, 0.6, -1.0, 0.5, -3.0)
+
+
+def cases(number: int, seed: int) -> list[Case]:
+    """Recordings of three turns and two or three speakers that are as TRUTH and NUMBERS say."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(number):
+        traits = rng.normal(size=(3, len(TurnTraits._fields)))
+        right = TRUTH.probability(TurnTraits(*traits.T))
+        scored = rng.uniform(1, 5, 3)
+        happens = rng.random(3) < right
+        seconds = np.stack([scored, scored * happens, scored * ~happens], axis=1)
+        odds = SpeakerEvidence(
+            np.zeros((0, 2), np.float32),
+            rng.uniform(-5, 5, 2),
+            np.array([np.inf, rng.uniform(-5, 5)]),
+            True,
+        )
+        found = NUMBERS.probabilities(odds)
+        made.append(Case(traits, seconds, odds, int(rng.choice(len(found), p=found))))
+    return made
+
+
+def test_a_turn_is_right_while_its_speaker_speaks() -> None:
+    reference = [Turn(0, 4, "anna"), Turn(4, 6, "ben")]
+    found = [Turn(0, 3, "x"), Turn(3, 6, "y"), Turn(8, 9, "x")]
+    expected = [(3, 3, 0), (3, 2, 1), (1, 0, 0)]  # the last is a false alarm, no confusion
+    np.testing.assert_allclose(right_seconds(found, reference, ALL), expected, atol=1e-9)
+    half = right_seconds(found, reference, [Region(0.0, 3.5)])
+    np.testing.assert_allclose(half, [(3, 3, 0), (0.5, 0, 0.5), (0, 0, 0)], atol=1e-9)
+
+
+def test_who_is_wrong_at_once_shares_the_confusion() -> None:
+    found = right_seconds(
+        [Turn(0, 4, "x"), Turn(10, 12, "y"), Turn(0, 4, "z")],
+        [Turn(0, 4, "ben"), Turn(10, 12, "ben"), Turn(20, 21, "anna")],
+        ALL,
+    )
+    assert found[:, 0].tolist() == pytest.approx([4, 2, 4])
+    assert found[:, 2].sum() == pytest.approx(2)  # at 10 s; at 0 s the other is a false alarm
+
+
+def test_nothing_found_and_nothing_true() -> None:
+    assert right_seconds([], [Turn(0, 1, "a")], ALL).shape == (0, 3)
+    assert right_seconds([Turn(0, 1, "a")], [], ALL).tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_weights_are_found_again() -> None:
+    np.testing.assert_allclose(fit_turns(cases(3000, 1)), TRUTH, atol=0.15)
+    found = fit_counts(cases(300, 3))
+    assert found.apart == pytest.approx(NUMBERS.apart, abs=0.3)
+    assert found.split == pytest.approx(NUMBERS.split, abs=0.3)
+
+
+def test_true_weights_are_reliable_and_wrong_ones_are_not() -> None:
+    made = cases(1000, 2)
+    good = measure_confidence(made, TRUTH, NUMBERS)
+    assert good["turns"]["calibration_error"] < 0.03
+    assert good["counts"]["calibration_error"] < 0.05
+    bad = measure_confidence(made, TRUTH._replace(bias=2.0), NUMBERS._replace(unseen=3.0))
+    assert bad["turns"]["calibration_error"] > 0.2
+    assert bad["counts"]["calibration_error"] > 0.2
+    assert 0.1 < good["turns"]["confusion_in_lowest_tenth"] < 0.4
+    json.dumps(good, allow_nan=False)
+
+
+def test_a_fit_by_hand() -> None:
+    traits = np.array([[0.0], [0.0], [1.0], [1.0]])
+    truth, weights = np.array([0.0, 1.0, 0.0, 1.0]), np.array([3.0, 1.0, 1.0, 3.0])
+    found = fit_logistic(traits, truth, weights)
+    assert logistic(np.array([found[0], found.sum()])) == pytest.approx([0.25, 0.75], abs=2e-3)
+
+
+def test_bins_have_equal_weight_and_errors_are_weighted() -> None:
+    said, truth = np.array([0.9, 0.1, 0.2, 0.8]), np.array([1.0, 0.0, 0.0, 1.0])
+    bins = reliability(said, truth, np.array([2.0, 1.0, 1.0, 2.0]), bins=3)
+    assert [each.weight for each in bins] == [2.0, 2.0, 2.0]
+    assert [each.confidence for each in bins] == pytest.approx([0.15, 0.8, 0.9])
+    assert [each.accuracy for each in bins] == [0.0, 1.0, 1.0]
+    assert calibration_error(bins) == pytest.approx((0.15 + 0.2 + 0.1) / 3)
+    assert calibration_error([]) is None
+
+
+def test_what_lies_in_the_lowest_part() -> None:
+    said, amount, time = np.array([0.9, 0.2, 0.5]), np.array([1.0, 2.0, 1.0]), np.ones(3)
+    assert share_in_lowest(said, amount, time, 1 / 3) == pytest.approx(0.5)
+    assert share_in_lowest(said, amount, time, 1 / 2) == pytest.approx(0.5 + 0.5 / 4)
+    assert share_in_lowest(said, np.zeros(3), time, 0.1) is None
+
+
+def test_without_a_turn_there_is_nothing_to_learn() -> None:
+    with pytest.raises(BenchError, match="no turn"):
+        fit_turns([])
+    with pytest.raises(BenchError, match="no speaker"):
+        fit_counts([])
+
+
+def test_the_command_measures_what_ships(tmp_path: Path) -> None:
+    output = tmp_path / "confidence.json"
+    done = CliRunner().invoke(
+        main, ["confidence", str(EXAMPLES), "--measure", "--output", str(output)]
+    )
+    assert done.exit_code == 0, done.output
+    weights = read_catalogue().calibrations["campplus-local"]
+    lines = manifest_lines(TurnModel.of(weights), CountModel.of(weights))
+    assert all(line in done.output for line in lines)
+    content = json.loads(output.read_text())
+    assert content["weights"] == lines
+    assert content["turns"]["seconds"] > 10
+    assert sum(each["seconds"] for each in content["turns"]["reliability"]) == pytest.approx(
+        content["turns"]["seconds"]
+    )
