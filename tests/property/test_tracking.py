@@ -48,11 +48,11 @@ def by_speaker(turns: list[Turn]) -> dict[str, list[Turn]]:
     }
 
 
-PARTS = ("units", "gallery")
+PARTS = ("units", "past", "gallery")
 
 
 def frozen(state: State) -> list[bytes]:
-    columns = [*state.units, *state.gallery.voices, np.array(state.gallery.names)]
+    columns = [*state.units, *state.past, *state.gallery.voices, np.array(state.gallery.names)]
     columns += [getattr(state, each.name) for each in fields(state) if each.name not in PARTS]
     return [np.asarray(column).tobytes() for column in columns]
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.clustering.division import TwoSpeakers
 from hocket.config import RunConfig
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.result import Turn
+from hocket.tracking.dividing import divide, keep
 from hocket.tracking.fusion import (
     Pace,
     activations_of,
@@ -67,6 +69,7 @@ class Rules:
     limits: who is whom.
     pace: when what is said becomes final.
     runs: how many people speak.
+    two: odds that a speaker is two; None: none is looked at.
     """
 
     graph: Graph
@@ -74,6 +77,7 @@ class Rules:
     limits: Limits
     pace: Pace
     runs: RunConfig
+    two: TwoSpeakers | None = None
 
 
 def step(
@@ -96,8 +100,11 @@ def step(
     state, slots, speakers = _who_speaks(state, window, until, rules)
     labels = label(slots, speakers, rules.limits)
     state = learn(state, slots, speakers, labels, rules.limits)
+    state = keep(state, slots, labels)
     state = fuse(state, window, speakers, labels, rules.pace)
     state, closed = _settle_who(state, rules)
+    if rules.two is not None:
+        state = divide(state, rules.two, rules.limits)
     active = activations_of(state, rules.runs, rules.pace)
     state, given = settle(state, active, until, rules.geometry, rules.pace)
     waiting = tentative(state, active, rules.geometry)

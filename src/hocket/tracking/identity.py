@@ -6,7 +6,6 @@ people where a window holds more of them than slots.
 """
 
 from dataclasses import replace
-from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from hocket.clustering.voices import unit_length
 from hocket.graph import Graph
 from hocket.tracking.limits import Limits
 from hocket.tracking.naming import Claims, claims_of, person_claimed
-from hocket.tracking.state import NOBODY, Heard, State, WindowResult, name_of, select
+from hocket.tracking.state import NOBODY, Heard, State, WindowResult, free_numbers, select
 
 UNHEARD = 0.9  # distance of a slot that no unit speaks for: only what it did before tells who it is
 FORBIDDEN = 1e3  # costs more than all that is allowed together
@@ -177,7 +176,7 @@ def _wanted(
 def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float64]) -> State:
     """The state with more speakers, (speakers, dimension) and the seconds behind each."""
     more = len(vectors)
-    numbers = _free_numbers(state, more)
+    numbers = free_numbers(state, more)
     return replace(
         state,
         numbers=np.concatenate([state.numbers, numbers]),
@@ -188,6 +187,7 @@ def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float
         exemplars=np.concatenate([state.exemplars, vectors]),
         owners=np.concatenate([state.owners, len(state.names) + np.arange(more)]),
         apart=np.pad(state.apart, (0, more)),
+        judged=np.pad(state.judged, (0, more)),
         votes=np.pad(state.votes, ((0, 0), (0, more))),
         said=np.pad(state.said, ((0, 0), (0, more))),
         begun=np.pad(state.begun, (0, more), constant_values=-1),
@@ -229,12 +229,6 @@ def label(slots: Slots, speakers: NDArray[np.int64], limits: Limits) -> NDArray[
     best = cost.argmin(axis=1)
     near = cost[np.arange(len(best)), best] < limits.match
     return np.where(owned, np.where(near, best, of_slot), NOBODY)
-
-
-def _free_numbers(state: State, more: int) -> list[int]:
-    """Of names that nobody in the stream has or had; one known before may be called like them."""
-    known = state.gallery.names
-    return list(islice((n for n in count(state.created) if name_of(n) not in known), more))
 
 
 def learn(
@@ -320,7 +314,15 @@ def merge(state: State, kept: int, gone: int) -> State:
     apart[kept] += apart[gone]
     apart[:, kept] += apart[:, gone]
     owners = np.where(state.owners == gone, kept, state.owners)
+    past = state.past._replace(owners=np.where(state.past.owners == gone, kept, state.past.owners))
     joined = replace(
-        state, sums=sums, seconds=seconds, votes=votes, said=said, apart=apart, owners=owners
+        state,
+        sums=sums,
+        seconds=seconds,
+        votes=votes,
+        said=said,
+        apart=apart,
+        owners=owners,
+        past=past,
     )
     return select(joined, np.delete(np.arange(len(state.names)), gone))

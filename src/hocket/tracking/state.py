@@ -3,6 +3,7 @@
 import io
 import zlib
 from dataclasses import dataclass, fields, replace
+from itertools import count, islice
 from typing import Any, NamedTuple, Self
 from zipfile import BadZipFile
 
@@ -16,7 +17,7 @@ from hocket.speakers.matching import Known as Voices
 from hocket.speakers.matching import directions, known_of, surplus
 from hocket.speakers.values import MOST_EXEMPLARS
 
-FORMAT = 2
+FORMAT = 3
 """Of `State.to_bytes`; another one is not read."""
 
 NOBODY = -1
@@ -33,6 +34,27 @@ class Heard(NamedTuple):
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     vectors: NDArray[np.float32]
+
+
+class Past(NamedTuple):
+    """Units of the last minutes with their speakers, all columns (units, ...), in order of time.
+
+    first, last: their frames on the stream's grid.
+    vectors: (units, dimension), unit length.
+    seconds: of speech each stands for, however units overlap.
+    owners: speaker of each.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    seconds: NDArray[np.float64]
+    owners: NDArray[np.int64]
+
+    def at(self, rows: NDArray[np.bool_] | slice) -> "Past":
+        """Some of the units."""
+        first, last, vectors, seconds, owners = self
+        return Past(first[rows], last[rows], vectors[rows], seconds[rows], owners[rows])
 
 
 class WindowResult(NamedTuple):
@@ -82,6 +104,8 @@ class State:
     owners: (exemplars,) speaker of each.
     apart: (speakers, speakers) windows in which two were different people.
     units: those of the last window's length.
+    past: those of the last minutes, by speaker.
+    judged: (speakers,) units of each in `past` when it was last looked at as two.
     done: frames before this one are final.
     end: frames before this one were heard.
     votes: (end - done, speakers), added up over windows.
@@ -101,6 +125,8 @@ class State:
     owners: NDArray[np.int64]
     apart: NDArray[np.int64]
     units: Heard
+    past: Past
+    judged: NDArray[np.int64]
     done: int
     end: int
     votes: Votes
@@ -137,6 +163,8 @@ class State:
             owners=nobody,
             apart=np.zeros((0, 0), np.int64),
             units=Heard(nobody, nobody, none),
+            past=Past(nobody, nobody, none, np.zeros(0), nobody),
+            judged=nobody,
             done=0,
             end=0,
             votes=np.zeros((0, 0), np.float32),
@@ -174,6 +202,8 @@ class State:
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         units: Heard = parts.pop("units")
         parts |= {f"unit_{name}": column for name, column in units._asdict().items()}
+        past: Past = parts.pop("past")
+        parts |= {f"past_{name}": column for name, column in past._asdict().items()}
         gallery: Gallery = parts.pop("gallery")
         parts["known_names"] = np.array(gallery.names, np.str_)
         parts["known_people"] = _people_of(gallery)
@@ -190,6 +220,7 @@ class State:
                 parts: dict[str, Any] = dict(file)
             if int(parts.pop("format")) == FORMAT:
                 parts["units"] = Heard(*(parts.pop(f"unit_{name}") for name in Heard._fields))
+                parts["past"] = Past(*(parts.pop(f"past_{name}") for name in Past._fields))
                 columns = [parts.pop(f"known_{name}") for name in ("people", "vectors")]
                 names = tuple(map(str, parts.pop("known_names")))
                 parts["gallery"] = Gallery(names, known_of(*columns))
@@ -217,6 +248,7 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
     place = np.full(len(state.names), -1)
     place[kept] = np.arange(len(kept))
     owned = place[state.owners] >= 0
+    past = state.past.at(place[state.past.owners] >= 0)
     return replace(
         state,
         numbers=state.numbers[kept],
@@ -226,10 +258,18 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
         exemplars=state.exemplars[owned],
         owners=place[state.owners[owned]],
         apart=state.apart[np.ix_(kept, kept)],
+        past=past._replace(owners=place[past.owners]),
+        judged=state.judged[kept],
         votes=state.votes[:, kept],
         said=state.said[:, kept],
         begun=state.begun[kept],
     )
+
+
+def free_numbers(state: State, more: int) -> list[int]:
+    """Of names that nobody in the stream has or had; one known before may be called like them."""
+    known = state.gallery.names
+    return list(islice((n for n in count(state.created) if name_of(n) not in known), more))
 
 
 def name_of(number: int) -> str:

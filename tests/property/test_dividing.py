@@ -1,0 +1,126 @@
+"""A speaker of a stream who turns out to be two."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hocket.clustering.division import TwoSpeakers
+from hocket.clustering.voices import unit_length
+from hocket.models import read_catalogue
+from hocket.tracking import State
+from hocket.tracking.dividing import FEWEST, MOST_KEPT, divide, keep
+from hocket.tracking.identity import Slots
+from hocket.tracking.state import Heard, Past
+from tests.conversations import RULES
+
+DIMENSION = 192
+MODEL = TwoSpeakers.of(read_catalogue().calibrations["campplus-local"])
+LIMITS = RULES.limits
+
+
+def said(order: NDArray[np.int64], cosine: float, seed: int) -> NDArray[np.float32]:
+    """Unit vectors of two voices as alike as `cosine`, in an order of 0 and 1."""
+    rng = np.random.default_rng(seed)
+    first, second = np.linalg.qr(rng.normal(size=(DIMENSION, 2)))[0].T
+    voices = np.stack([first, cosine * first + np.sqrt(1 - cosine**2) * second])
+    noise = unit_length(rng.normal(size=(len(order), DIMENSION)).astype(np.float32))
+    return unit_length((voices[order] + 0.8 * noise).astype(np.float32))
+
+
+def one_speaker(vectors: NDArray[np.float32], per_region: int = 4) -> State:
+    """A stream in which one speaker said all of it, in regions of so many units."""
+    number = len(vectors)
+    first = np.arange(number) * 36 + np.arange(number) // per_region * 60
+    past = Past(first, first + 71, vectors, np.full(number, 0.6), np.zeros(number, np.int64))
+    nobody = np.zeros(1, np.int64)
+    return replace(
+        State.start(DIMENSION),
+        numbers=nobody,
+        called=nobody - 1,
+        created=1,
+        sums=vectors.sum(axis=0, keepdims=True).astype(np.float64),
+        seconds=np.array([number * 1.2]),
+        exemplars=unit_length(vectors[:1]),
+        owners=nobody,
+        apart=np.zeros((1, 1), np.int64),
+        past=past,
+        judged=nobody,
+        votes=np.zeros((0, 1), np.float32),
+        said=np.zeros((0, 1), np.bool_),
+        begun=nobody - 1,
+    )
+
+
+def turns_of_four(number: int) -> NDArray[np.int64]:
+    return np.arange(number) // 4 % 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_voices_that_take_turns_become_two_speakers(seed: int) -> None:
+    order = turns_of_four(48)
+    order[:4] = 0  # so that the first voice says more
+    order[4:8] = 0
+    state = divide(one_speaker(said(order, 0.5, seed)), MODEL, LIMITS)
+    assert state.names == ("SPEAKER_00", "SPEAKER_01")
+    assert state.past.owners.tolist() == order.tolist()
+    assert state.apart[0, 1] == state.apart[1, 0] == 1
+    centroids = unit_length(state.sums.astype(np.float32))
+    expected = [state.past.vectors[order == voice].mean(axis=0) for voice in (0, 1)]
+    np.testing.assert_allclose(centroids, unit_length(np.stack(expected)), atol=1e-5)
+    assert state.owners.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_voice_stays_one_speaker(seed: int) -> None:
+    vectors = said(np.zeros(96, np.int64), 0.5, seed)
+    assert divide(one_speaker(vectors), MODEL, LIMITS).names == ("SPEAKER_00",)
+
+
+def test_two_voices_one_after_the_other_wait_for_more() -> None:
+    order = np.arange(48) // 24
+    assert divide(one_speaker(said(order, 0.3, 1)), MODEL, LIMITS).names == ("SPEAKER_00",)
+
+
+def test_no_speaker_is_made_where_there_is_no_room() -> None:
+    full = replace(LIMITS, max_speakers=1)
+    state = one_speaker(said(turns_of_four(48), 0.5, 1))
+    assert divide(state, MODEL, full).names == ("SPEAKER_00",)
+
+
+def test_a_speaker_is_looked_at_again_only_with_more_speech() -> None:
+    state = one_speaker(said(np.zeros(48, np.int64), 0.5, 2))
+    looked = divide(state, MODEL, LIMITS)
+    assert looked.judged.tolist() == [48]
+    few = one_speaker(said(np.zeros(FEWEST - 1, np.int64), 0.5, 2))
+    assert divide(few, MODEL, LIMITS).judged.tolist() == [0]
+    two = said(turns_of_four(48), 0.5, 2)
+    changed = replace(looked, past=looked.past._replace(vectors=two))
+    assert divide(changed, MODEL, LIMITS) is changed
+
+
+def test_what_is_kept_is_bounded_and_new_alone() -> None:
+    state = one_speaker(said(np.zeros(MOST_KEPT, np.int64), 0.5, 3))
+    units = Heard(np.array([5, 90_000]), np.array([76, 90_071]), said(np.zeros(2, int), 0.5, 4))
+    slots = Slots(
+        seconds=np.zeros(1),
+        mine=np.array([[1.0], [1.1]]),
+        new=np.array([False, True]),
+        distances=np.zeros((1, 1)),
+        of_units=np.zeros((2, 1)),
+        active=np.ones(1, np.bool_),
+        valid=np.ones(1, np.bool_),
+    )
+    kept = keep(replace(state, units=units), slots, np.zeros(2, np.int64)).past
+    assert len(kept.first) == MOST_KEPT
+    assert kept.first.tolist() == [*state.past.first[1:].tolist(), 90_000]
+    assert kept.seconds[-1] == pytest.approx(0.55)
+
+
+def test_a_state_with_what_was_said_is_read_as_it_was_written() -> None:
+    state = divide(one_speaker(said(turns_of_four(48), 0.5, 5)), MODEL, LIMITS)
+    again = State.from_bytes(state.to_bytes())
+    for one, other in zip(state.past, again.past, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(state.judged, again.judged)
