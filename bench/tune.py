@@ -13,8 +13,8 @@ from bench.corpus import Recording
 from bench.errors import BenchError
 from bench.scoring import PROTOCOL, Score, score, summarize
 from hocket import Config, Diarizer, Runtime
+from hocket.artifacts import Artifacts
 from hocket.errors import HocketError
-from hocket.pipeline import Artifacts
 
 Settings = Mapping[str, Any]
 """Values by dotted name: `clusters.threshold`."""

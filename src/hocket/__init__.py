@@ -11,11 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hocket.artifacts import Artifacts
     from hocket.audio import Recording, read_audio
     from hocket.config import Config, Runtime, SpeakerCount
     from hocket.enrolment import enrol, verify
     from hocket.errors import HocketError
-    from hocket.pipeline import Artifacts, Diarizer, diarize
+    from hocket.pipeline import Diarizer, diarize
     from hocket.result import Result, Turn
     from hocket.speakers import SpeakerStore, name_speakers
     from hocket.stream import Stream, follow, updates_of
@@ -53,6 +54,7 @@ _HOMES = (
     "tracking",
     "speakers",
     "pipeline",
+    "artifacts",
     "result",
     "config",
     "audio",

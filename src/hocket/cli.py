@@ -1,10 +1,12 @@
 """The command line: parse, call, write. The only file that decides what is printed."""
 
 import logging
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import cast
 
@@ -16,7 +18,8 @@ from hocket.cli_speakers import name_known, open_known, speakers_group, store_op
 from hocket.cli_stream import stream_command
 from hocket.clustering import CLUSTERERS
 from hocket.config import PRESETS, ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
-from hocket.display import progress_bar, show_table
+from hocket.constraints import Constraint, gather, read_constraints
+from hocket.display import only_sure, progress_bar, show_table
 from hocket.errors import (
     AudioError,
     ConfigError,
@@ -64,6 +67,11 @@ def cli() -> None:
 @click.option("--min-speakers", type=int, help="Fewest speakers to find.")
 @click.option("--max-speakers", type=int, help="Most speakers to find.")
 @click.option(
+    *("--constraints", "constraints_file"),
+    metavar="FILE",
+    help="What you know of who speaks where, as JSON; docs/corrections.md. For one recording.",
+)
+@click.option(
     "--preset",
     type=click.Choice(tuple(PRESETS)),
     default="balanced",
@@ -97,10 +105,18 @@ def cli() -> None:
 @store_option(required=False)
 @click.option("--threads", type=int, help="Processor cores to use. Default: all.")
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    callback=lambda _context, _option, value: _number(value),
+    metavar="P",
+    help="Leave out turns that are right with a probability below P, 0 to 1; says how much.",
+)
 def diarize(
     files: tuple[str, ...],
     output: str | None,
     format_name: str | None,
+    constraints_file: str | None,
     preset: str,
     embedding: str | None,
     precision: str | None,
@@ -110,10 +126,12 @@ def diarize(
     store: Path | None,
     threads: int | None,
     table: bool | None,
+    min_confidence: float | None,
     **numbers: int | None,
 ) -> int:
     """Write who spoke when in every FILE; - reads one recording from standard input."""
-    SpeakerCount.of(**numbers)  # what is wrong for all recordings is said once
+    count = SpeakerCount.of(**numbers)  # what is wrong for all recordings is said once
+    constraints = _constraints(files, constraints_file, count)
     if table is None:  # who names a format and no file wants to see that format
         table = sys.stdout.isatty() and (format_name is None or output is not None)
     format_name, places = _destinations(files, output, format_name)
@@ -129,9 +147,11 @@ def diarize(
     failed = 0
     for source, place in zip(files, places, strict=True):
         try:
-            result = _diarize_one(diarizer, source, cast("Options", numbers))
+            options = cast("Options", {**numbers, "constraints": constraints})
+            result = _diarize_one(diarizer, source, options)
             if known:
                 result = name_known(known, result, source)
+            result = only_sure(result, min_confidence, source, _complain)
             if place is not None:
                 write_whole(place, document(result, format_name))
         except (HocketError, MemoryError) as error:
@@ -203,6 +223,8 @@ def list_models() -> int:
         parts = " + ".join(artefact.weights) or "hocket"
         file = artefact.file
         _show_row(file.path.name, parts, "Apache-2.0", file.size, file.sha256)
+    for file in dict.fromkeys(catalogue.channels.values()):
+        _show_row(file.path.name, "hocket", "Apache-2.0", file.size, file.sha256)
     return 0
 
 
@@ -214,19 +236,31 @@ def _show_row(file: str, model: str, licence: str, size: int, state: str) -> Non
 def verify_models() -> int:
     """Check every file's hash and that the runtime loads every graph."""
     catalogue, failed = models.read_catalogue(), 0
+    # networks of one kind share a file
+    channels = {file.path.name: name for name, file in catalogue.channels.items()}
     for artefact in catalogue.artefacts.values():
         absent = [n for n in artefact.weights if not models.find_weights(catalogue.weights[n])]
         if absent:
             click.echo(f"{artefact.file.path.name}: {', '.join(absent)} not placed")
             continue
-        try:
-            models.open_verified(artefact, Choice("onnxruntime", "float32"), Runtime())
-        except HocketError as error:
-            failed += 1
-            _complain(str(error))
-        else:
-            click.echo(f"{artefact.file.path.name}: ok")
+        opening = partial(
+            models.open_verified, artefact, Choice("onnxruntime", "float32"), Runtime()
+        )
+        failed += _failures(artefact.file.path.name, opening)
+    for file, name in channels.items():
+        failed += _failures(file, partial(models.channel_model, name))
     return UNUSABLE if failed else 0
+
+
+def _failures(file: str, check: Callable[[], object]) -> int:
+    """Say whether a file is what it should be; 1 if it is not."""
+    try:
+        check()
+    except HocketError as error:
+        _complain(str(error))
+        return 1
+    click.echo(f"{file}: ok")
+    return 0
 
 
 @models_group.command(name="add")
@@ -279,6 +313,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"a defect in hocket: {type(error).__name__}: {error}", INTERNAL)
 
 
+def _constraints(
+    files: Sequence[str], place: str | None, count: SpeakerCount
+) -> tuple[Constraint, ...]:
+    """What the file of constraints holds; ConfigError, before anything is heard, if they cannot."""
+    if place is None:
+        return ()
+    if len(files) > 1:
+        raise click.UsageError("constraints hold for one recording; give one FILE")
+    constraints = read_constraints(place)
+    gather(constraints).check(count)
+    return constraints
+
+
 def _destinations(
     files: Sequence[str], output: str | None, format_name: str | None
 ) -> tuple[str, list[Path | None]]:
@@ -315,13 +362,19 @@ def _stem(source: str) -> str:
     return "stdin" if source == STDIN else PurePath(source).stem or "audio"
 
 
-def _diarize_one(diarizer: Diarizer, source: str, numbers: Options) -> Result:
+def _diarize_one(diarizer: Diarizer, source: str, given: Options) -> Result:
     with progress_bar(one_line(source), sys.stderr) as report:
-        options: Options = {**numbers, "listener": report}
+        options: Options = {**given, "listener": report}
         if source != STDIN:
             return diarizer(source, **options)
         options["name"] = "stdin"
         return diarizer(sys.stdin.buffer, **options)
+
+
+def _number(value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # which a FloatRange lets pass
+        raise click.BadParameter("nan is no probability; give 0 to 1")
+    return value
 
 
 def _log_to_stderr() -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from hocket.config import Config, GraphConfig, Runtime
+from hocket.constraints import NUMBERED
 from hocket.enrolment import enrol, hear_clips, reembed, verify
 from hocket.errors import AudioNotFoundError, StoreError, one_line
 from hocket.outputs import write_whole
@@ -291,7 +292,13 @@ def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None
 
 def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
     """A result with the names of speakers who are certain; suggestions go to standard error."""
-    matches = store.identify(result)
+    # names that the user gave stay, and are nobody else's
+    matches = [
+        match
+        for match in store.identify(result)
+        if NUMBERED.fullmatch(match.cluster)
+        and not (match.speaker and match.speaker.name in result.speakers)
+    ]
     for match in matches:
         if match.speaker and not match.certain:
             click.echo(f"hocket: {one_line(source)}: {match.cluster} {_identity(match)}", err=True)

@@ -21,7 +21,7 @@ def show_table(result: Result, title: str, stream: TextIO) -> None:
     totals = Table("speaker", "turns", "seconds", "share")
     for column in (*turns.columns[:3], *totals.columns[1:]):
         column.justify = "right"
-    spoken = sum(turn.duration_s for turn in result.turns)
+    spoken = sum(turn.duration_s for turn in result.turns) or 1.0  # all turns may be left out
     for index, speaker in enumerate(result.speakers):
         own = [turn.duration_s for turn in result.turns if turn.speaker == speaker]
         name = Text(speaker, style=_COLOURS[index % len(_COLOURS)])
@@ -34,6 +34,20 @@ def show_table(result: Result, title: str, stream: TextIO) -> None:
     console.print(turns if result.turns else Text(f"{title}: nobody speaks"))
     if result.turns:
         console.print(totals)
+
+
+def only_sure(
+    result: Result, least: float | None, title: str, say: Callable[[str], object]
+) -> Result:
+    """The result without turns less sure than `least`; says how much speech that leaves out."""
+    if least is None:
+        return result
+    sure = result.at_least(least)
+    before, after = (sum(turn.duration_s for turn in some.turns) for some in (result, sure))
+    number = len(result.turns) - len(sure.turns)
+    turns = "1 turn" if number == 1 else f"{number} turns"
+    say(f"{title}: left out {turns} below {least:g}, {before - after:.1f} s of {before:.1f} s")
+    return sure
 
 
 @contextmanager

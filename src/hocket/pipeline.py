@@ -1,71 +1,55 @@
 """The offline engine: a whole recording in, turns out."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket import models
-from hocket.arrays import Centroids, Parts, Runs, UnitEmbeddings, Units, Waveform, check_array
+from hocket import confidence, models
+from hocket.arrays import (
+    Centroids,
+    Parts,
+    Waveform,
+    check_array,
+)
+from hocket.artifacts import Artifacts
 from hocket.audio import AudioSource, AudioStream, Recording, open_audio, stem_of, stream_of
+from hocket.channels import ChannelModel, free_units
 from hocket.clustering import (
     CLUSTERERS,
     Plda,
     Request,
+    Selection,
     TwinLimit,
+    TwoSpeakers,
     Voices,
     centroids_of,
     claims,
     divide_runs,
+    find_speakers,
     read_plda,
-    select_speakers,
     unit_length,
 )
 from hocket.config import Config, Runtime, SpeakerCount
+from hocket.constraints import Constraint, Wishes, gather
+from hocket.corrections import Held, names_of
 from hocket.embedding import unit_seconds
 from hocket.errors import ConfigError, GraphInputError, one_line
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.inference import Ears, Listener, hear
-from hocket.reconstruct import activate, cluster_votes, frame_blocks, strongest
+from hocket.reconstruct import frame_blocks, strongest
 from hocket.result import EmbeddingModel, Result
-from hocket.runs import count_people
-from hocket.segmentation import Segmentation
-from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
+from hocket.speaking import activations_of, hold, voting_of
+from hocket.timeline import order_of_appearance, speaker_names, to_turns
 from hocket.timing import Stopwatch, totals
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Artifacts:
-    """All that the graphs have to say about a recording; thresholds come after.
-
-    uri: what the recording is called in outputs.
-    samples: length of the recording.
-    segmentation: who speaks in every window, and how many people do.
-    runs: where one person speaks alone.
-    units: the parts of runs that were embedded.
-    embeddings: (units, dimension).
-    seconds: busy time per stage, added up over workers.
-    copied: bytes of samples moved per stage.
-    """
-
-    uri: str
-    samples: int
-    geometry: Geometry
-    segmentation: Segmentation
-    runs: Runs
-    units: Units
-    embeddings: UnitEmbeddings
-    seconds: dict[str, float] = field(repr=False)
-    copied: dict[str, int] = field(repr=False, default_factory=dict)
 
 
 class Options(TypedDict, total=False):
@@ -76,6 +60,7 @@ class Options(TypedDict, total=False):
     num_speakers: exact number of speakers, if known.
     min_speakers: fewest speakers to find.
     max_speakers: most speakers to find.
+    constraints: what is known of who speaks where, as `Diarizer.finish` takes it.
     listener: told how far each stage has come.
     """
 
@@ -84,6 +69,7 @@ class Options(TypedDict, total=False):
     num_speakers: int | None
     min_speakers: int | None
     max_speakers: int | None
+    constraints: Sequence[Constraint]
     listener: Listener | None
 
 
@@ -106,13 +92,15 @@ class Diarizer:
 
         Raises:
             AudioError: the recording cannot be used.
-            ConfigError: the numbers of speakers contradict each other.
+            ConfigError: the numbers of speakers contradict each other, or constraints do.
             ModelError: a model file is missing or altered.
             BackendError: the runtime is not installed or failed.
         """
         count = SpeakerCount.of(
             options.get("num_speakers"), options.get("min_speakers"), options.get("max_speakers")
         )
+        constraints = options.get("constraints", ())
+        gather(constraints).check(count)  # before the slow half
         watch = Stopwatch()
         with watch.stage("load"):
             rate = self.load().geometry.sample_rate
@@ -121,7 +109,7 @@ class Diarizer:
             source, sample_rate=rate_of_array, target_rate=rate, name=options.get("name")
         ) as stream:
             artifacts = self._hear(stream, watch, options.get("listener"))
-        return self.finish(artifacts, count)
+        return self.finish(artifacts, count, constraints)
 
     def load(self) -> Self:
         """Open the graphs now rather than when first needed; ModelError, BackendError if not."""
@@ -130,7 +118,7 @@ class Diarizer:
                 segmentation = pool.submit(lambda: self.segmentation_graph)
                 _ = self.embedding_graph
                 segmentation.result()
-        _ = self.geometry, self.embedding_graph, self.plda
+        _ = self.geometry, self.embedding_graph, self.plda, self.channel_model
         return self
 
     @cached_property
@@ -157,6 +145,11 @@ class Diarizer:
     def embedding_model(self) -> EmbeddingModel:
         """What the embeddings are, for those who keep them."""
         return models.embedding_model(self.config.graphs.embedding)
+
+    @cached_property
+    def channel_model(self) -> ChannelModel | None:
+        """What channels add to embeddings; ModelError if its file is missing or altered."""
+        return models.channel_model(self.config.graphs.embedding)
 
     @cached_property
     def plda(self) -> Plda | None:
@@ -204,34 +197,56 @@ class Diarizer:
             embeddings=heard.embeddings,
             seconds=watch.seconds,
             copied=watch.copied,
+            bands=heard.bands,
         )
 
-    def finish(self, artifacts: Artifacts, count: SpeakerCount | None = None) -> Result:
-        """Artifacts to turns: the fast half, pure, to be replayed with other settings at will."""
-        config, geometry, watch = self.config, artifacts.geometry, Stopwatch()
+    def finish(
+        self,
+        artifacts: Artifacts,
+        count: SpeakerCount | None = None,
+        constraints: Sequence[Constraint] = (),
+        told: Callable[[confidence.Evidence], None] | None = None,
+    ) -> Result:
+        """Artifacts to turns: the fast half, pure, to be replayed with other settings at will.
+
+        Args:
+            artifacts: what the graphs said.
+            count: how many speakers there may be.
+            constraints: what is known of who speaks where, in any order; docs/corrections.md.
+            told: given what confidence rests on; `bench confidence` learns from it.
+
+        Raises:
+            ConfigError: constraints contradict each other or the count, or name a SPEAKER_nn who
+                is not in the result without them.
+        """
+        geometry, watch = artifacts.geometry, Stopwatch()
+        count, wishes = count or SpeakerCount(), gather(constraints)
+        wishes.check(count)
         with watch.stage("clustering"):
-            parts, centroids = self._cluster(artifacts, count or SpeakerCount())
+            parts, centroids, held, known = self._cluster(artifacts, count, wishes)
         with watch.stage("reconstruct"):
-            starts, activity, occupancy = artifacts.segmentation
-            fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
-            ramp = geometry.frames_of(config.windows.ramp_s)
-            # asked twice for every block: held, the votes of hours would be most of the memory
-            voting = partial(cluster_votes, activity, starts, parts, len(centroids), fade, ramp)
-            counts = count_people(occupancy, config.runs)
-            blocks = frame_blocks(len(counts))
-            activations = tidy(
-                np.concatenate([activate(voting(block), counts[block]) for block in blocks]),
-                geometry.frames_of(config.turns.min_pause_s),
-                geometry.frames_of(config.turns.min_turn_s),
-            )
+            heard = artifacts.segmentation
+            voting = voting_of(heard, geometry, self.config, parts, len(centroids), held)
+            activations = activations_of(voting, heard, geometry, self.config, held)
             order = order_of_appearance(activations)
             activations = activations[:, order]
-            names = speaker_names(len(order))
+            names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
+            blocks = frame_blocks(len(activations))
             turns = to_turns(activations, names, geometry, artifacts.samples)
             exclusive = np.concatenate(
                 [strongest(voting(block), activations[block], order) for block in blocks]
             )
             exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
+        with watch.stage("reconstruct"):
+            evidence = confidence.evidence_of(
+                activations, known.of(order), heard.occupancy, artifacts.units, geometry
+            )
+            turns, exclusive_turns = (
+                confidence.with_confidence(some, names, evidence, self.calibration)
+                for some in (turns, exclusive_turns)
+            )
+        if told:
+            told(evidence)
         return Result(
             uri=artifacts.uri,
             turns=turns,
@@ -242,9 +257,12 @@ class Diarizer:
             seconds=totals(artifacts.seconds, watch.seconds),
             copied=artifacts.copied,
             embedding_model=self.embedding_model,
+            count_confidence=confidence.count_confidence(evidence, count, self.calibration),
         )
 
-    def _cluster(self, artifacts: Artifacts, count: SpeakerCount) -> tuple[Parts, Centroids]:
+    def _cluster(
+        self, artifacts: Artifacts, count: SpeakerCount, wishes: Wishes
+    ) -> tuple[Parts, Centroids, Held | None, confidence.SpeakerEvidence]:
         """Find the speakers among the units to be trusted, then divide all runs among them.
 
         Where no embedding is usable there is one speaker, with a zero embedding.
@@ -255,23 +273,43 @@ class Diarizer:
         found = artifacts.embeddings
         finite = np.asarray(np.isfinite(found).all(axis=1))
         vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
+        vectors = free_units(vectors, artifacts.bands, self.channel_model)
         usable = np.asarray(vectors.any(axis=1))
         seconds = unit_seconds(runs, units, artifacts.geometry)
         trusted: NDArray[np.bool_] = usable & self._trusted(artifacts)
         if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
             trusted = usable
+        every = Voices(vectors, found, seconds)
         voices = Voices(vectors[trusted], found[trusted], seconds[trusted])
-        request = Request(self._threshold("threshold"), count.minimum, self.plda)
-        labels = CLUSTERERS[config.method](voices, request)
         limit = TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
-        chosen = select_speakers(voices, labels, limit, config.min_speaker_s, count)
+        model = TwoSpeakers.of(self.calibration)
+        threshold, clusterer = self._threshold("threshold"), CLUSTERERS[config.method]
+        chosen = find_speakers(
+            voices,
+            units.run[trusted],
+            lambda at_least: clusterer(voices, Request(threshold, at_least, self.plda)),
+            limit,
+            model,
+            config.min_speaker_s,
+            count,
+        )
         speakers = np.full(len(vectors), -1, np.int32)
         speakers[trusted] = chosen.labels
-        centroids, doubts = centroids_of(Voices(vectors, found, seconds), speakers), chosen.doubts
+        centroids, doubts = centroids_of(every, speakers), chosen.doubts
         if not usable.any():
             centroids, doubts = np.zeros_like(vectors[:1]), np.zeros(len(vectors[:1]))
-        strength = claims(vectors, speakers, centroids, doubts)
-        return divide_runs(runs, units, strength), centroids
+        known = confidence.SpeakerEvidence.gather(vectors @ centroids.T, chosen.odds)
+        if not wishes.groups and not wishes.nobody:
+            strength = claims(vectors, speakers, centroids, doubts)
+            return divide_runs(runs, units, strength), centroids, None, known
+        selected = Selection(speakers, doubts)
+        parts, placed, held = hold(
+            artifacts, self.config, wishes, every, selected, centroids, limit, model, count
+        )
+        if placed:
+            centroids = placed.centroids
+            known = confidence.SpeakerEvidence.gather(vectors @ centroids.T, None)
+        return parts, centroids, held, known
 
     def _trusted(self, artifacts: Artifacts) -> NDArray[np.bool_]:
         """Units long enough, and surely enough of one person, to make a speaker, (units,)."""

@@ -1,17 +1,23 @@
 """What comes out: turns, and everything a result carries besides."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from hocket.arrays import Centroids
 
 
 @dataclass(frozen=True, order=True)
 class Turn:
-    """One stretch of speech by one speaker, in seconds from the start of the recording."""
+    """One stretch of speech by one speaker, in seconds from the start of the recording.
+
+    confidence: probability, at a moment of the turn, that somebody speaks and that it is this
+        speaker; None where nobody says. Turns that differ in nothing else are equal.
+    """
 
     start_s: float
     end_s: float
     speaker: str
+    confidence: float | None = field(default=None, compare=False)
 
     @property
     def duration_s(self) -> float:
@@ -53,6 +59,9 @@ class Result:
     seconds: busy time per stage, added up over workers: stages are at work at the same time.
     copied: bytes of samples moved from one array to another, per stage.
     embedding_model: what made `embeddings`; None if that is not known.
+    count_confidence: probability of the number of speakers found, and of one fewer and one more, by
+        number; what is missing to 1 is that of all other numbers. {0: 1.0} where nobody speaks;
+        empty where nobody says.
     """
 
     uri: str
@@ -64,3 +73,17 @@ class Result:
     seconds: dict[str, float] = field(repr=False)
     copied: dict[str, int] = field(repr=False, default_factory=dict)
     embedding_model: EmbeddingModel | None = field(repr=False, default=None)
+    count_confidence: Mapping[int, float] = field(repr=False, default_factory=dict)
+
+    def at_least(self, confidence: float) -> "Result":
+        """The same without the turns, of both kinds, that are less sure; speakers stay.
+
+        A turn without a confidence stays.
+        """
+
+        def sure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+            return tuple(
+                turn for turn in turns if turn.confidence is None or turn.confidence >= confidence
+            )
+
+        return replace(self, turns=sure(self.turns), exclusive_turns=sure(self.exclusive_turns))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hocket import models
 from hocket.arrays import Waveform
 from hocket.buffers import SampleBuffer, joined
+from hocket.clustering import TwoSpeakers
 from hocket.config import Config, LiveConfig, Runtime
 from hocket.door import Door
 from hocket.errors import ConfigError, OutputError
@@ -325,7 +326,7 @@ def _segmentation_beside_embedding(diarizer: Diarizer) -> tuple[Graph, SharedPea
     with ThreadPoolExecutor(2, thread_name_prefix="hocket") as pool:
         loading = pool.submit(_segmentation_of, diarizer)
         pool.submit(import_module, "scipy.optimize")  # else the first window waits 0.3 s for it
-        _ = diarizer.embedding_graph, diarizer.plda
+        _ = diarizer.embedding_graph, diarizer.plda, diarizer.channel_model
         return loading.result()
 
 
@@ -347,6 +348,7 @@ def _ears_of(diarizer: Diarizer, segmentation: Graph, geometry: Geometry, least:
         config.units,
         back,
         UnitGrid.of(diarizer.embedding_graph.metadata, geometry, config.units, newest),
+        diarizer.channel_model,
     )
 
 
@@ -384,4 +386,5 @@ def _rules_of(diarizer: Diarizer, geometry: Geometry) -> Rules:
             min_turn=frames(config.turns.min_turn_s),
         ),
         runs=config.runs,
+        two=TwoSpeakers.of(diarizer.calibration),
     )

@@ -24,19 +24,19 @@ class Writer(NamedTuple):
     joinable: bool
 
 
-def _milliseconds(turns: tuple[Turn, ...], duration_s: float) -> Iterator[tuple[int, int, str]]:
-    """Start, end and speaker, rounded so that no turn ends after the recording."""
+def _milliseconds(turns: tuple[Turn, ...], duration_s: float) -> Iterator[tuple[int, int, Turn]]:
+    """Start, end and the turn, rounded so that no turn ends after the recording."""
     last = int(duration_s * 1000)
     for turn in turns:
         start, end = round(turn.start_s * 1000), min(round(turn.end_s * 1000), last)
         if end > start:
-            yield start, end, turn.speaker
+            yield start, end, turn
 
 
 def _cues(result: Result, *, escape: bool = False) -> Iterator[tuple[int, int, str]]:
     """The same for formats of lines, which a name must not break, with & < > escaped if asked."""
-    for start, end, speaker in _milliseconds(result.turns, result.duration_s):
-        name = one_line(speaker)
+    for start, end, turn in _milliseconds(result.turns, result.duration_s):
+        name = one_line(turn.speaker)
         yield start, end, html.escape(name, quote=False) if escape else name
 
 
@@ -57,31 +57,37 @@ def field(text: str) -> str:
 
 
 def rttm(result: Result) -> str:
-    """NIST Rich Transcription Time Marked: one SPEAKER line a turn."""
+    """NIST Rich Transcription Time Marked: a SPEAKER line a turn, with confidence if known."""
     uri = field(result.uri)
     return "".join(
         f"SPEAKER {uri} 1 {_seconds(start)} {_seconds(end - start)} "
-        f"<NA> <NA> {field(speaker)} <NA> <NA>\n"
-        for start, end, speaker in _milliseconds(result.turns, result.duration_s)
+        f"<NA> <NA> {field(turn.speaker)} "
+        f"{'<NA>' if turn.confidence is None else f'{turn.confidence:.3f}'} <NA>\n"
+        for start, end, turn in _milliseconds(result.turns, result.duration_s)
     )
 
 
 def json_document(result: Result) -> str:
-    """One JSON object on one line; times in seconds."""
+    """One JSON object on one line; times in seconds. What nobody says of confidence is left out."""
 
-    def listed(turns: tuple[Turn, ...]) -> list[dict[str, float | str]]:
+    def listed(turns: tuple[Turn, ...]) -> list[dict[str, object]]:
         return [
-            {"start": start / 1000, "end": end / 1000, "speaker": speaker}
-            for start, end, speaker in _milliseconds(turns, result.duration_s)
+            {"start": start / 1000, "end": end / 1000, "speaker": turn.speaker}
+            | ({} if turn.confidence is None else {"confidence": round(turn.confidence, 3)})
+            for start, end, turn in _milliseconds(turns, result.duration_s)
         ]
 
-    content = {
+    content: dict[str, object] = {
         "uri": result.uri,
         "duration": round(result.duration_s, 3),
         "speakers": result.speakers,
         "turns": listed(result.turns),
         "exclusive_turns": listed(result.exclusive_turns),
     }
+    if result.count_confidence:
+        content["count_confidence"] = {
+            str(number): round(value, 3) for number, value in result.count_confidence.items()
+        }
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 

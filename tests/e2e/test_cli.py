@@ -344,10 +344,11 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path: Path, sent: signal.Sig
         assert err.decode() == "hocket: interrupted; nothing unfinished was written\n"
 
 
+@pytest.mark.parametrize("file", ["embedding-campplus-local.onnx", "channels-campplus.npz"])
 def test_an_altered_model_is_one_line_and_an_exit_code(
-    clip: Path, copied: Path, capsys: pytest.CaptureFixture[str]
+    clip: Path, copied: Path, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
-    altered = copied / "embedding-campplus-local.onnx"
+    altered = copied / file
     altered.write_bytes(b"altered")
     for command in (["models", "verify"], ["diarize", clip, "--precision", "float32"]):
         assert hocket(*command) == cli.UNUSABLE

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from hocket import Config, Diarizer, Result, SpeakerCount
 from hocket.arrays import UnitLabels
+from hocket.artifacts import Artifacts
 from hocket.clustering import CLUSTERERS, Request, TwinLimit, Voices, select_speakers, unit_length
 from hocket.config import ClusterConfig
 from hocket.embedding import plan_units
 from hocket.geometry import Geometry
-from hocket.pipeline import Artifacts
 from hocket.runs import RunFinder, count_people
 from hocket.segmentation import Segmentation
 from hocket.writers import WRITERS, document

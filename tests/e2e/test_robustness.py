@@ -14,7 +14,7 @@ from bench.annotations import Region, Turn, read_rttm
 from bench.scoring import Score, score
 from hocket import Config, Diarizer, Result
 from hocket.arrays import Units
-from hocket.pipeline import Artifacts
+from hocket.artifacts import Artifacts
 from hocket.segmentation import Segmentation
 from tests.places import CLIPS, CONVERSATION
 

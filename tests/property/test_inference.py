@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hocket import questions
-from hocket.arrays import Waveform
+from hocket.arrays import Bands, Waveform
 from hocket.audio import AudioStream
+from hocket.bands import band_levels
 from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
-from hocket.embedding import heard_length, plan_spans, plan_units, span_inputs
+from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs
 from hocket.errors import AudioContentError, BackendError
 from hocket.geometry import Geometry
 from hocket.inference import BLOCKS_AHEAD, Ears, Heard, hear
@@ -101,14 +102,25 @@ def heard_at_once(case: Case) -> Heard:
     runs = np.concatenate([found, finder.close()])
     units = plan_units(runs, geometry, config.units)
     embeddings = [np.zeros((0, 4), np.float32)]
-    for span in plan_spans(units, geometry, case.span_s, config.units):
+    spans = plan_spans(units, geometry, case.span_s, config.units)
+    for span in spans:
         start, end = geometry.frame_start(span.first), geometry.frame_start(span.last)
         length = heard_length(end - start, 1, round(config.units.grid_s * RATE))
         known = min(len(sound), end + geometry.window_samples - geometry.frame_start(0))
         stop = start + length if start + length <= known else min(end, len(sound))
         inputs = span_inputs(sound[start:stop], length, span, geometry)
         embeddings.append(ears.embedding.run(inputs)["embeddings"][0])
-    return Heard(len(sound), sums.result(), runs, units, np.concatenate(embeddings))
+    bands = bands_of(spans, sound, geometry)
+    return Heard(len(sound), sums.result(), runs, units, np.concatenate(embeddings), bands)
+
+
+def bands_of(spans: list[Span], sound: Waveform, geometry: Geometry) -> Bands:
+    """Bands of crops that are these spans."""
+    crop = np.repeat(np.arange(len(spans)), [len(span.units) for span in spans])
+    bounds = [tuple(map(geometry.frame_start, (span.first, span.last))) for span in spans]
+    levels = [band_levels(sound[start:end], geometry.sample_rate) for start, end in bounds]
+    seconds = np.array([len(sound[start:end]) for start, end in bounds]) / geometry.sample_rate
+    return Bands(crop, np.array(levels, np.float32).reshape(-1, 3), seconds)
 
 
 def assert_same(one: Heard, other: Heard) -> None:
@@ -118,7 +130,9 @@ def assert_same(one: Heard, other: Heard) -> None:
         (one.runs, other.runs),
         *zip(one.units, other.units, strict=True),
         (one.embeddings, other.embeddings),
+        *zip(one.bands[:3], other.bands[:3], strict=True),
     ]
+    assert one.bands.usual is other.bands.usual is None
     for left, right in pairs:
         assert left.dtype == right.dtype
         np.testing.assert_array_equal(left, right)

@@ -91,6 +91,39 @@ def test_json() -> None:
     }
 
 
+def test_confidence_is_written_where_it_is_known() -> None:
+    turns = (Turn(0.5, 1.5, "anna", 0.12345), Turn(1.5, 2.0, "ben"), Turn(2.0, 3.0, "anna", 1.0))
+    result = replace(
+        result_of(list(turns), 3.0), exclusive_turns=turns, count_confidence={1: 0.0625, 2: 0.9}
+    )
+    lines = [line.split(" ") for line in document(result, "rttm").splitlines()]
+    assert [len(line) for line in lines] == [10, 10, 10]
+    assert [line[8] for line in lines] == ["0.123", "<NA>", "1.000"]
+    content = json.loads(document(result, "json"))
+    assert content["count_confidence"] == {"1": 0.062, "2": 0.9}
+    for name in ("turns", "exclusive_turns"):
+        assert [turn.get("confidence") for turn in content[name]] == [0.123, None, 1.0]
+    plain = replace(result, turns=tuple(replace(turn, confidence=None) for turn in turns))
+    for name in ("txt", "srt", "vtt", "csv"):
+        assert document(result, name) == document(plain, name)
+
+
+def test_turns_that_differ_only_in_confidence_are_equal_and_in_order() -> None:
+    sure, unsure = Turn(0.0, 1.0, "a", 0.9), Turn(0.0, 1.0, "a", 0.1)
+    assert sure == unsure
+    assert not sure < unsure
+    assert hash(sure) == hash(unsure)
+
+
+def test_only_sure_turns_are_left_and_all_speakers() -> None:
+    turns = (Turn(0.5, 1.5, "anna", 0.2), Turn(1.5, 2.0, "ben"), Turn(2.0, 3.0, "anna", 0.5))
+    result = replace(result_of(list(turns), 3.0), exclusive_turns=turns)
+    sure = result.at_least(0.5)
+    assert sure.turns == sure.exclusive_turns == turns[1:]
+    assert sure.speakers == result.speakers
+    assert result.at_least(0.0).turns == turns
+
+
 def test_text() -> None:
     assert document(DIALOGUE, "txt") == (
         "00:00:00.022 - 00:00:01.500  anna\n"
