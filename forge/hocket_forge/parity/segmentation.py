@@ -1,6 +1,7 @@
 """Parity of the graphs that find speech: with pyannote.audio, and with the modules."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import numpy as np
 import onnx
@@ -36,6 +37,14 @@ def log_probs_of(waveform: Array) -> Array:
         log_probs: Array = (
             segmentation_network()(torch.from_numpy(waveform)).log_softmax(-1).numpy()
         )
+    return log_probs
+
+
+def exact_log_probs_of(waveform: Array) -> Array:
+    """What the module gives in float64; in float32 it strays with the processor's kernels."""
+    network = deepcopy(segmentation_network()).double()
+    with torch.no_grad():
+        log_probs: Array = network(torch.from_numpy(waveform).double()).log_softmax(-1).numpy()
     return log_probs
 
 
