@@ -133,6 +133,7 @@ def met(
         exemplars=np.stack(said),
         owners=np.arange(number),
         apart=np.zeros((number, number), np.int64),
+        judged=np.zeros(number, np.int64),
         units=Heard(frames, frames + UNIT, vectors),
         votes=np.zeros((0, number), np.float32),
         said=np.zeros((0, number), np.bool_),
