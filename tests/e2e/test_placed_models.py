@@ -56,9 +56,11 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
         assert (weights.file.sha256 if weights.file else f"add FILE --as {NAME}") in shown
     for artefact in catalogue.artefacts.values():
         assert artefact.file.sha256 in row(listed, artefact.file.path.name)
+    for file in catalogue.channels.values():
+        assert file.sha256 in row(listed, file.path.name)
     assert hocket("models", "verify") == 0
     shown = capsys.readouterr().out
-    assert (shown.count(": ok\n"), shown.count(f": {NAME} not placed\n")) == (13, 2)
+    assert (shown.count(": ok\n"), shown.count(f": {NAME} not placed\n")) == (14, 2)
 
     assert hocket("models", "add", resnet34_checkpoint, "--as", NAME) == 0
     place, threshold = capsys.readouterr().out.splitlines()
@@ -68,7 +70,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
     assert hocket("models", "list") == 0
     assert sha256 in row(capsys.readouterr().out, FILE)
     assert hocket("models", "verify") == 0
-    assert capsys.readouterr().out.count(": ok\n") == 15
+    assert capsys.readouterr().out.count(": ok\n") == 16
 
 
 def test_the_library_diarizes_with_placed_weights(resnet34: Path) -> None:
