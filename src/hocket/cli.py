@@ -316,7 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _constraints(
     files: Sequence[str], place: str | None, count: SpeakerCount
 ) -> tuple[Constraint, ...]:
-    """What the file of constraints holds; ConfigError, before anything is heard, if they cannot."""
+    """What the file of constraints holds; ConfigError, before any inference, if they contradict each other."""
     if place is None:
         return ()
     if len(files) > 1:
