@@ -316,7 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _constraints(
     files: Sequence[str], place: str | None, count: SpeakerCount
 ) -> tuple[Constraint, ...]:
-    """What the file of constraints holds; ConfigError, before any inference, if they contradict each other."""
+    """What the file of constraints holds; ConfigError, before any inference, if that cannot be."""
     if place is None:
         return ()
     if len(files) > 1:
