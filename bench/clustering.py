@@ -92,9 +92,9 @@ def cluster_once(method: str, number: int, speakers: int, seed: int) -> Clustere
 
     calibration = read_catalogue().calibrations[Config().graphs.embedding]
     vectors = make_voices(number, speakers, seed)
-    voices = Voices(vectors, vectors, np.full(number, UNIT_S))
+    voices = Voices(vectors, vectors, np.full(number, UNIT_S), np.zeros(number))
     request = Request(calibration["threshold"])
-    few = Voices(vectors[:100], vectors[:100], voices.seconds[:100])
+    few = voices.at(np.arange(100))
     CLUSTERERS[method](few, request)  # loads libraries
     before = peak_rss_bytes()
     started, processor = perf_counter(), process_time()

@@ -132,7 +132,7 @@ def talk_of(diarizer: Diarizer, artifacts: Artifacts, turns: Sequence[Turn]) -> 
     found = artifacts.embeddings
     finite = np.asarray(np.isfinite(found).all(axis=1))
     vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
-    vectors = free_units(vectors, artifacts.bands, diarizer.channel_model)
+    vectors, narrow = free_units(vectors, artifacts.bands, diarizer.channel_model)
     alone = np.concatenate([[0.0], np.cumsum(artifacts.segmentation.occupancy[:, 1])])
     lengths = units.last - units.first
     probability = (alone[units.last] - alone[units.first]) / lengths
@@ -140,7 +140,7 @@ def talk_of(diarizer: Diarizer, artifacts: Artifacts, turns: Sequence[Turn]) -> 
     sure = probability >= clusters.min_trusted_probability
     trusted = np.asarray(vectors.any(axis=1)) & long_enough & sure
     seconds = unit_seconds(artifacts.runs, units, geometry)
-    voices = Voices(vectors[trusted], found[trusted], seconds[trusted])
+    voices = Voices(vectors, found, seconds, narrow).at(trusted)
     bounds = np.stack([units.first, units.last], axis=1)[trusted] * geometry.frame_step
     bounds_s = (geometry.frame_start(0) + bounds) / geometry.sample_rate
     request = Request(diarizer.calibration["threshold"])

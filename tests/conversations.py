@@ -101,7 +101,7 @@ def _units(
             length = np.linalg.norm(vector)
             found.append((vector / (length if length > 0 else 1))[None].astype(np.float32))
     places = np.array(rows, np.int64).reshape(-1, 2)
-    return Heard(places[:, 0], places[:, 1], np.concatenate(found))
+    return Heard(places[:, 0], places[:, 1], np.concatenate(found), np.zeros(len(places)))
 
 
 def unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -134,7 +134,7 @@ def met(
         owners=np.arange(number),
         apart=np.zeros((number, number), np.int64),
         judged=np.zeros(number, np.int64),
-        units=Heard(frames, frames + UNIT, vectors),
+        units=Heard(frames, frames + UNIT, vectors, np.zeros(len(frames))),
         votes=np.zeros((0, number), np.float32),
         said=np.zeros((0, number), np.bool_),
         begun=np.full(number, -1),

@@ -25,7 +25,8 @@ class Talk(NamedTuple):
 def voices_of(vectors: NDArray[np.floating], seconds: float | NDArray[np.float64]) -> Voices:
     """Voices with these directions, and so much speech each."""
     embeddings = vectors.astype(np.float32)
-    return Voices(unit_length(embeddings), embeddings, np.broadcast_to(seconds, len(vectors)) * 1.0)
+    spoken = np.broadcast_to(seconds, len(vectors)) * 1.0
+    return Voices(unit_length(embeddings), embeddings, spoken, np.zeros(len(vectors)))
 
 
 def talk(

@@ -9,7 +9,7 @@ there, nothing changes (docs/decisions/020-channels.md).
 import io
 import zlib
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -135,13 +135,25 @@ def free(
     return freed
 
 
+class Freed(NamedTuple):
+    """Vectors of units without what their channels add.
+
+    vectors: (units, dimension), unit length.
+    narrow: (units,), how far a unit came through a narrow band or a telephone, 0..1.
+    """
+
+    vectors: NDArray[np.float32]
+    narrow: NDArray[np.float64]
+
+
 def free_units(
     vectors: NDArray[np.float32], bands: Bands | None, model: ChannelModel | None
-) -> NDArray[np.float32]:
+) -> Freed:
     """Vectors of units, freed; as they are where bands or the model are unknown."""
     if bands is None or model is None:
-        return vectors
-    return free(vectors, weights_of(bands), model)
+        return Freed(vectors, np.zeros(len(vectors)))
+    weights = weights_of(bands)
+    return Freed(free(vectors, weights, model), weights[:, 2:].sum(axis=1))
 
 
 def _clipped(levels: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -185,7 +185,7 @@ def _freed(vector: NDArray[np.float32], sound: Waveform, diarizer: Diarizer) -> 
     rate = diarizer.geometry.sample_rate
     levels = stacked([band_levels(sound, rate)])
     bands = Bands(np.zeros(1, np.int64), levels, np.array([len(sound) / rate]))
-    (freed,) = free_units(vector[None], bands, diarizer.channel_model)
+    (freed,) = free_units(vector[None], bands, diarizer.channel_model).vectors
     return np.asarray(freed, np.float32)
 
 

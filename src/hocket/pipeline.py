@@ -273,14 +273,14 @@ class Diarizer:
         found = artifacts.embeddings
         finite = np.asarray(np.isfinite(found).all(axis=1))
         vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
-        vectors = free_units(vectors, artifacts.bands, self.channel_model)
+        vectors, narrow = free_units(vectors, artifacts.bands, self.channel_model)
         usable = np.asarray(vectors.any(axis=1))
         seconds = unit_seconds(runs, units, artifacts.geometry)
         trusted: NDArray[np.bool_] = usable & self._trusted(artifacts)
         if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
             trusted = usable
-        every = Voices(vectors, found, seconds)
-        voices = Voices(vectors[trusted], found[trusted], seconds[trusted])
+        every = Voices(vectors, found, seconds, narrow)
+        voices = every.at(trusted)
         limit = TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
         model = TwoSpeakers.of(self.calibration)
         threshold, clusterer = self._threshold("threshold"), CLUSTERERS[config.method]

@@ -113,7 +113,7 @@ def cosines(one: Artifacts, other: Artifacts, diarizer: Diarizer) -> NDArray[np.
     for artifacts in (one, other):
         units, model = artifacts.units, diarizer.channel_model
         middles = (units.first + units.last) / 2 * 270 / RATE
-        vectors = free_units(unit_length(artifacts.embeddings), artifacts.bands, model)
+        vectors = free_units(unit_length(artifacts.embeddings), artifacts.bands, model).vectors
         for who in (ANNA, BEN):
             spoken = [
                 (t.start_s < middles) & (middles < t.end_s) for t in turns if t.speaker == who

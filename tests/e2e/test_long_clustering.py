@@ -17,7 +17,8 @@ import numpy as np
 from hocket.clustering import Voices
 from hocket.clustering.agglomerative import agglomerate
 vectors = np.load(sys.argv[1])
-labels = agglomerate(Voices(vectors, vectors, np.ones(len(vectors))), 0.4, 1)
+ones = np.ones(len(vectors))
+labels = agglomerate(Voices(vectors, vectors, ones, ones), 0.4, 1)
 sys.stdout.buffer.write(labels.tobytes())
 """
 

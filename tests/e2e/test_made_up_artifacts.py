@@ -232,7 +232,7 @@ def test_five_hours_of_voices_are_clustered_in_time(
 ) -> None:
     """The first step costs the same for all counts of one minimum."""
     embeddings = make(np.random.default_rng(0)).astype(np.float32)
-    voices = Voices(unit_length(embeddings), embeddings, np.full(MANY, 0.6))
+    voices = Voices(unit_length(embeddings), embeddings, np.full(MANY, 0.6), np.zeros(MANY))
     calibration = Diarizer().calibration
     limit = TwinLimit(*(calibration[f"twin_{name}"] for name in TwinLimit._fields))
     start = time.process_time()

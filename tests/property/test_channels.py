@@ -194,9 +194,9 @@ def test_rows_that_are_no_direction_are_left_alone(value: float) -> None:
 def test_no_bands_and_no_model_change_nothing() -> None:
     vectors = voices(2)
     bands = Bands(np.array([0, 0]), levels_array(TELEPHONE), np.ones(1))
-    assert free_units(vectors, None, model_of()) is vectors
-    assert free_units(vectors, bands, None) is vectors
-    assert free_units(vectors, bands, model_of()).tobytes() != vectors.tobytes()
+    assert free_units(vectors, None, model_of()).vectors is vectors
+    assert free_units(vectors, bands, None).vectors is vectors
+    assert free_units(vectors, bands, model_of()).vectors.tobytes() != vectors.tobytes()
 
 
 def test_vectors_do_not_depend_on_each_other() -> None:

@@ -33,7 +33,8 @@ Planted = tuple[Voices, NDArray[np.int64]]
 
 def voices_of(vectors: NDArray[np.floating]) -> Voices:
     embeddings = vectors.astype(np.float32)
-    return Voices(unit_length(embeddings), embeddings, np.full(len(vectors), 2.0))
+    number = len(vectors)
+    return Voices(unit_length(embeddings), embeddings, np.full(number, 2.0), np.zeros(number))
 
 
 def plant(sizes: list[int], seed: int) -> Planted:

@@ -33,7 +33,8 @@ def one_speaker(vectors: NDArray[np.float32], per_region: int = 4) -> State:
     """A stream in which one speaker said all of it, in regions of so many units."""
     number = len(vectors)
     first = np.arange(number) * 36 + np.arange(number) // per_region * 60
-    past = Past(first, first + 71, vectors, np.full(number, 0.6), np.zeros(number, np.int64))
+    owners, narrow = np.zeros(number, np.int64), np.zeros(number)
+    past = Past(first, first + 71, vectors, narrow, np.full(number, 0.6), owners)
     nobody = np.zeros(1, np.int64)
     return replace(
         State.start(DIMENSION),
@@ -102,7 +103,8 @@ def test_a_speaker_is_looked_at_again_only_with_more_speech() -> None:
 
 def test_what_is_kept_is_bounded_and_new_alone() -> None:
     state = one_speaker(said(np.zeros(MOST_KEPT, np.int64), 0.5, 3))
-    units = Heard(np.array([5, 90_000]), np.array([76, 90_071]), said(np.zeros(2, int), 0.5, 4))
+    bounds = np.array([5, 90_000]), np.array([76, 90_071])
+    units = Heard(*bounds, said(np.zeros(2, int), 0.5, 4), np.zeros(2))
     slots = Slots(
         seconds=np.zeros(1),
         mine=np.array([[1.0], [1.1]]),

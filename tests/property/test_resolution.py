@@ -289,7 +289,7 @@ def test_of_many_voices_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_hours_are_searched_in_time_and_without_all_pairs() -> None:
     vectors = make_voices(MANY, 5, seed=1)
-    voices = Voices(vectors, vectors, np.full(MANY, UNIT_S))
+    voices = Voices(vectors, vectors, np.full(MANY, UNIT_S), np.zeros(MANY))
     clusters = (vectors @ vectors[0] > 0.25).astype(np.int32)
     talked = Asked(voices, np.arange(MANY) // UNITS_OF_A_TURN, clusters, ALL_STAY)
     tracemalloc.start()

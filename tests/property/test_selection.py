@@ -37,7 +37,8 @@ def clusters_of(
     vectors: NDArray[np.floating], seconds: NDArray[np.float64], labels: NDArray[np.integer]
 ) -> Clusters:
     embeddings = vectors.astype(np.float32)
-    return Clusters(Voices(unit_length(embeddings), embeddings, seconds), labels.astype(np.int32))
+    voices = Voices(unit_length(embeddings), embeddings, seconds, np.zeros(len(seconds)))
+    return Clusters(voices, labels.astype(np.int32))
 
 
 def spread(number: int, seed: int) -> Clusters:

@@ -162,7 +162,7 @@ def test_a_zero_or_nan_embedding_makes_no_speaker_and_teaches_none(value: float,
 
 def replace_units(state: State, units: Heard) -> State:
     """The state with nothing remembered but such units."""
-    return replace(state, units=Heard(units.first[:0], units.last[:0], units.vectors[:0]))
+    return replace(state, units=Heard(*(column[:0] for column in units)))
 
 
 @given(st.integers(0, 99))

@@ -110,7 +110,7 @@ def test_what_is_merged_adds_up_and_is_no_more_than_may_be() -> None:
     assert one.seconds.tolist() == [30.0]
     assert one.sums[0] == pytest.approx(state.sums.sum(axis=0))
     assert len(one.exemplars) == 8
-    one = replace(one, units=Heard(np.array([0]), np.array([60]), A[None]))
+    one = replace(one, units=Heard(np.array([0]), np.array([60]), A[None], np.zeros(1)))
     after = learn(one, slots_of(one), np.array([0, -1, -1]), np.array([0]), LIMITS)
     assert len(after.exemplars) == LIMITS.most_exemplars
 

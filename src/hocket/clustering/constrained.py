@@ -191,7 +191,7 @@ def _part(
     halves = settle(vectors, seconds, (vectors @ seed.T).argmax(axis=1))
     own = held[place]
     if (halves == 1)[own].any() and ((halves == 1) == (labels[place] == speaker))[own].all():
-        some = Voices(voices.vectors[place], voices.embeddings[place], seconds)
+        some = voices.at(place)
         if 0 < halves.sum() < len(halves):
             odds = model.log_odds(traits_of(some, regions[place], halves))
             if odds > LEAST_LOG_ODDS:

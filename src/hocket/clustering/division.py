@@ -35,6 +35,8 @@ class Traits(NamedTuple):
     share: logarithm of the smaller half's share in the vectors.
     block: 1 over the number of changes.
     block_divergence: divergence over the number of changes.
+    narrow: mean share of narrow band in the vectors, where all voices are nearer to each other.
+    narrow_share: share times narrow.
     """
 
     divergence: float
@@ -44,6 +46,8 @@ class Traits(NamedTuple):
     share: float
     block: float
     block_divergence: float
+    narrow: float
+    narrow_share: float
 
 
 class TwoSpeakers(NamedTuple):
@@ -57,6 +61,8 @@ class TwoSpeakers(NamedTuple):
     share: float
     block: float
     block_divergence: float
+    narrow: float
+    narrow_share: float
 
     @classmethod
     def of(cls, calibration: Mapping[str, float]) -> Self:
@@ -116,6 +122,7 @@ def traits_of(voices: Voices, regions: NDArray[np.int64], halves: Halves) -> Tra
     cosine = float(means[0] @ means[1] / lengths.prod())
     share = min(np.mean(second), np.mean(~second))
     divergence = np.log(max(1 - cosine, 0.03) / (DIVERGENCE + DIVERGENCE_OF_ONE / len(halves)))
+    narrow = float(voices.narrow.mean())
     changes = max(1, int(np.count_nonzero(np.diff(halves))))
     return Traits(
         divergence=float(divergence),
@@ -125,6 +132,8 @@ def traits_of(voices: Voices, regions: NDArray[np.int64], halves: Halves) -> Tra
         share=float(np.log(share)),
         block=1 / changes,
         block_divergence=float(divergence / changes),
+        narrow=narrow,
+        narrow_share=float(np.log(share)) * narrow,
     )
 
 

@@ -250,7 +250,7 @@ class _Speakers:
         if len(members) < 2 * LEAST_VOICES:
             return
         some = members[_spread(len(members))]
-        few = self._part(some)
+        few = self._voices.at(some)
         vectors = few.vectors.astype(np.float64)
         for start in self._starts(some, vectors, few.seconds):
             halves = settle(vectors, few.seconds, start)
@@ -307,14 +307,10 @@ class _Speakers:
         return _Change(whole, half, odds, smaller)
 
     def _odds(self, some: NDArray[np.int64], halves: Halves) -> float:
-        traits = traits_of(self._part(some), self._regions[some], halves)
+        traits = traits_of(self._voices.at(some), self._regions[some], halves)
         if self._judged is not None:
             self._judged(some, halves, traits)
         return float(np.exp(np.clip(self._model.log_odds(traits), -25, 25)))
-
-    def _part(self, some: NDArray[np.int64]) -> Voices:
-        vectors, embeddings, seconds = self._voices
-        return Voices(vectors[some], embeddings[some], seconds[some])
 
     def _is_enough(self, place: NDArray[np.bool_]) -> bool:
         spoken = float(self._voices.seconds[place].sum())

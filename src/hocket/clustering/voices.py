@@ -11,11 +11,23 @@ BLOCK = 4_096  # voices that are added up at once
 
 
 class Voices(NamedTuple):
-    """Voice vectors with the amount of speech behind each."""
+    """Voice vectors with the amount of speech behind each.
 
-    vectors: NDArray[np.float32]  # (voices, dimension), unit length
-    embeddings: NDArray[np.float32]  # (voices, dimension), as the network gave them
-    seconds: NDArray[np.float64]  # (voices,)
+    vectors: (voices, dimension), unit length.
+    embeddings: (voices, dimension), as the network gave them.
+    seconds: (voices,) of speech.
+    narrow: (voices,), how far each came through a narrow band or a telephone, 0..1.
+    """
+
+    vectors: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+    seconds: NDArray[np.float64]
+    narrow: NDArray[np.float64]
+
+    def at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Voices":
+        """Some of the voices."""
+        vectors, embeddings, seconds, narrow = self
+        return Voices(vectors[rows], embeddings[rows], seconds[rows], narrow[rows])
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

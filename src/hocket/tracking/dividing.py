@@ -43,6 +43,7 @@ def keep(state: State, slots: Slots, labels: NDArray[np.int64]) -> State:
         np.concatenate([past.first, units.first[new]]),
         np.concatenate([past.last, units.last[new]]),
         np.concatenate([past.vectors, units.vectors[new]]),
+        np.concatenate([past.narrow, units.narrow[new]]),
         np.concatenate([past.seconds, seconds[new] * SHARE]),
         np.concatenate([past.owners, labels[new]]),
     )
@@ -77,7 +78,8 @@ def _halves(state: State, members: NDArray[np.int64], model: TwoSpeakers) -> Hal
     # a region ends where the next unit does not reach into it
     ends = np.maximum.accumulate(past.last[members])
     regions = np.concatenate([[0], np.cumsum(past.first[members][1:] >= ends[:-1])])
-    traits = traits_of(Voices(vectors, vectors, seconds), regions, halves)
+    voices = Voices(vectors, vectors, seconds, past.narrow[members])
+    traits = traits_of(voices, regions, halves)
     if traits.block > 1 / LEAST_CHANGES or model.log_odds(traits) <= 0:
         return None
     smaller = int(spoken[1] <= spoken[0])

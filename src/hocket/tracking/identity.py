@@ -50,6 +50,7 @@ def remember(state: State, window: WindowResult) -> State:
         np.concatenate([old.first[kept], new.first]),
         np.concatenate([old.last[kept], new.last]),
         np.concatenate([old.vectors[kept], new.vectors]),
+        np.concatenate([old.narrow[kept], new.narrow]),
     )
     return replace(state, units=units)
 

@@ -29,11 +29,13 @@ class Heard(NamedTuple):
 
     first, last: their frames on the stream's grid.
     vectors: (units, dimension), unit length; zero where the network gave nothing usable.
+    narrow: (units,), how far each came through a narrow band or a telephone, 0..1.
     """
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    narrow: NDArray[np.float64]
 
 
 class Past(NamedTuple):
@@ -41,6 +43,7 @@ class Past(NamedTuple):
 
     first, last: their frames on the stream's grid.
     vectors: (units, dimension), unit length.
+    narrow: how far each came through a narrow band or a telephone, 0..1.
     seconds: of speech each stands for, however units overlap.
     owners: speaker of each.
     """
@@ -48,13 +51,16 @@ class Past(NamedTuple):
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     vectors: NDArray[np.float32]
+    narrow: NDArray[np.float64]
     seconds: NDArray[np.float64]
     owners: NDArray[np.int64]
 
     def at(self, rows: NDArray[np.bool_] | slice) -> "Past":
         """Some of the units."""
-        first, last, vectors, seconds, owners = self
-        return Past(first[rows], last[rows], vectors[rows], seconds[rows], owners[rows])
+        first, last, vectors, narrow, seconds, owners = self
+        return Past(
+            first[rows], last[rows], vectors[rows], narrow[rows], seconds[rows], owners[rows]
+        )
 
 
 class WindowResult(NamedTuple):
@@ -162,8 +168,8 @@ class State:
             exemplars=none,
             owners=nobody,
             apart=np.zeros((0, 0), np.int64),
-            units=Heard(nobody, nobody, none),
-            past=Past(nobody, nobody, none, np.zeros(0), nobody),
+            units=Heard(nobody, nobody, none, np.zeros(0)),
+            past=Past(nobody, nobody, none, np.zeros(0), np.zeros(0), nobody),
             judged=nobody,
             done=0,
             end=0,
