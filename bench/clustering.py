@@ -94,7 +94,7 @@ def cluster_once(method: str, number: int, speakers: int, seed: int) -> Clustere
     vectors = make_voices(number, speakers, seed)
     voices = Voices(vectors, vectors, np.full(number, UNIT_S), np.zeros(number))
     request = Request(calibration["threshold"])
-    few = voices.at(np.arange(100))
+    few = voices.at(np.arange(min(100, number)))
     CLUSTERERS[method](few, request)  # loads libraries
     before = peak_rss_bytes()
     started, processor = perf_counter(), process_time()

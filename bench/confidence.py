@@ -33,15 +33,17 @@ FIRST_COUNT = CountModel(1.0, 1.0, -1.0, 0.5, -2.0)
 class Case(NamedTuple):
     """One recording.
 
-    traits: (turns, traits), in the order of the result.
-    seconds: (turns, 3): of a turn inside the scored regions, of those the seconds in which its
+    traits: (pieces, traits).
+    seconds: (pieces, 3): of a piece inside the scored regions, of those the seconds in which its
         speaker speaks, and those that are confused with somebody else's.
+    turn: (pieces,) turn of each.
     speakers: of the recording.
     true_number: of speakers.
     """
 
     traits: Values
     seconds: Values
+    turn: NDArray[np.int64]
     speakers: SpeakerEvidence
     true_number: int
 
@@ -71,17 +73,16 @@ def case_of(
     told: list[Evidence] = []
     result = diarizer.finish(artifacts, told=told.append)
     (evidence,) = told
-    stretches, starts = evidence.stretches, evidence.starts_s
-    rows = {
-        (start, result.speakers[speaker]): row
-        for row, (start, speaker) in enumerate(zip(starts, stretches.speaker, strict=True))
-    }
-    traits = np.stack(evidence.traits, axis=1)
-    mine = [rows[turn.start_s, turn.speaker] for turn in result.turns]
-    turns = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+    pieces = evidence.pieces
+    edges = (evidence.seconds_at(side) for side in (pieces.first, pieces.last))
+    turns = [
+        Turn(start, min(end, result.duration_s), result.speakers[speaker])
+        for start, end, speaker in zip(*edges, pieces.speaker.tolist(), strict=True)
+    ]
     return Case(
-        traits=traits[mine],
+        traits=np.stack(evidence.traits, axis=1),
         seconds=right_seconds(turns, reference, regions),
+        turn=evidence.turn,
         speakers=evidence.speakers,
         true_number=len({turn.speaker for turn in reference}),
     )
@@ -95,21 +96,9 @@ def right_seconds(
     Speakers are paired with those of the reference so that they share most time. What somebody else
     says counts as confusion as in pyannote.metrics; turns that are wrong at once share it.
     """
-    from scipy.optimize import linear_sum_assignment
-
-    last = max((each.end_s for each in (*turns, *reference)), default=0.0)
-    scored = np.zeros(round(last / GRID_S), np.bool_)
-    for region in regions:
-        scored[_ticks(region)] = True
-    found, truth = _speaking(turns, scored), _speaking(reference, scored)
+    found, right, confused = compared(turns, reference, regions)
     names = sorted({turn.speaker for turn in turns})
-    shared = found.T.astype(np.float32) @ truth.astype(np.float32)
-    right = np.zeros_like(found)
-    for one, other in zip(*linear_sum_assignment(-shared), strict=True):
-        right[:, one] = found[:, one] & truth[:, other]
-    hits = right.sum(axis=1)
-    wrong = found.sum(axis=1) - hits
-    confused = np.minimum(found.sum(axis=1), truth.sum(axis=1)) - hits
+    wrong = found.sum(axis=1) - right.sum(axis=1)
     share = np.where(wrong > 0, confused / np.maximum(wrong, 1), 0)
     rows = []
     for turn in turns:
@@ -117,6 +106,38 @@ def right_seconds(
         good, said = right[ticks, speaker], found[ticks, speaker]
         rows.append((said.sum(), good.sum(), share[ticks][said & ~good].sum()))
     return GRID_S * np.array(rows, np.float64).reshape(-1, 3)
+
+
+class Compared(NamedTuple):
+    """Turns on a grid of GRID_S, speakers by name, and what is true of them where it is scored.
+
+    found: (ticks, speakers) who speaks by the result.
+    right: (ticks, speakers) who of these does.
+    confused: (ticks,) how many are confused with somebody else.
+    """
+
+    found: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    confused: NDArray[np.int64]
+
+
+def compared(
+    turns: Sequence[Turn], reference: Sequence[Turn], regions: Sequence[Region]
+) -> Compared:
+    """Turns against a reference, speakers paired so that they share most time."""
+    from scipy.optimize import linear_sum_assignment
+
+    last = max((each.end_s for each in (*turns, *reference)), default=0.0)
+    scored = np.zeros(round(last / GRID_S), np.bool_)
+    for region in regions:
+        scored[_ticks(region)] = True
+    found, truth = _speaking(turns, scored), _speaking(reference, scored)
+    shared = found.T.astype(np.float32) @ truth.astype(np.float32)
+    right = np.zeros_like(found)
+    for one, other in zip(*linear_sum_assignment(-shared), strict=True):
+        right[:, one] = found[:, one] & truth[:, other]
+    confused = np.minimum(found.sum(axis=1), truth.sum(axis=1)) - right.sum(axis=1)
+    return Compared(found, right, confused)
 
 
 def _ticks(stretch: Turn | Region) -> slice:
@@ -134,7 +155,7 @@ def _speaking(turns: Sequence[Turn], scored: NDArray[np.bool_]) -> NDArray[np.bo
 
 def fit_turns(cases: Iterable[Case]) -> TurnModel:
     """Weights with least log loss over the time of all turns; BenchError without turns."""
-    traits, seconds = _turns_of(cases)
+    traits, seconds, _ = _pieces_of(cases)
     if not len(traits):
         raise BenchError("found no turn in what is scored; name more recordings")
     found = fit_logistic(traits, seconds[:, 1] / seconds[:, 0], seconds[:, 0])
@@ -170,12 +191,16 @@ def measure_confidence(
 
 
 def _reliability_of_turns(cases: Sequence[Case], model: TurnModel) -> dict[str, Any]:
-    traits, seconds = _turns_of(cases)
-    said = model.probability(TurnTraits(*traits.T))
-    time, right = seconds[:, 0], seconds[:, 1] / seconds[:, 0]
+    traits, seconds, turn = _pieces_of(cases)
+    pieces = model.probability(TurnTraits(*traits.T))
+    of_turns: Values = np.stack([np.bincount(turn, column) for column in seconds.T], axis=1)
+    time = of_turns[:, 0]
+    said = np.bincount(turn, pieces * seconds[:, 0]) / time
+    lowest = share_in_lowest(pieces, seconds[:, 2], seconds[:, 0], LOWEST)
     return {
-        **_told(said, right, time, "seconds"),
-        "confusion_in_lowest_tenth": share_in_lowest(said, seconds[:, 2], time, LOWEST),
+        **_told(said, of_turns[:, 1] / time, time, "seconds"),
+        "confusion_in_lowest_tenth": share_in_lowest(said, of_turns[:, 2], time, LOWEST),
+        "confusion_in_lowest_tenth_of_pieces": lowest,
     }
 
 
@@ -215,15 +240,19 @@ def manifest_lines(turn_model: TurnModel, count_model: CountModel) -> list[str]:
     ]
 
 
-def _turns_of(cases: Iterable[Case]) -> tuple[Values, Values]:
-    """Traits and seconds of all turns of which something is scored."""
+def _pieces_of(cases: Iterable[Case]) -> tuple[Values, Values, NDArray[np.int64]]:
+    """Traits, seconds and turns (from 0, no gaps) of all pieces of which something is scored."""
     traits = [np.zeros((0, len(TurnTraits._fields)))]
     seconds = [np.zeros((0, 3))]
+    turns, first = [np.zeros(0, np.int64)], 0
     for case in cases:
         scored = case.seconds[:, 0] > 0
         traits.append(case.traits[scored])
         seconds.append(case.seconds[scored])
-    return np.concatenate(traits), np.concatenate(seconds)
+        numbers, places = np.unique(case.turn[scored], return_inverse=True)
+        turns.append(first + places)
+        first += len(numbers)
+    return np.concatenate(traits), np.concatenate(seconds), np.concatenate(turns)
 
 
 def _is_judged(case: Case) -> bool:

@@ -120,3 +120,24 @@ def evidence(folders: tuple[Path, ...], embedding: str, output: Path | None) -> 
     path = output or RESULTS / f"evidence-{embedding}.json"
     write_results(path, {**header, **results})
     click.echo(f"written to {path}", err=True)
+
+
+@click.command()
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=Folder)
+@click.option("--seconds", type=float, default=90.0, show_default=True, help="Of sound to hear.")
+@click.option("--output", type=File, help="Results file; by default bench/results/review-*.json.")
+def review(folders: tuple[Path, ...], seconds: float, output: Path | None) -> None:
+    """How much confusion the questions of `hocket review` hold, in recordings below every DIR."""
+    from bench.corpus import find_recordings
+    from bench.environment import describe
+    from bench.review import measure_review
+
+    recordings = [each for folder in folders for each in find_recordings(folder)]
+    results = measure_review(recordings, seconds, progress)
+    shares = (number(results[f"removed{way}_percent"], 1) for way in ("", "_by_chance"))
+    click.echo(table(("seconds", "removed %", "by chance %"), [(number(seconds, 0), *shares)]))
+    corpora = [folder.resolve().name for folder in folders]
+    header = {"command": "review", "corpora": corpora, "environment": describe()}
+    path = output or RESULTS / f"review-{corpora[0]}.json"
+    write_results(path, {**header, **results})
+    click.echo(f"written to {path}", err=True)

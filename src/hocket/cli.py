@@ -14,6 +14,7 @@ import click
 
 from hocket import models
 from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processor
+from hocket.cli_review import review_command
 from hocket.cli_speakers import name_known, open_known, speakers_group, store_option
 from hocket.cli_stream import stream_command
 from hocket.clustering import CLUSTERERS
@@ -169,6 +170,7 @@ def diarize(
     return FAILED if failed else 0
 
 
+cli.add_command(review_command)
 cli.add_command(stream_command)
 
 

@@ -1,7 +1,8 @@
 """How sure a result is: the probability that a turn is right, and that of numbers of speakers.
 
 Both come from a few traits of the evidence, by logistic regressions whose weights stand in
-`models/manifest.toml` (docs/confidence.md). Nothing here changes a turn or a speaker.
+`models/manifest.toml` (docs/confidence.md). Turns are judged in pieces of about a second, so that a
+doubtful second of a long turn is known. Nothing here changes a turn or a speaker.
 """
 
 from bisect import bisect_right
@@ -15,18 +16,21 @@ from numpy.typing import NDArray
 from hocket.arrays import Activations, Occupancy, Units, stretches
 from hocket.config import SpeakerCount
 from hocket.geometry import Geometry
-from hocket.result import Turn
+from hocket.result import Doubt, Turn
 
 Values = NDArray[np.float64]
 
 MOST_LOG_ODDS = 5.0  # of splits and pairs: beyond, one voice's are as good as two voices'
-LEAST_MARGIN = 0.01  # cosine; a smaller margin, or none known, is a tie
+MARGIN = 0.25  # cosine; of larger margins it says little how large they are
 LEAST_PROBABILITY = 1e-3  # of speech and silence, before odds are taken
 LEAST_SPOKEN_S = 0.1
+PIECE_S = 1.0
+DOUBTFUL = 0.9  # pieces less sure are told; about a quarter of all speech
+MOST_ALTERNATIVES = 3
 
 
 class Stretches(NamedTuple):
-    """Turns in frames, all columns (turns,): by speaker, then by time."""
+    """Turns or pieces of them in frames, all columns (turns,): by speaker, then by time."""
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -39,6 +43,17 @@ class Stretches(NamedTuple):
         rows = np.concatenate([np.zeros((0, 2), np.int64), *found])
         speaker = np.repeat(np.arange(len(found)), [len(each) for each in found])
         return cls(rows[:, 0], rows[:, 1], speaker)
+
+    def cut(self, longest: int) -> tuple["Stretches", NDArray[np.int64]]:
+        """Pieces of equal length of about `longest` frames, and the turn of each, (pieces,)."""
+        lengths = self.last - self.first
+        numbers = np.maximum(1, np.rint(lengths / longest).astype(np.int64))
+        turn = np.repeat(np.arange(len(lengths)), numbers)
+        place = np.arange(len(turn)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+        first, last = (
+            self.first[turn] + (place + end) * lengths[turn] // numbers[turn] for end in (0, 1)
+        )
+        return Stretches(first, last, self.speaker[turn]), turn
 
 
 class SpeakerEvidence(NamedTuple):
@@ -73,10 +88,13 @@ class SpeakerEvidence(NamedTuple):
 
 
 class TurnTraits(NamedTuple):
-    """What tells right turns from wrong ones, all columns (turns,).
+    """What tells right pieces of turns from wrong ones, all columns (pieces,).
 
-    margin: logarithm of the cosine by which the turn's units are nearer to its speaker than to the
-        next, 0 for the only speaker.
+    margin: how much nearer the piece's units are to its speaker than to the next, tanh of the
+        difference of cosines over MARGIN; that of 1 for the only speaker.
+    nearness: cosine of the piece's units to its speaker.
+    unheard: 1 where no unit lies in the piece, else 0.
+    length: logarithm of the seconds of the turn.
     speech: log odds that anybody speaks, of the mean probability over the frames.
     split: log odds that the speaker is two, within MOST_LOG_ODDS.
     spoken: logarithm of all the speaker's seconds.
@@ -85,6 +103,9 @@ class TurnTraits(NamedTuple):
     """
 
     margin: Values
+    nearness: Values
+    unheard: Values
+    length: Values
     speech: Values
     split: Values
     spoken: Values
@@ -94,23 +115,44 @@ class TurnTraits(NamedTuple):
 class Evidence(NamedTuple):
     """All that confidence rests on.
 
-    stretches: the turns.
-    starts_s: (turns,) where each begins.
-    traits: of the turns.
-    speakers: in the order of the stretches' numbers.
+    turns: all of them.
+    pieces: of the turns.
+    turn: (pieces,) which turn each is of.
+    traits: of the pieces.
+    nearness: (pieces, speakers), mean cosine of the piece's units; 0 without units.
+    speakers: in the order of the turns' numbers.
+    geometry: of the frames.
     """
 
-    stretches: Stretches
-    starts_s: Sequence[float]
+    turns: Stretches
+    pieces: Stretches
+    turn: NDArray[np.int64]
     traits: TurnTraits
+    nearness: Values
     speakers: SpeakerEvidence
+    geometry: Geometry
+
+    def seconds_at(self, frames: NDArray[np.int64]) -> list[float]:
+        """Seconds at which frames begin."""
+        return [self.geometry.seconds_of(self.geometry.frame_start(at)) for at in frames.tolist()]
+
+    def of_turns(self, confidence: Values) -> Values:
+        """Mean over the pieces of every turn, by their length, (turns,)."""
+        lengths = (self.pieces.last - self.pieces.first).astype(np.float64)
+        number = len(self.turns.first)
+        total = np.bincount(self.turn, lengths, number)
+        found: Values = np.bincount(self.turn, lengths * confidence, number) / total
+        return found
 
 
 class TurnModel(NamedTuple):
-    """A logistic regression of "the turn's speaker speaks" on `TurnTraits`."""
+    """A logistic regression of "the piece's speaker speaks" on `TurnTraits`."""
 
     bias: float
     margin: float
+    nearness: float
+    unheard: float
+    length: float
     speech: float
     split: float
     spoken: float
@@ -122,7 +164,7 @@ class TurnModel(NamedTuple):
         return cls(*(calibration[f"turn_{name}"] for name in cls._fields))
 
     def probability(self, traits: TurnTraits) -> Values:
-        """(turns,), within 0 and 1."""
+        """(pieces,), within 0 and 1."""
         return logistic(self.bias + np.tensordot(np.array(self[1:]), np.stack(traits), 1))
 
 
@@ -193,71 +235,132 @@ def evidence_of(
         geometry: of the frames.
     """
     turns = Stretches.of(activations)
-    lengths = turns.last - turns.first
-    seconds = lengths * geometry.seconds_of(geometry.frame_step)
+    frame_s = geometry.seconds_of(geometry.frame_step)
+    seconds = (turns.last - turns.first) * frame_s
+    pieces, turn = turns.cut(max(1, round(PIECE_S / frame_s)))
     silence = np.concatenate([[0.0], np.cumsum(occupancy[:, 0], dtype=np.float64)])
-    speech = 1 - (silence[turns.last] - silence[turns.first]) / lengths
-    speech = np.clip(speech, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    silent = (silence[pieces.last] - silence[pieces.first]) / (pieces.last - pieces.first)
+    speech = np.clip(1 - silent, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     spoken = np.bincount(turns.speaker, seconds, minlength=activations.shape[1])
+    near = nearness(pieces, speakers.similarity, units)
     traits = TurnTraits(
-        margin=np.log(np.clip(margins(turns, speakers.similarity, units), LEAST_MARGIN, 1)),
+        margin=np.tanh(margins(pieces, near) / MARGIN),
+        nearness=near[np.arange(len(near)), pieces.speaker],
+        unheard=np.where(near.any(axis=1), 0.0, 1.0),
+        length=np.log(np.maximum(seconds, LEAST_SPOKEN_S))[turn],
         speech=np.log(speech / (1 - speech)),
-        split=_within(speakers.split)[turns.speaker],
-        spoken=np.log(np.maximum(spoken, LEAST_SPOKEN_S))[turns.speaker],
-        apart=_within(speakers.apart)[turns.speaker],
+        split=_within(speakers.split)[pieces.speaker],
+        spoken=np.log(np.maximum(spoken, LEAST_SPOKEN_S))[pieces.speaker],
+        apart=_within(speakers.apart)[pieces.speaker],
     )
-    starts = map(geometry.frame_start, turns.first.tolist())
-    return Evidence(turns, [geometry.seconds_of(start) for start in starts], traits, speakers)
+    return Evidence(turns, pieces, turn, traits, near, speakers, geometry)
 
 
-def margins(turns: Stretches, similarity: NDArray[np.float32], units: Units) -> Values:
-    """Cosine by which a turn's units are nearer to its speaker than to the next, (turns,).
+def nearness(pieces: Stretches, similarity: NDArray[np.float32], units: Units) -> Values:
+    """Mean cosine of the units in every piece to the speakers, (pieces, speakers).
 
-    0 where no unit lies in a turn, 1 for the only speaker.
+    0 where no unit lies. Each unit counts by the frames it shares with the piece: the sum of what
+    units have before a frame is linear between their edges, so its ends alone are computed.
 
     Args:
-        turns: of all speakers.
+        pieces: in frames.
         similarity: (units, speakers).
-        units: in order of time; each counts by the frames it shares with the turn.
+        units: what was embedded.
     """
-    if similarity.shape[1] < 2:
-        return np.ones(len(turns.first))
-    found = np.zeros(len(turns.first))
-    begin = np.searchsorted(np.maximum.accumulate(units.last), turns.first, side="right").tolist()
-    stop = np.searchsorted(units.first, turns.last).tolist()
-    for turn, (first, last, speaker) in enumerate(zip(*turns, strict=True)):
-        near = slice(begin[turn], stop[turn])
-        shared = np.minimum(units.last[near], last) - np.maximum(units.first[near], first)
-        shared = np.maximum(shared, 0)
-        if total := shared.sum():
-            mean = shared @ similarity[near] / total
-            found[turn] = mean[speaker] - np.delete(mean, speaker).max()
+    weighted = np.column_stack([similarity.astype(np.float64), np.ones(len(similarity))])
+    edges, back = np.unique(np.concatenate([units.first, units.last]), return_inverse=True)
+    slopes = np.zeros((len(edges) + 1, weighted.shape[1]))
+    np.add.at(slopes, back + 1, np.concatenate([weighted, -weighted]))
+    slopes = np.cumsum(slopes, axis=0)  # slopes[i + 1] holds from edge i on
+    sums = np.zeros((len(edges) + 1, weighted.shape[1]))
+    if len(edges):
+        sums[2:] = np.cumsum(slopes[1:-1] * np.diff(edges)[:, None], axis=0)
+    starts = np.concatenate([[0], edges])
+
+    def before(frames: NDArray[np.int64]) -> Values:
+        place = np.searchsorted(edges, frames, side="right")
+        found: Values = sums[place] + slopes[place] * (frames - starts[place])[:, None]
+        return found
+
+    shared = before(pieces.last) - before(pieces.first)
+    within = shared[:, -1:]
+    return np.divide(shared[:, :-1], within, out=np.zeros_like(shared[:, :-1]), where=within > 0.5)
+
+
+def margins(pieces: Stretches, near: Values) -> Values:
+    """Cosine by which pieces are nearer to their speaker than to the next, (pieces,).
+
+    1 for the only speaker.
+
+    Args:
+        pieces: of all speakers.
+        near: (pieces, speakers), as of `nearness`.
+    """
+    if near.shape[1] < 2:
+        return np.ones(len(near))
+    rows = np.arange(len(near))
+    others = near.copy()
+    others[rows, pieces.speaker] = -np.inf
+    found: Values = near[rows, pieces.speaker] - others.max(axis=1)
     return found
 
 
 def with_confidence(
-    turns: Sequence[Turn],
     names: Sequence[str],
     evidence: Evidence,
     calibration: Mapping[str, float],
+    turns: Sequence[Turn],
 ) -> tuple[Turn, ...]:
-    """The turns, each with the confidence of the stretch of its speaker that it lies in.
+    """The turns, each with the confidence of the turn of its speaker that it lies in.
 
     Args:
-        turns: the stretches of the evidence as turns, or parts of them.
-        names: of the speakers of the stretches.
-        evidence: of these turns.
+        names: of the speakers.
+        evidence: of the turns.
         calibration: weights of `TurnModel`.
+        turns: those of the evidence, or parts of them.
     """
-    confidence = TurnModel.of(calibration).probability(evidence.traits)
-    edges = np.searchsorted(evidence.stretches.speaker, np.arange(len(names) + 1)).tolist()
+    pieces = TurnModel.of(calibration).probability(evidence.traits)
+    confidence = evidence.of_turns(pieces)
+    starts_s = evidence.seconds_at(evidence.turns.first)
+    edges = np.searchsorted(evidence.turns.speaker, np.arange(len(names) + 1)).tolist()
     places = {name: slice(*edges[index : index + 2]) for index, name in enumerate(names)}
     found = []
     for turn in turns:
         place = places[turn.speaker]
-        row = place.start + bisect_right(evidence.starts_s[place], turn.start_s) - 1
+        row = place.start + bisect_right(starts_s[place], turn.start_s) - 1
         found.append(replace(turn, confidence=float(confidence[row])))
     return tuple(found)
+
+
+def doubts_of(
+    names: Sequence[str], evidence: Evidence, calibration: Mapping[str, float]
+) -> tuple[Doubt, ...]:
+    """Pieces of turns that are less sure than DOUBTFUL, in order of time.
+
+    Args:
+        names: of the speakers.
+        evidence: of the result.
+        calibration: weights of `TurnModel`.
+    """
+    confidence = TurnModel.of(calibration).probability(evidence.traits)
+    rows = np.flatnonzero(confidence < DOUBTFUL)
+    starts = evidence.seconds_at(evidence.pieces.first[rows])
+    ends = evidence.seconds_at(evidence.pieces.last[rows])
+    nearest = np.argsort(-evidence.nearness[rows], axis=1, kind="stable").tolist()
+    speakers = evidence.pieces.speaker[rows].tolist()
+    found = [
+        Doubt(
+            start,
+            end,
+            names[speaker],
+            float(sure),
+            tuple([names[one] for one in order if one != speaker][:MOST_ALTERNATIVES]),
+        )
+        for start, end, speaker, sure, order in zip(
+            starts, ends, speakers, confidence[rows], nearest, strict=True
+        )
+    ]
+    return tuple(sorted(found))
 
 
 def count_confidence(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from hocket.result import Result, Turn
+from hocket.review import Review
 
 LIVE_ROWS = 12
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -34,6 +35,31 @@ def show_table(result: Result, title: str, stream: TextIO) -> None:
     console.print(turns if result.turns else Text(f"{title}: nobody speaks"))
     if result.turns:
         console.print(totals)
+
+
+def show_review(review: Review, title: str, stream: TextIO) -> None:
+    """Print what to listen to first, and what is expected to remain."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        *("start", "end", "speaker", "sure", "or"), title=Text(title), title_justify="left"
+    )
+    for column in (*table.columns[:2], table.columns[3]):
+        column.justify = "right"
+    for question in review.questions:
+        times = (f"{value:.2f}" for value in (question.start_s, question.end_s))
+        others = Text(", ".join(question.alternatives) or "nobody")
+        table.add_row(*times, Text(question.speaker), f"{question.confidence:.0%}", others)
+    console = Console(file=stream)
+    console.print(table if review.questions else Text(f"{title}: nothing to ask"))
+    console.print(
+        f"{review.seconds:.1f} s to hear; expected to be wrong: {review.expected_error_s:.1f} s, "
+        f"{review.remaining_error_s:.1f} s after {len(review.questions)} answers",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def only_sure(

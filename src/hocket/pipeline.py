@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self, TypedDict, Unpack
 
@@ -231,26 +231,24 @@ class Diarizer:
             order = order_of_appearance(activations)
             activations = activations[:, order]
             names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
-            blocks = frame_blocks(len(activations))
             turns = to_turns(activations, names, geometry, artifacts.samples)
             exclusive = np.concatenate(
-                [strongest(voting(block), activations[block], order) for block in blocks]
+                [
+                    strongest(voting(block), activations[block], order)
+                    for block in frame_blocks(len(activations))
+                ]
             )
             exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
-        with watch.stage("reconstruct"):
             evidence = confidence.evidence_of(
                 activations, known.of(order), heard.occupancy, artifacts.units, geometry
             )
-            turns, exclusive_turns = (
-                confidence.with_confidence(some, names, evidence, self.calibration)
-                for some in (turns, exclusive_turns)
-            )
+            said = partial(confidence.with_confidence, names, evidence, self.calibration)
         if told:
             told(evidence)
         return Result(
             uri=artifacts.uri,
-            turns=turns,
-            exclusive_turns=exclusive_turns,
+            turns=said(turns),
+            exclusive_turns=said(exclusive_turns),
             speakers=names,
             embeddings=centroids[order],
             duration_s=geometry.seconds_of(artifacts.samples),
@@ -258,6 +256,7 @@ class Diarizer:
             copied=artifacts.copied,
             embedding_model=self.embedding_model,
             count_confidence=confidence.count_confidence(evidence, count, self.calibration),
+            doubts=confidence.doubts_of(names, evidence, self.calibration),
         )
 
     def _cluster(

@@ -25,6 +25,26 @@ class Turn:
         return self.end_s - self.start_s
 
 
+@dataclass(frozen=True, order=True)
+class Doubt:
+    """A stretch of a turn of which it is not sure that its speaker speaks.
+
+    confidence: probability, at a moment of the stretch, that its speaker speaks.
+    alternatives: other speakers that it may be, the nearest first.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str
+    confidence: float
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def expected_error_s(self) -> float:
+        """Seconds of the stretch that are wrong on average."""
+        return (self.end_s - self.start_s) * (1 - self.confidence)
+
+
 @dataclass(frozen=True)
 class EmbeddingModel:
     """What made embeddings: only those of the same weights may be compared.
@@ -62,6 +82,7 @@ class Result:
     count_confidence: probability of the number of speakers found, and of one fewer and one more, by
         number; what is missing to 1 is that of all other numbers. {0: 1.0} where nobody speaks;
         empty where nobody says.
+    doubts: stretches of the turns that are less sure than 0.9, in order of time.
     """
 
     uri: str
@@ -74,6 +95,7 @@ class Result:
     copied: dict[str, int] = field(repr=False, default_factory=dict)
     embedding_model: EmbeddingModel | None = field(repr=False, default=None)
     count_confidence: Mapping[int, float] = field(repr=False, default_factory=dict)
+    doubts: tuple[Doubt, ...] = field(repr=False, default=())
 
     def at_least(self, confidence: float) -> "Result":
         """The same without the turns, of both kinds, that are less sure; speakers stay.

@@ -84,6 +84,17 @@ def json_document(result: Result) -> str:
         "turns": listed(result.turns),
         "exclusive_turns": listed(result.exclusive_turns),
     }
+    if result.doubts:
+        content["doubts"] = [
+            {
+                "start": round(doubt.start_s, 3),
+                "end": round(doubt.end_s, 3),
+                "speaker": doubt.speaker,
+                "confidence": round(doubt.confidence, 3),
+                "alternatives": doubt.alternatives,
+            }
+            for doubt in result.doubts
+        ]
     if result.count_confidence:
         content["count_confidence"] = {
             str(number): round(value, 3) for number, value in result.count_confidence.items()

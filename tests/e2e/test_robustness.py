@@ -191,8 +191,11 @@ def repeated(once: Artifacts, copies: int) -> Artifacts:
     frames = len(occupancy)
     offset = np.arange(copies) * frames
     units = once.units
+    bands = once.bands
+    assert bands is not None
     return replace(
         once,
+        bands=bands._replace(crop=np.tile(bands.crop, copies)),
         samples=copies * frames * once.geometry.frame_step,
         segmentation=Segmentation(
             (offset[:, None] + starts).ravel(),

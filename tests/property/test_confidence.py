@@ -18,9 +18,11 @@ from hocket.confidence import (
     TurnModel,
     TurnTraits,
     count_confidence,
+    doubts_of,
     evidence_of,
     logistic,
     margins,
+    nearness,
     poisson_binomial,
     with_confidence,
 )
@@ -61,7 +63,8 @@ class Talk(NamedTuple):
         return evidence_of(activations, speakers, occupancy, units, GEOMETRY)
 
     def confidence(self) -> NDArray[np.float64]:
-        return TURNS.probability(self.evidence().traits)
+        evidence = self.evidence()
+        return evidence.of_turns(TURNS.probability(evidence.traits))
 
 
 def alike(*rows: tuple[float, ...]) -> NDArray[np.float32]:
@@ -125,7 +128,7 @@ def test_one_speaker_and_nobody() -> None:
     assert list(count_confidence(alone.evidence(), ANY, SHIPPED)) == [1, 2]
     nobody = Talk([], np.zeros((0, 0), np.float32)).evidence()
     assert count_confidence(nobody, ANY, SHIPPED) == {0: 1.0}
-    assert with_confidence((), (), nobody, SHIPPED) == ()
+    assert with_confidence((), nobody, SHIPPED, ()) == ()
 
 
 def test_what_was_not_judged_has_no_probability() -> None:
@@ -183,27 +186,78 @@ def test_a_turn_without_a_unit_has_no_margin_and_the_only_speaker_the_widest() -
     units = Units(np.array([0, 0]), np.array([0, 50]), np.array([100, 150]))
     two = alike((0.9, 0.1), (0.5, 0.3))
     # the second unit lies in the turn with half of its frames
-    assert margins(turns, two, units) == pytest.approx([(0.8 * 2 + 0.2) / 3, 0.0])
-    assert margins(turns, two[:, :1], units).tolist() == [1.0, 1.0]
+    near = nearness(turns, two, units)
+    assert near == pytest.approx(np.array([[2.3 / 3, 0.5 / 3], [0, 0]]))
+    assert margins(turns, near) == pytest.approx([(0.8 * 2 + 0.2) / 3, 0.0])
+    assert margins(turns, near[:, :1]).tolist() == [1.0, 1.0]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=8),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), min_size=1, max_size=6),
+    st.integers(0, 3),
+    st.integers(0, 2**32 - 1),
+)
+def test_nearness_is_the_mean_of_the_units_by_shared_frames(
+    heard: list[tuple[int, int]], said: list[tuple[int, int]], speakers: int, seed: int
+) -> None:
+    first, length = np.array(heard, np.int64).reshape(-1, 2).T
+    units = Units(np.zeros(len(first), np.int64), first, first + length)
+    start, long = np.array(said, np.int64).T
+    pieces = Stretches(start, start + long, np.zeros(len(start), np.int64))
+    similarity = np.random.default_rng(seed).uniform(-1, 1, (len(first), speakers))
+    found = nearness(pieces, similarity.astype(np.float32), units)
+    for row, (begin, end) in enumerate(zip(start, start + long, strict=True)):
+        shared = np.maximum(np.minimum(first + length, end) - np.maximum(first, begin), 0)
+        total = max(1, shared.sum())
+        np.testing.assert_allclose(found[row], shared @ similarity / total, atol=1e-6)
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=6), st.integers(1, 100))
+def test_pieces_of_turns_are_the_turns_again(lengths: list[int], longest: int) -> None:
+    last = np.cumsum(lengths)
+    turns = Stretches(last - lengths, last, np.arange(len(lengths)))
+    pieces, turn = turns.cut(longest)
+    assert (pieces.last - pieces.first).max() <= max(1, 1.5 * longest)
+    assert pieces.speaker.tolist() == turns.speaker[turn].tolist()
+    assert pieces.first[1:].tolist() == pieces.last[:-1].tolist()
+    assert pieces.first[0] == 0
+    assert pieces.last[-1] == last[-1]
+
+
+def test_doubts_are_where_voices_are_tied_and_name_the_nearest_other() -> None:
+    rows = [(0.8, 0.1, 0.2)] * 5 + [(0.5, 0.1, 0.49)] + [(0.8, 0.1, 0.2)] * 5
+    talk = Talk([0] * 11 + [1, 2], alike(*rows, (0.1, 0.9, 0.0), (0.1, 0.0, 0.9)))
+    names, evidence = ("a", "b", "c"), talk.evidence()
+    doubts = doubts_of(names, evidence, SHIPPED)
+    step = GEOMETRY.seconds_of(60 * GEOMETRY.frame_step)
+    surest = min(doubt.confidence for doubt in doubts)
+    (tied,) = [doubt for doubt in doubts if doubt.confidence == surest]
+    assert tied.start_s == pytest.approx(5 * step, abs=step)
+    assert (tied.speaker, tied.alternatives) == ("a", ("c", "b"))
+    assert 0 < tied.expected_error_s < tied.end_s - tied.start_s
+    start = evidence.seconds_at(evidence.turns.first)[0]
+    turns = with_confidence(names, evidence, SHIPPED, [Turn(start, 11, "a")])
+    assert surest < turns[0].confidence
 
 
 def test_parts_of_a_turn_are_as_sure_as_the_turn() -> None:
     evidence = CLEAR.evidence()
-    confidence = TURNS.probability(evidence.traits)
+    confidence = CLEAR.confidence()
     step = GEOMETRY.seconds_of(60 * GEOMETRY.frame_step)
-    start = evidence.starts_s[0]
+    start = evidence.seconds_at(evidence.turns.first)[0]
     turns = [
         Turn(start, start + step, "a"),
         Turn(start + step, start + 2 * step, "b"),
         Turn(start + 2.25 * step, start + 2.5 * step, "a"),
     ]
-    found = with_confidence(turns, ("a", "b"), evidence, SHIPPED)
+    found = with_confidence(("a", "b"), evidence, SHIPPED, turns)
     assert found == tuple(turns)
     assert [turn.confidence for turn in found] == [confidence[0], confidence[2], confidence[1]]
 
 
 def test_the_regression_is_a_weighted_sum() -> None:
-    model = TurnModel(1.0, 2.0, -1.0, 0.5, 0.25, 0.1)
-    traits = TurnTraits(*(np.array([value]) for value in (-0.5, 1.0, 2.0, 4.0, 5.0)))
+    model = TurnModel(1.0, 2.0, -1.0, 0.5, 0.25, 0.1, 0.0, 3.0, -3.0)
+    traits = TurnTraits(*(np.array([value]) for value in (-0.5, 1.0, 2.0, 4.0, 5.0, 9.0, 1.0, 1.0)))
     assert model.probability(traits)[0] == pytest.approx(1 / (1 + np.exp(-1.5)))
     assert logistic(np.array([-800.0, 0.0, 800.0])).tolist() == [0.0, 0.5, 1.0]

@@ -163,7 +163,7 @@ def test_neither_rotation_nor_a_slower_clock_nor_the_names_of_halves_matter(
     halves: NDArray[np.int64] = rng.integers(2, size=len(two.speakers))
     halves[:2] = 0, 1
     expected = traits(two, halves)
-    vectors, _, seconds = two.voices
+    vectors, seconds = two.voices.vectors, two.voices.seconds
     rotation = np.linalg.qr(rng.normal(size=(vectors.shape[1],) * 2))[0]
     turned = two._replace(voices=voices_of(vectors @ rotation, seconds))
     longer = two._replace(voices=two.voices._replace(seconds=factor * seconds))
@@ -173,5 +173,15 @@ def test_neither_rotation_nor_a_slower_clock_nor_the_names_of_halves_matter(
 
 def test_every_weight_counts_its_own_trait() -> None:
     assert TwoSpeakers._fields == ("bias", *Traits._fields)
-    weights = TwoSpeakers(*10.0 ** np.arange(8))
-    assert weights.log_odds(Traits(1, 2, 3, 4, 5, 6, 7)) == pytest.approx(76543211)
+    weights = TwoSpeakers(*10.0 ** np.arange(10))
+    assert weights.log_odds(Traits(*range(1, 10))) == pytest.approx(9876543211)
+
+
+def test_narrow_band_is_the_share_of_voices_in_it() -> None:
+    two = talk([0, 1] * 3)
+    half = two.voices._replace(narrow=np.repeat([0.0, 1.0], len(two.speakers) // 2))
+    wide, mixed = (traits(two._replace(voices=v), two.speakers) for v in (two.voices, half))
+    assert (wide.narrow, wide.narrow_share) == (0, 0)
+    assert mixed.narrow == pytest.approx(0.5)
+    assert mixed.narrow_share == pytest.approx(0.5 * mixed.share)
+    assert mixed[:-2] == wide[:-2]

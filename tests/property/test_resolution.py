@@ -210,7 +210,7 @@ def test_asking_for_what_is_found_changes_nothing(talked: Asked, at_most: bool) 
 
 def test_of_splits_that_are_asked_for_the_likelier_is_made() -> None:
     """Two who are too close to be told, beside more speech of one who is clear."""
-    close, clear = talk([0, 1] * 6, 0.85), talk([0] * 20, seed=1)
+    close, clear = talk([0, 1] * 6, 0.75), talk([0] * 20, seed=1)
     talked = Asked(*joined(close, clear), limit=ALL_STAY)
     assert same_groups(talked.find(), talked.clusters)
     labels = talked.find(SpeakerCount(3, 3))

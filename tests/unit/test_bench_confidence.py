@@ -24,7 +24,7 @@ from hocket.models import read_catalogue
 from tests.places import EXAMPLES
 
 ALL = [Region(0.0, 100.0)]
-TRUTH = TurnModel(-0.5, 0.8, 0.4, -0.3, 0.6, 0.3)
+TRUTH = TurnModel(-0.5, 0.8, 0.4, -0.3, 0.6, 0.3, -0.2, 0.5, 0.1)
 NUMBERS = CountModel(0.5, 0.6, -1.0, 0.5, -3.0)
 
 
@@ -45,7 +45,8 @@ def cases(number: int, seed: int) -> list[Case]:
             True,
         )
         found = NUMBERS.probabilities(odds)
-        made.append(Case(traits, seconds, odds, int(rng.choice(len(found), p=found))))
+        number = int(rng.choice(len(found), p=found))
+        made.append(Case(traits, seconds, np.arange(3), odds, number))
     return made
 
 

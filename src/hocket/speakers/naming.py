@@ -54,6 +54,14 @@ def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
         turns=_renamed(result.turns, names),
         exclusive_turns=_renamed(result.exclusive_turns, names),
         speakers=tuple(names.get(name, name) for name in result.speakers),
+        doubts=tuple(
+            replace(
+                doubt,
+                speaker=names.get(doubt.speaker, doubt.speaker),
+                alternatives=tuple(names.get(name, name) for name in doubt.alternatives),
+            )
+            for doubt in result.doubts
+        ),
     )
 
 

@@ -25,6 +25,7 @@ SHARE = 0.5  # of a unit's seconds that no other unit has
 LEAST_HALF, LEAST_HALF_S = 5, 3.0  # as offline (docs/decisions/021-splits-and-merges.md)
 # between halves: who changes the room or the microphone does it once, and a stream may wait
 LEAST_CHANGES = 3
+LEAST_LOG_ODDS = 1.0  # of a split, which nothing undoes
 
 
 def keep(state: State, slots: Slots, labels: NDArray[np.int64]) -> State:
@@ -80,7 +81,7 @@ def _halves(state: State, members: NDArray[np.int64], model: TwoSpeakers) -> Hal
     regions = np.concatenate([[0], np.cumsum(past.first[members][1:] >= ends[:-1])])
     voices = Voices(vectors, vectors, seconds, past.narrow[members])
     traits = traits_of(voices, regions, halves)
-    if traits.block > 1 / LEAST_CHANGES or model.log_odds(traits) <= 0:
+    if traits.block > 1 / LEAST_CHANGES or model.log_odds(traits) <= LEAST_LOG_ODDS:
         return None
     smaller = int(spoken[1] <= spoken[0])
     found: Halves = (halves == smaller).astype(np.int64)

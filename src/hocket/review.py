@@ -1,0 +1,246 @@
+"""Where to listen first: the stretches of a result whose correction should remove most error.
+
+Somebody has so many seconds. A stretch of a turn is worth the error that is expected in it, and
+costs its length and a little attention. The best choice within the time asks for all stretches that
+are worth more than a price for each second, and the price is found by halving.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any
+
+from hocket.errors import ConfigError
+from hocket.result import Doubt, Result, Turn
+
+SECONDS = 90.0
+ATTENTION_S = 0.5  # what starting to listen costs beside the seconds
+JOINED_S = 0.01  # doubts nearer than this are one stretch of sound
+HALVINGS = 40  # of the price; after 40 it is known to one part in 10**12
+
+
+@dataclass(frozen=True)
+class Question:
+    """A stretch to listen to, and who may speak in it.
+
+    start_s, end_s: where to listen.
+    speaker: who speaks there by the result.
+    alternatives: others that it may be, the likeliest first; somebody else or nobody may be right.
+    confidence: probability that the speaker is right, at a moment of it.
+    expected_error_s: seconds that are wrong on average, which an answer puts right.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str
+    alternatives: tuple[str, ...]
+    confidence: float
+    expected_error_s: float
+
+
+@dataclass(frozen=True)
+class Review:
+    """What to listen to in one recording, in the order of what an answer is worth.
+
+    uri: of the recording.
+    questions: with most expected error for their length first.
+    expected_error_s: seconds of the result that are expected to be wrong, before any answer.
+    remaining_error_s: after all answers.
+    """
+
+    uri: str
+    questions: tuple[Question, ...]
+    expected_error_s: float
+    remaining_error_s: float
+
+    @property
+    def seconds(self) -> float:
+        """Time it takes to hear all of it once."""
+        return sum(question.end_s - question.start_s for question in self.questions)
+
+
+def review(result: Result, *, seconds: float = SECONDS) -> Review:
+    """Choose what to listen to.
+
+    Args:
+        result: with confidence, of `Diarizer` or `read_result`.
+        seconds: of sound at most.
+
+    Raises:
+        ConfigError: `seconds` is not above 0, or the result has turns and no confidence.
+    """
+    if not seconds > 0:
+        raise ConfigError(f"seconds: found {seconds:g}; give a number above 0, such as 90")
+    if result.turns and all(turn.confidence is None for turn in result.turns):
+        raise ConfigError(
+            f"{result.uri}: its turns have no confidence; "
+            "give what 'hocket diarize --format json' wrote"
+        )
+    doubts = result.doubts or _doubts_of(result.turns)
+    stretches = _runs(_fill(_chosen(_runs(doubts), seconds), doubts, seconds))
+    questions = sorted(map(_question, stretches), key=lambda each: (-_density(each), each.start_s))
+    before = sum(_error_of(turn) for turn in result.turns)
+    saved = sum(question.expected_error_s for question in questions)
+    return Review(result.uri, tuple(questions), before, max(0.0, before - saved))
+
+
+def read_result(path: str | Path) -> Result:
+    """Turns, doubts and speakers of a file that `hocket diarize --format json` wrote.
+
+    Embeddings are not in it.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds anything else.
+    """
+    import numpy as np
+
+    try:
+        content = json.loads(Path(path).read_text("utf-8"))
+        return Result(
+            uri=str(content["uri"]),
+            turns=tuple(map(_turn, content["turns"])),
+            exclusive_turns=tuple(map(_turn, content["exclusive_turns"])),
+            speakers=tuple(map(str, content["speakers"])),
+            embeddings=np.zeros((len(content["speakers"]), 0), np.float32),
+            duration_s=float(content["duration"]),
+            seconds={},
+            doubts=tuple(
+                Doubt(
+                    float(each["start"]),
+                    float(each["end"]),
+                    str(each["speaker"]),
+                    float(each["confidence"]),
+                    tuple(map(str, each["alternatives"])),
+                )
+                for each in content.get("doubts", ())
+            ),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path}: found no result of one recording ({error}); "
+            "give what 'hocket diarize FILE -o FILE.json' wrote"
+        ) from error
+
+
+def _turn(row: dict[str, Any]) -> Turn:
+    sure = row.get("confidence")
+    confidence = None if sure is None else float(sure)
+    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), confidence)
+
+
+def _doubts_of(turns: Iterable[Turn]) -> list[Doubt]:
+    """Whole turns as doubts, where nothing finer is known."""
+    return [
+        Doubt(turn.start_s, turn.end_s, turn.speaker, turn.confidence)
+        for turn in turns
+        if turn.confidence is not None
+    ]
+
+
+def _runs(doubts: Sequence[Doubt]) -> list[list[Doubt]]:
+    """Doubts of one speaker that touch, in order of time."""
+    order = sorted(doubts, key=lambda doubt: (doubt.speaker, doubt.start_s))
+    runs: list[list[Doubt]] = []
+    for _, some in groupby(order, key=lambda doubt: doubt.speaker):
+        last_s = -1.0
+        for doubt in some:
+            if not runs or doubt.start_s - last_s > JOINED_S or last_s < 0:
+                runs.append([])
+            runs[-1].append(doubt)
+            last_s = doubt.end_s
+    return runs
+
+
+def _chosen(runs: Sequence[Sequence[Doubt]], seconds: float) -> list[Doubt]:
+    """What is worth the least price at which all of it fits into so many seconds."""
+    low, high = 0.0, 1.0
+    chosen = _worth(runs, low)
+    if sum(map(_length, chosen)) <= seconds:
+        return list(chain.from_iterable(chosen))
+    for _ in range(HALVINGS):
+        price = (low + high) / 2
+        if sum(map(_length, _worth(runs, price))) > seconds:
+            low = price
+        else:
+            high = price
+    return list(chain.from_iterable(_worth(runs, high)))
+
+
+def _fill(chosen: list[Doubt], doubts: Sequence[Doubt], seconds: float) -> list[Doubt]:
+    """The same, and for the seconds that are left the least sure of the other doubts.
+
+    Of one that is longer its beginning.
+    """
+    left_s = seconds - sum(_length([doubt]) for doubt in chosen)
+    found, taken = list(chosen), set(chosen)
+    for doubt in sorted(doubts, key=lambda each: (each.confidence, each)):
+        if left_s <= JOINED_S:
+            break
+        if doubt not in taken:
+            found.append(replace(doubt, end_s=min(doubt.end_s, doubt.start_s + left_s)))
+            left_s -= _length(found[-1:])
+    return found
+
+
+def _worth(runs: Sequence[Sequence[Doubt]], price: float) -> list[Sequence[Doubt]]:
+    """Stretches of the runs that are worth more than this price for each second, and attention.
+
+    In every run, the stretches with the largest sum: what is gained by a stretch may pay for a
+    surer second in it, but not for more than starting anew costs.
+    """
+    found: list[Sequence[Doubt]] = []
+    for run in runs:
+        gains = [doubt.expected_error_s - price * _length([doubt]) for doubt in run]
+        found += [run[first:last] for first, last in _best(gains, price * ATTENTION_S)]
+    return found
+
+
+def _best(gains: Sequence[float], start: float) -> list[tuple[int, int]]:
+    """Stretches with the largest sum of gains, less a price for starting each.
+
+    Viterbi over two states, listening or not.
+    """
+    off, on = 0.0, float("-inf")
+    came: list[tuple[bool, bool]] = []  # whether each state was reached from listening
+    for gain in gains:
+        from_on = on > off - start
+        on, off, before = max(on, off - start) + gain, max(off, on), on > off
+        came.append((before, from_on))
+    listening, last, found = on > off, len(gains), []
+    for place in range(len(gains) - 1, -1, -1):
+        if listening and not came[place][1]:
+            found.append((place, last))
+            listening = False
+        elif not listening and came[place][0]:
+            listening, last = True, place
+    return found[::-1]
+
+
+def _length(stretch: Sequence[Doubt]) -> float:
+    return stretch[-1].end_s - stretch[0].start_s
+
+
+def _question(stretch: Sequence[Doubt]) -> Question:
+    error = sum(doubt.expected_error_s for doubt in stretch)
+    weights: dict[str, float] = {}
+    for doubt in stretch:
+        for rank, name in enumerate(doubt.alternatives):
+            weights[name] = weights.get(name, 0.0) + doubt.expected_error_s / (rank + 1)
+    return Question(
+        stretch[0].start_s,
+        stretch[-1].end_s,
+        stretch[0].speaker,
+        tuple(sorted(weights, key=lambda name: -weights[name])),
+        1 - error / _length(stretch),
+        error,
+    )
+
+
+def _density(question: Question) -> float:
+    return question.expected_error_s / (question.end_s - question.start_s + ATTENTION_S)
+
+
+def _error_of(turn: Turn) -> float:
+    return 0.0 if turn.confidence is None else turn.duration_s * (1 - turn.confidence)

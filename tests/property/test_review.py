@@ -1,0 +1,136 @@
+"""Where to listen first: within the time, the most error, and nothing twice."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hocket import Result
+from hocket.errors import ConfigError
+from hocket.result import Doubt, Turn
+from hocket.review import ATTENTION_S, _best, read_result, review
+from hocket.writers import json_document
+
+CHANCES = st.lists(st.floats(0.1, 0.9), min_size=1, max_size=12)
+
+
+def result_of(confidence: list[float], every: int = 4, doubts: bool = True) -> Result:
+    """Turns of so many seconds each, of two people in turn, a doubt for every second."""
+    pieces = [
+        Doubt(float(at), at + 1.0, f"SPEAKER_{at // every % 2:02d}", sure, ("SPEAKER_07",))
+        for at, sure in enumerate(confidence)
+    ]
+    turns = tuple(
+        Turn(
+            pieces[at].start_s,
+            pieces[min(at + every, len(pieces)) - 1].end_s,
+            pieces[at].speaker,
+            float(np.mean(confidence[at : at + every])),
+        )
+        for at in range(0, len(pieces), every)
+    )
+    return Result(
+        uri="talk",
+        turns=turns,
+        exclusive_turns=turns,
+        speakers=("SPEAKER_00", "SPEAKER_01"),
+        embeddings=np.zeros((2, 4), np.float32),
+        duration_s=float(len(confidence)),
+        seconds={},
+        doubts=tuple(pieces) if doubts else (),
+    )
+
+
+@given(CHANCES, st.floats(0.3, 20), st.booleans())
+def test_questions_fit_and_are_asked_once(sure: list[float], seconds: float, fine: bool) -> None:
+    result = result_of(sure, doubts=fine)
+    found = review(result, seconds=seconds)
+    assert found.seconds <= seconds + 1e-6
+    assert found.seconds == pytest.approx(min(seconds, result.duration_s), abs=0.02)
+    asked = sorted((each.start_s, each.end_s) for each in found.questions)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(asked))
+    for question in found.questions:
+        holding = [t for t in result.turns if t.start_s <= question.start_s < t.end_s]
+        assert [turn.speaker for turn in holding] == [question.speaker]
+        assert 0 <= question.confidence <= 1
+        assert question.expected_error_s <= question.end_s - question.start_s
+    before = sum(turn.duration_s * (1 - turn.confidence) for turn in result.turns)
+    assert found.expected_error_s == pytest.approx(before)
+    saved = sum(question.expected_error_s for question in found.questions)
+    assert found.remaining_error_s == pytest.approx(max(0, before - saved), abs=1e-9)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.floats(0, 1))
+def test_no_choice_of_stretches_is_worth_more(gains: list[float], start: float) -> None:
+    def worth(heard: tuple[bool, ...]) -> float:
+        begun = sum(now and not before for before, now in itertools.pairwise((False, *heard)))
+        return sum(gain for gain, now in zip(gains, heard, strict=True) if now) - start * begun
+
+    best = max(worth(heard) for heard in itertools.product((False, True), repeat=len(gains)))
+    stretches = _best(gains, start)
+    found = sum(sum(gains[first:last]) - start for first, last in stretches)
+    assert found == pytest.approx(best, abs=1e-9)
+    assert all(first < last for first, last in stretches)
+    assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(stretches))
+
+
+def test_the_least_sure_seconds_come_first() -> None:
+    found = review(result_of([0.9, 0.9, 0.2, 0.3, 0.9, 0.5, 0.9, 0.9]), seconds=3)
+    assert [(each.start_s, each.end_s) for each in found.questions] == [(2.0, 4.0), (5.0, 6.0)]
+    assert found.questions[0].confidence == pytest.approx(0.25)
+    assert found.questions[0].alternatives == ("SPEAKER_07",)
+
+
+def test_a_sure_second_between_two_doubtful_ones_is_heard_with_them() -> None:
+    sure = [0.9] * 3 + [0.2, 0.65, 0.2] + [0.9] * 6
+    (question,) = review(result_of(sure, every=12), seconds=3.2).questions[:1]
+    assert (question.start_s, question.end_s) == (3.0, 6.0)
+    assert 0 < ATTENTION_S < 1
+
+
+def test_of_a_long_turn_its_beginning_is_heard() -> None:
+    found = review(result_of([0.5] * 4, doubts=False), seconds=1.5)
+    assert [(each.start_s, each.end_s) for each in found.questions] == [(0.0, 1.5)]
+
+
+def test_nobody_speaks_and_nothing_is_asked() -> None:
+    silent = replace(result_of([0.5]), turns=(), exclusive_turns=(), doubts=())
+    found = review(silent)
+    assert (found.questions, found.expected_error_s, found.remaining_error_s) == ((), 0, 0)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_no_time_is_refused(seconds: float) -> None:
+    with pytest.raises(ConfigError, match="above 0"):
+        review(result_of([0.5]), seconds=seconds)
+
+
+def test_turns_without_confidence_are_refused() -> None:
+    result = result_of([0.5], doubts=False)
+    unsaid = tuple(replace(turn, confidence=None) for turn in result.turns)
+    with pytest.raises(ConfigError, match="no confidence"):
+        review(replace(result, turns=unsaid))
+
+
+def test_a_file_of_a_result_gives_the_same_questions(tmp_path: Path) -> None:
+    result = result_of([0.9, 0.25, 0.5, 0.75, 0.125])
+    file = tmp_path / "talk.json"
+    file.write_text(json_document(result))
+    found = read_result(file)
+    assert found.turns == result.turns
+    assert found.doubts == result.doubts
+    assert review(found, seconds=2).questions == review(result, seconds=2).questions
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "null", '{"uri": "a", "turns": 3}', "[[[" * 9_000]
+)
+def test_what_is_no_result_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "talk.json"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match="no result of one recording"):
+        read_result(file)
