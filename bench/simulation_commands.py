@@ -73,6 +73,7 @@ def confidence(folders: tuple[Path, ...], measure: bool, output: Path | None) ->
         measure_confidence,
     )
     from bench.corpus import find_recordings
+    from bench.environment import describe
     from hocket import Diarizer
     from hocket.confidence import CountModel, TurnModel
 
@@ -88,7 +89,9 @@ def confidence(folders: tuple[Path, ...], measure: bool, output: Path | None) ->
     rows = [[kind, *(number(each.get(key), 3) for key in KEYS)] for kind, each in found.items()]
     click.echo(table(header, rows))
     if output is not None:
-        write_results(output, {**found, "weights": lines})
+        corpora = [folder.resolve().name for folder in folders]
+        header = {"command": "confidence", "corpora": corpora, "environment": describe()}
+        write_results(output, {**header, **found, "weights": lines})
         click.echo(f"written to {output}", err=True)
 
 
