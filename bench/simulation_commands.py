@@ -90,8 +90,8 @@ def confidence(folders: tuple[Path, ...], measure: bool, output: Path | None) ->
     click.echo(table(header, rows))
     if output is not None:
         corpora = [folder.resolve().name for folder in folders]
-        header = {"command": "confidence", "corpora": corpora, "environment": describe()}
-        write_results(output, {**header, **found, "weights": lines})
+        about = {"command": "confidence", "corpora": corpora, "environment": describe()}
+        write_results(output, {**about, **found, "weights": lines})
         click.echo(f"written to {output}", err=True)
 
 
