@@ -63,17 +63,17 @@ def worth_of(
     asked = review(result, seconds=seconds)
     lengths = [question.end_s - question.start_s for question in asked.questions]
     places = [(question.start_s, question.end_s) for question in asked.questions]
-    chance = [_heard(confused, _scattered(lengths, result.duration_s, rng)) for _ in range(DRAWS)]
+    chance = [_inside(confused, _scattered(lengths, result.duration_s, rng)) for _ in range(DRAWS)]
     return {
         "confusion_s": float(confused.sum()),
-        "removed_s": _heard(confused, places),
+        "removed_s": _inside(confused, places),
         "removed_by_chance_s": float(np.mean(chance)),
         "asked_s": asked.seconds,
         "questions": float(len(asked.questions)),
     }
 
 
-def _heard(confused: Values, places: Sequence[tuple[float, float]]) -> float:
+def _inside(confused: Values, places: Sequence[tuple[float, float]]) -> float:
     inside = np.zeros(len(confused), np.bool_)
     for start, end in places:
         inside[round(start / GRID_S) : round(end / GRID_S)] = True

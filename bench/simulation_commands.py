@@ -127,7 +127,9 @@ def evidence(folders: tuple[Path, ...], embedding: str, output: Path | None) -> 
 
 @click.command()
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=Folder)
-@click.option("--seconds", type=float, default=90.0, show_default=True, help="Of sound to hear.")
+@click.option(
+    "--seconds", type=float, default=90.0, show_default=True, help="Length of all questions."
+)
 @click.option("--output", type=File, help="Results file; by default bench/results/review-*.json.")
 def review(folders: tuple[Path, ...], seconds: float, output: Path | None) -> None:
     """How much confusion the questions of `hocket review` hold, in recordings below every DIR."""

@@ -93,7 +93,7 @@ class TurnTraits(NamedTuple):
     margin: how much nearer the piece's units are to its speaker than to the next, tanh of the
         difference of cosines over MARGIN; that of 1 for the only speaker.
     nearness: cosine of the piece's units to its speaker.
-    unheard: 1 where no unit lies in the piece, else 0.
+    unembedded: 1 where no unit lies in the piece, else 0.
     length: logarithm of the seconds of the turn.
     speech: log odds that anybody speaks, of the mean probability over the frames.
     split: log odds that the speaker is two, within MOST_LOG_ODDS.
@@ -104,7 +104,7 @@ class TurnTraits(NamedTuple):
 
     margin: Values
     nearness: Values
-    unheard: Values
+    unembedded: Values
     length: Values
     speech: Values
     split: Values
@@ -151,7 +151,7 @@ class TurnModel(NamedTuple):
     bias: float
     margin: float
     nearness: float
-    unheard: float
+    unembedded: float
     length: float
     speech: float
     split: float
@@ -246,7 +246,7 @@ def evidence_of(
     traits = TurnTraits(
         margin=np.tanh(margins(pieces, near) / MARGIN),
         nearness=near[np.arange(len(near)), pieces.speaker],
-        unheard=np.where(near.any(axis=1), 0.0, 1.0),
+        unembedded=np.where(near.any(axis=1), 0.0, 1.0),
         length=np.log(np.maximum(seconds, LEAST_SPOKEN_S))[turn],
         speech=np.log(speech / (1 - speech)),
         split=_within(speakers.split)[pieces.speaker],

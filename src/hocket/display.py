@@ -55,7 +55,7 @@ def show_review(review: Review, title: str, stream: TextIO) -> None:
     console = Console(file=stream)
     console.print(table if review.questions else Text(f"{title}: nothing to ask"))
     console.print(
-        f"{review.seconds:.1f} s to hear; expected to be wrong: {review.expected_error_s:.1f} s, "
+        f"{review.seconds:.1f} s of sound; expected to be wrong: {review.expected_error_s:.1f} s, "
         f"{review.remaining_error_s:.1f} s after {len(review.questions)} answers",
         highlight=False,
         soft_wrap=True,

@@ -98,7 +98,7 @@ class Result:
     doubts: tuple[Doubt, ...] = field(repr=False, default=())
 
     def at_least(self, confidence: float) -> "Result":
-        """The same without the turns, of both kinds, that are less sure; speakers stay.
+        """The same without the turns, of both kinds, that are less sure, and their doubts; speakers stay.
 
         A turn without a confidence stays.
         """
@@ -108,4 +108,14 @@ class Result:
                 turn for turn in turns if turn.confidence is None or turn.confidence >= confidence
             )
 
-        return replace(self, turns=sure(self.turns), exclusive_turns=sure(self.exclusive_turns))
+        kept = sure(self.turns)
+        doubts = tuple(
+            doubt
+            for doubt in self.doubts
+            if any(
+                turn.speaker == doubt.speaker and turn.start_s <= doubt.start_s < turn.end_s
+                for turn in kept
+            )
+        )
+        exclusive = sure(self.exclusive_turns)
+        return replace(self, turns=kept, exclusive_turns=exclusive, doubts=doubts)

@@ -1,8 +1,8 @@
 """Where to listen first: the stretches of a result whose correction should remove most error.
 
 Somebody has so many seconds. A stretch of a turn is worth the error that is expected in it, and
-costs its length and a little attention. The best choice within the time asks for all stretches that
-are worth more than a price for each second, and the price is found by halving.
+costs its length and OVERHEAD_S. The best choice within the time takes all stretches that are worth
+more than a price for each second, and the price is found by halving.
 """
 
 import json
@@ -16,7 +16,7 @@ from hocket.errors import ConfigError
 from hocket.result import Doubt, Result, Turn
 
 SECONDS = 90.0
-ATTENTION_S = 0.5  # what starting to listen costs beside the seconds
+OVERHEAD_S = 0.5  # of every stretch, beside its length: finding it and starting to play
 JOINED_S = 0.01  # doubts nearer than this are one stretch of sound
 HALVINGS = 40  # of the price; after 40 it is known to one part in 10**12
 
@@ -57,7 +57,7 @@ class Review:
 
     @property
     def seconds(self) -> float:
-        """Time it takes to hear all of it once."""
+        """Length of all questions together."""
         return sum(question.end_s - question.start_s for question in self.questions)
 
 
@@ -87,7 +87,7 @@ def review(result: Result, *, seconds: float = SECONDS) -> Review:
 
 
 def read_result(path: str | Path) -> Result:
-    """Turns, doubts and speakers of a file that `hocket diarize --format json` wrote.
+    """Turns, doubts, speakers and their number of a file that `hocket diarize --format json` wrote.
 
     Embeddings are not in it.
 
@@ -106,6 +106,10 @@ def read_result(path: str | Path) -> Result:
             embeddings=np.zeros((len(content["speakers"]), 0), np.float32),
             duration_s=float(content["duration"]),
             seconds={},
+            count_confidence={
+                int(number): float(sure)
+                for number, sure in content.get("count_confidence", {}).items()
+            },
             doubts=tuple(
                 Doubt(
                     float(each["start"]),
@@ -185,7 +189,7 @@ def _fill(chosen: list[Doubt], doubts: Sequence[Doubt], seconds: float) -> list[
 
 
 def _worth(runs: Sequence[Sequence[Doubt]], price: float) -> list[Sequence[Doubt]]:
-    """Stretches of the runs that are worth more than this price for each second, and attention.
+    """Stretches of the runs that are worth more than this price for each second and OVERHEAD_S.
 
     In every run, the stretches with the largest sum: what is gained by a stretch may pay for a
     surer second in it, but not for more than starting anew costs.
@@ -193,28 +197,28 @@ def _worth(runs: Sequence[Sequence[Doubt]], price: float) -> list[Sequence[Doubt
     found: list[Sequence[Doubt]] = []
     for run in runs:
         gains = [doubt.expected_error_s - price * _length([doubt]) for doubt in run]
-        found += [run[first:last] for first, last in _best(gains, price * ATTENTION_S)]
+        found += [run[first:last] for first, last in _best(gains, price * OVERHEAD_S)]
     return found
 
 
 def _best(gains: Sequence[float], start: float) -> list[tuple[int, int]]:
     """Stretches with the largest sum of gains, less a price for starting each.
 
-    Viterbi over two states, listening or not.
+    Viterbi over two states, inside a stretch or not.
     """
     off, on = 0.0, float("-inf")
-    came: list[tuple[bool, bool]] = []  # whether each state was reached from listening
+    came: list[tuple[bool, bool]] = []  # whether each state was reached from inside
     for gain in gains:
         from_on = on > off - start
         on, off, before = max(on, off - start) + gain, max(off, on), on > off
         came.append((before, from_on))
-    listening, last, found = on > off, len(gains), []
+    inside, last, found = on > off, len(gains), []
     for place in range(len(gains) - 1, -1, -1):
-        if listening and not came[place][1]:
+        if inside and not came[place][1]:
             found.append((place, last))
-            listening = False
-        elif not listening and came[place][0]:
-            listening, last = True, place
+            inside = False
+        elif not inside and came[place][0]:
+            inside, last = True, place
     return found[::-1]
 
 
@@ -239,7 +243,7 @@ def _question(stretch: Sequence[Doubt]) -> Question:
 
 
 def _density(question: Question) -> float:
-    return question.expected_error_s / (question.end_s - question.start_s + ATTENTION_S)
+    return question.expected_error_s / (question.end_s - question.start_s + OVERHEAD_S)
 
 
 def _error_of(turn: Turn) -> float:

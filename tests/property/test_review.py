@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hocket import Result
 from hocket.errors import ConfigError
 from hocket.result import Doubt, Turn
-from hocket.review import ATTENTION_S, _best, read_result, review
+from hocket.review import OVERHEAD_S, _best, read_result, review
 from hocket.writers import json_document
 
 CHANCES = st.lists(st.floats(0.1, 0.9), min_size=1, max_size=12)
@@ -85,11 +85,11 @@ def test_the_least_sure_seconds_come_first() -> None:
     assert found.questions[0].alternatives == ("SPEAKER_07",)
 
 
-def test_a_sure_second_between_two_doubtful_ones_is_heard_with_them() -> None:
+def test_a_sure_second_between_two_doubtful_ones_is_in_their_stretch() -> None:
     sure = [0.9] * 3 + [0.2, 0.65, 0.2] + [0.9] * 6
     (question,) = review(result_of(sure, every=12), seconds=3.2).questions[:1]
     assert (question.start_s, question.end_s) == (3.0, 6.0)
-    assert 0 < ATTENTION_S < 1
+    assert 0 < OVERHEAD_S < 1
 
 
 def test_of_a_long_turn_its_beginning_is_heard() -> None:
@@ -101,6 +101,17 @@ def test_nobody_speaks_and_nothing_is_asked() -> None:
     silent = replace(result_of([0.5]), turns=(), exclusive_turns=(), doubts=())
     found = review(silent)
     assert (found.questions, found.expected_error_s, found.remaining_error_s) == ((), 0, 0)
+
+
+def speakers_in_doubt(result: Result, least: float) -> list[str]:
+    return [doubt.speaker for doubt in result.at_least(least).doubts]
+
+
+def test_doubts_go_with_the_turns_that_are_left_out() -> None:
+    result = result_of([0.5] * 4 + [0.25] * 4)
+    assert speakers_in_doubt(result, 0.1) == ["SPEAKER_00"] * 4 + ["SPEAKER_01"] * 4
+    assert speakers_in_doubt(result, 0.4) == ["SPEAKER_00"] * 4
+    assert speakers_in_doubt(result, 0.9) == []
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
@@ -117,12 +128,13 @@ def test_turns_without_confidence_are_refused() -> None:
 
 
 def test_a_file_of_a_result_gives_the_same_questions(tmp_path: Path) -> None:
-    result = result_of([0.9, 0.25, 0.5, 0.75, 0.125])
+    result = replace(result_of([0.9, 0.25, 0.5, 0.75, 0.125]), count_confidence={2: 0.75})
     file = tmp_path / "talk.json"
     file.write_text(json_document(result))
     found = read_result(file)
     assert found.turns == result.turns
     assert found.doubts == result.doubts
+    assert found.count_confidence == {2: 0.75}
     assert review(found, seconds=2).questions == review(result, seconds=2).questions
 
 
