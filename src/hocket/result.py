@@ -1,5 +1,6 @@
 """What comes out: turns, and everything a result carries besides."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -98,9 +99,9 @@ class Result:
     doubts: tuple[Doubt, ...] = field(repr=False, default=())
 
     def at_least(self, confidence: float) -> "Result":
-        """The same without the turns, of both kinds, that are less sure, and their doubts; speakers stay.
+        """The same without the turns of both kinds that are less sure, and their doubts.
 
-        A turn without a confidence stays.
+        Speakers stay, and so does a turn without a confidence.
         """
 
         def sure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
@@ -109,13 +110,15 @@ class Result:
             )
 
         kept = sure(self.turns)
-        doubts = tuple(
-            doubt
-            for doubt in self.doubts
-            if any(
-                turn.speaker == doubt.speaker and turn.start_s <= doubt.start_s < turn.end_s
-                for turn in kept
-            )
-        )
+        ends = {speaker: [(0.0, 0.0)] for speaker in self.speakers}
+        for turn in kept:  # in order of time
+            ends.setdefault(turn.speaker, [(0.0, 0.0)]).append((turn.start_s, turn.end_s))
+
+        def is_kept(doubt: Doubt) -> bool:
+            turns = ends[doubt.speaker]
+            place = bisect_right(turns, (doubt.start_s, float("inf"))) - 1
+            return doubt.start_s < turns[place][1]
+
+        doubts = tuple(filter(is_kept, self.doubts))
         exclusive = sure(self.exclusive_turns)
         return replace(self, turns=kept, exclusive_turns=exclusive, doubts=doubts)
