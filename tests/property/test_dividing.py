@@ -126,3 +126,10 @@ def test_a_state_with_what_was_said_is_read_as_it_was_written() -> None:
     for one, other in zip(state.past, again.past, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(state.judged, again.judged)
+
+
+@pytest.mark.parametrize(("log_odds", "speakers"), [(0.5, 1), (1.5, 2)])
+def test_nothing_is_divided_at_odds_that_are_only_even(log_odds: float, speakers: int) -> None:
+    two = one_speaker(said(np.arange(48) // 4 % 2, 0.2, 1))
+    always = TwoSpeakers(log_odds, *np.zeros(len(TwoSpeakers._fields) - 1))
+    assert len(divide(two, always, LIMITS).names) == speakers
