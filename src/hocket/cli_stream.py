@@ -11,6 +11,7 @@ import click
 
 from hocket import models
 from hocket.backends import BACKENDS, PRECISIONS
+from hocket.cli_outcome import INTERRUPTED
 from hocket.cli_speakers import open_known, store_option
 from hocket.config import Config, GraphConfig, Runtime
 from hocket.display import live_table
@@ -20,7 +21,6 @@ from hocket.stream import Stream
 from hocket.tracking import Update
 
 STDIN = "-"
-INTERRUPTED = 130
 
 
 @click.command(name="stream")

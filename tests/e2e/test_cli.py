@@ -14,7 +14,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from hocket import cli
+from hocket import cli, cli_diarize
+from hocket.cli_outcome import FAILED, INTERNAL, INTERRUPTED, UNUSABLE, USAGE
 from hocket.errors import BackendError
 from hocket.outputs import distinct_paths, write_whole
 from hocket.pipeline import Diarizer
@@ -90,7 +91,7 @@ def test_bad_recordings_stop_no_other(
     text = tmp_path / "notes.wav"
     text.write_text("not audio at all")
     bad = [tmp_path / "gone.wav", tmp_path, text]
-    assert hocket("diarize", *bad, clip, "-o", tmp_path / "out") == cli.FAILED
+    assert hocket("diarize", *bad, clip, "-o", tmp_path / "out") == FAILED
     assert is_rttm((tmp_path / "out" / "clip.rttm").read_text(), "clip")
     assert len(list((tmp_path / "out").iterdir())) == 1
     complaints = capsys.readouterr().err.splitlines()
@@ -167,7 +168,7 @@ def test_what_is_not_audio_is_one_clear_line(
 ) -> None:
     path = tmp_path / "odd.flac"
     path.write_bytes(content)
-    assert hocket("diarize", path) == cli.FAILED
+    assert hocket("diarize", path) == FAILED
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"hocket: {path}: ")
@@ -187,7 +188,7 @@ def test_odd_names_make_valid_rttm_and_one_line_errors(
     (written,) = (tmp_path / "out").iterdir()
     uri = written.read_text(encoding="utf-8").split()[1]
     assert is_rttm(written.read_text(encoding="utf-8"), uri)
-    assert hocket("diarize", tmp_path / f"{name}.gone") == cli.FAILED
+    assert hocket("diarize", tmp_path / f"{name}.gone") == FAILED
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -213,7 +214,7 @@ def test_wrong_usage_says_what_and_changes_nothing(
 ) -> None:
     before = clip.read_bytes()
     filled = [str(clip) if argument == "CLIP" else argument for argument in arguments]
-    assert hocket("diarize", *filled) == cli.USAGE
+    assert hocket("diarize", *filled) == USAGE
     out, err = capsys.readouterr()
     assert message in err
     assert out == ""
@@ -225,7 +226,7 @@ def test_an_unwritable_place_is_one_line_and_loses_no_other_result(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    assert hocket("diarize", clip, "-o", blocked / "below.rttm") == cli.FAILED
+    assert hocket("diarize", clip, "-o", blocked / "below.rttm") == FAILED
     assert capsys.readouterr().err.startswith(f"hocket: {blocked / 'below.rttm'}: cannot write")
 
 
@@ -300,15 +301,15 @@ def test_a_runtime_that_fails_on_one_recording_stops_no_other(
 ) -> None:
     other = tmp_path / "other.wav"
     shutil.copy(clip, other)
-    usual = cli._diarize_one
+    usual = cli_diarize._diarize_one
 
     def fail_once(diarizer: Diarizer, source: str, options: object) -> Result:
         if source == str(other):
             raise BackendError("ONNX Runtime failed: out of memory")
         return usual(diarizer, source, options)
 
-    monkeypatch.setattr(cli, "_diarize_one", fail_once)
-    assert hocket("diarize", other, clip) == cli.FAILED
+    monkeypatch.setattr(cli_diarize, "_diarize_one", fail_once)
+    assert hocket("diarize", other, clip) == FAILED
     out, err = capsys.readouterr()
     assert is_rttm(out, "clip")
     assert err == f"hocket: {other}: ONNX Runtime failed: out of memory\n"
@@ -340,7 +341,7 @@ def test_an_interrupted_run_leaves_no_half_file(tmp_path: Path, sent: signal.Sig
     _, err = process.communicate(timeout=60)
     assert list(out.iterdir()) == []
     if sent == signal.SIGINT:
-        assert process.returncode == cli.INTERRUPTED
+        assert process.returncode == INTERRUPTED
         assert err.decode() == "hocket: interrupted; nothing unfinished was written\n"
 
 
@@ -351,7 +352,7 @@ def test_an_altered_model_is_one_line_and_an_exit_code(
     altered = copied / file
     altered.write_bytes(b"altered")
     for command in (["models", "verify"], ["diarize", clip, "--precision", "float32"]):
-        assert hocket(*command) == cli.UNUSABLE
+        assert hocket(*command) == UNUSABLE
         err = capsys.readouterr().err
         assert err.count("\n") == 1
         assert err.startswith(f"hocket: {altered}: found sha256 ")
@@ -371,8 +372,8 @@ def test_a_defect_is_one_line_too(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("somewhere\ndeep")
 
-    monkeypatch.setattr(cli, "_diarize_one", fail)
-    assert hocket("diarize", clip) == cli.INTERNAL
+    monkeypatch.setattr(cli_diarize, "_diarize_one", fail)
+    assert hocket("diarize", clip) == INTERNAL
     assert capsys.readouterr().err == (
         "hocket: a defect in hocket: ZeroDivisionError: somewhere\\ndeep\n"
     )

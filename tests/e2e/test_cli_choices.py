@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hocket import cli
 from hocket.backends import BACKENDS, Processor
+from hocket.cli_outcome import UNUSABLE, USAGE
 from hocket.config import PRESETS, Config, GraphConfig
 from hocket.models import choice_of
 from hocket.pipeline import Diarizer
@@ -39,7 +39,7 @@ def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hocket.models.this_processor", Processor)
-    assert hocket("backends", "--precision", "bfloat16") == cli.USAGE
+    assert hocket("backends", "--precision", "bfloat16") == USAGE
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == len(BACKENDS)
     assert err.startswith("hocket: precision is 'bfloat16'; this processor does not compute in it")
@@ -49,7 +49,7 @@ def test_a_backend_that_is_not_for_this_system_is_one_line(
     clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
-    assert hocket("diarize", clip, "--backend", "coreml") == cli.UNUSABLE
+    assert hocket("diarize", clip, "--backend", "coreml") == UNUSABLE
     expected = "hocket: Core ML runs on macOS only, this is Linux; use the backend onnxruntime\n"
     assert capsys.readouterr() == ("", expected)
 
@@ -72,4 +72,4 @@ def test_what_is_said_besides_replaces_a_part_of_the_preset(
     config = replace(fast, graphs=GraphConfig("campplus", "float32"))
     expected = WRITERS["rttm"].write(Diarizer(config)(clip))
     assert capsys.readouterr().out == expected
-    assert hocket("diarize", clip, "--preset", "best") == cli.USAGE
+    assert hocket("diarize", clip, "--preset", "best") == USAGE

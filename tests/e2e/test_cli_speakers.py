@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket import cli
+from hocket.cli_outcome import FAILED, UNUSABLE, USAGE
 from hocket.writers import WRITERS
 from tests.commands import hocket
 from tests.people import RATE, write_people
@@ -112,7 +112,7 @@ def test_list_show_rename_merge_split_and_permanent(
     number = shown.splitlines()[2].split(":")[0].split()[1]
     assert speakers("rename", "Anna", "Anna Maria", store=store) == 0
     assert speakers("permanent", "anna maria", store=store) == 0
-    assert speakers("merge", "Anna Maria", "Ben", store=store) == cli.USAGE
+    assert speakers("merge", "Anna Maria", "Ben", store=store) == USAGE
     assert speakers("permanent", "anna maria", "--off", store=store) == 0
     assert speakers("split", "Ben", "Benno", number, store=store) == 0
     assert speakers("merge", "Anna Maria", "Ben", store=store) == 0
@@ -141,10 +141,10 @@ def test_export_and_import(store: Path, tmp_path: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert speakers("export", store=other) == 0
     assert capsys.readouterr().out == written.read_text(encoding="utf-8")
-    assert speakers("import", written, store=other) == cli.USAGE
+    assert speakers("import", written, store=other) == USAGE
     assert "Anna: is in the store already" in capsys.readouterr().err
     assert speakers("import", written, "--existing", "skip", store=other) == 0
-    assert speakers("import", tmp_path / "gone.json", store=other) == cli.FAILED
+    assert speakers("import", tmp_path / "gone.json", store=other) == FAILED
 
 
 def test_a_document_that_is_refused_leaves_no_store(store: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_document_that_is_refused_leaves_no_store(store: Path, tmp_path: Path)
     content = written.read_text(encoding="utf-8")
     for damaged in ("", content[:-9], content.replace('"Ben"', '"Anna"'), content.replace("[", "")):
         written.write_text(damaged, encoding="utf-8")
-        assert speakers("import", written, store=other) == cli.USAGE
+        assert speakers("import", written, store=other) == USAGE
         assert not other.exists()
 
 
@@ -186,7 +186,7 @@ def test_a_clip_that_teaches_nothing_is_refused_with_the_reason(
     clip = tmp_path / "clip.wav"
     soundfile.write(clip, sound_of(case, people), RATE, subtype="FLOAT")
     before = store.read_bytes()
-    assert speakers("enroll", "Cleo", people / "anna.flac", clip, store=store) == cli.FAILED
+    assert speakers("enroll", "Cleo", people / "anna.flac", clip, store=store) == FAILED
     complaint = capsys.readouterr().err.splitlines()[-1]
     assert complaint.startswith(f"hocket: {clip}: ")
     assert reason in complaint
@@ -196,10 +196,10 @@ def test_a_clip_that_teaches_nothing_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("name", "clip", "options", "code"),
     [
-        ("Cleo", "short.wav", (), cli.FAILED),
-        ("Cleo", "gone.wav", (), cli.FAILED),
-        ("SPEAKER_07", "anna.flac", (), cli.USAGE),
-        ("Cleo", "anna.flac", ("--add",), cli.UNUSABLE),
+        ("Cleo", "short.wav", (), FAILED),
+        ("Cleo", "gone.wav", (), FAILED),
+        ("SPEAKER_07", "anna.flac", (), USAGE),
+        ("Cleo", "anna.flac", ("--add",), UNUSABLE),
     ],
 )
 def test_who_is_refused_leaves_no_file(
@@ -219,7 +219,7 @@ def test_one_of_several_people_is_enrolled_by_number(
 ) -> None:
     meeting = people / "meeting.flac"
     assert speakers("enroll", "Cleo", meeting, "--speaker", "SPEAKER_00", store=store) == 0
-    assert speakers("enroll", "Dora", meeting, "--speaker", "SPEAKER_07", store=store) == cli.FAILED
+    assert speakers("enroll", "Dora", meeting, "--speaker", "SPEAKER_07", store=store) == FAILED
     assert "SPEAKER_07 does not speak in it; found: SPEAKER_00" in capsys.readouterr().err
 
 
@@ -227,25 +227,25 @@ def test_exemplars_are_added_to_who_is_there(
     people: Path, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = people / "anna.flac"
-    assert speakers("enroll", "Anna", clip, store=store) == cli.USAGE
+    assert speakers("enroll", "Anna", clip, store=store) == USAGE
     assert "add to that speaker with --add" in capsys.readouterr().err
     assert speakers("enroll", "Anna", clip, "--add", store=store) == 0
     assert capsys.readouterr().out.startswith("Anna: 2 exemplars")
-    assert speakers("enroll", "Zoe", clip, "--add", store=store) == cli.USAGE
+    assert speakers("enroll", "Zoe", clip, "--add", store=store) == USAGE
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["show", "Zoe"], cli.USAGE, "Zoe: no such speaker; 'hocket speakers list' shows them"),
-        (["forget", "id:99"], cli.USAGE, "id:99: no such speaker"),
-        (["rename", "Anna", "Ben"], cli.USAGE, "Ben: is in the store already"),
-        (["rename", "Anna", "SPEAKER_00"], cli.USAGE, "is what unknown speakers are called"),
-        (["split", "Anna", "Zoe", "999"], cli.USAGE, "give some of them, not all"),
-        (["verify", "Zoe", "none.wav"], cli.USAGE, "Zoe: no such speaker"),
-        (["verify", "Anna", "none.wav"], cli.FAILED, "none.wav: "),
-        (["purge", "--inactive-days", "-1"], cli.USAGE, "-1"),
-        (["enroll", "Zoe", "none.wav", "--embedding", "x"], cli.USAGE, "embedding is 'x'"),
+        (["show", "Zoe"], USAGE, "Zoe: no such speaker; 'hocket speakers list' shows them"),
+        (["forget", "id:99"], USAGE, "id:99: no such speaker"),
+        (["rename", "Anna", "Ben"], USAGE, "Ben: is in the store already"),
+        (["rename", "Anna", "SPEAKER_00"], USAGE, "is what unknown speakers are called"),
+        (["split", "Anna", "Zoe", "999"], USAGE, "give some of them, not all"),
+        (["verify", "Zoe", "none.wav"], USAGE, "Zoe: no such speaker"),
+        (["verify", "Anna", "none.wav"], FAILED, "none.wav: "),
+        (["purge", "--inactive-days", "-1"], USAGE, "-1"),
+        (["enroll", "Zoe", "none.wav", "--embedding", "x"], USAGE, "embedding is 'x'"),
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -265,8 +265,8 @@ def test_a_store_that_cannot_be_used_is_one_line(
     odd = tmp_path / "odd.db"
     odd.write_bytes(b"no store" * 999)
     for path, reason in ((odd, "not a file of speakers"), (tmp_path / "gone.db", "no such file")):
-        assert speakers("list", store=path) == cli.UNUSABLE
-        assert hocket("diarize", people / "meeting.flac", "--store", path) == cli.UNUSABLE
+        assert speakers("list", store=path) == UNUSABLE
+        assert hocket("diarize", people / "meeting.flac", "--store", path) == UNUSABLE
         for line in capsys.readouterr().err.splitlines():
             assert line.startswith(f"hocket: {path}: {reason}")
     assert not (tmp_path / "gone.db").exists()
@@ -275,7 +275,7 @@ def test_a_store_that_cannot_be_used_is_one_line(
 def test_the_environment_may_name_the_store(
     store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert hocket("speakers", "list") == cli.USAGE
+    assert hocket("speakers", "list") == USAGE
     monkeypatch.setenv("HOCKET_STORE", str(store))
     assert hocket("speakers", "list") == 0
     assert "Anna" in capsys.readouterr().out
@@ -299,7 +299,7 @@ def test_another_model_hears_everybody_again(
         ("speakers", "identify", meeting, *other),
         ("diarize", meeting, *other),
     ):
-        assert hocket(*command, "--store", store) == cli.UNUSABLE
+        assert hocket(*command, "--store", store) == UNUSABLE
         assert way_out in capsys.readouterr().err
     assert speakers("reembed", *other, store=store) == 0
     assert speakers("show", "Anna", store=store) == 0
@@ -316,7 +316,7 @@ def test_exemplars_whose_recording_is_gone_are_dropped_only_if_asked(
     assert speakers("enroll", "Anna", clip, store=store) == 0
     assert speakers("enroll", "Ben", people / "ben.flac", store=store) == 0
     clip.unlink()
-    assert speakers("reembed", store=store) == cli.USAGE
+    assert speakers("reembed", store=store) == USAGE
     assert f"first: Anna: {clip}: " in capsys.readouterr().err
     assert speakers("reembed", "--drop", store=store) == 0
     assert "1 exemplars dropped" in capsys.readouterr().out

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hocket import cli
+from hocket import cli_diarize
+from hocket.cli_outcome import FAILED, USAGE
 from tests.commands import hocket
 from tests.people import write_people
 from tests.places import CONVERSATION, ROOT
@@ -40,26 +41,26 @@ def test_the_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_a_contradiction_is_said_before_anything_is_heard(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_diarize_one", lambda *_: pytest.fail("was heard"))
+    monkeypatch.setattr(cli_diarize, "_diarize_one", lambda *_: pytest.fail("was heard"))
     pair = '{"same": [[7, 9], [15, 17.5]]}', '{"different": [[7, 9], [15, 17.5]]}'
     (folder / "odd.json").write_text(f"[{pair[0]}, {pair[1]}]")
-    assert hocket("diarize", "meeting.flac", "--constraints", "odd.json") == cli.USAGE
+    assert hocket("diarize", "meeting.flac", "--constraints", "odd.json") == USAGE
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert all(quoted in err for quoted in pair)
     (folder / "names.json").write_text('[{"is": "A", "at": [7, 9]}, {"is": "B", "at": [15, 17]}]')
     words = ("diarize", "meeting.flac", "--constraints", "names.json", "--num-speakers", "1")
-    assert hocket(*words) == cli.USAGE
+    assert hocket(*words) == USAGE
     assert "name 2 speakers (A, B) but at most 1" in capsys.readouterr().err
     for words in (("none.json",), ("odd.json", "meeting.flac")):
-        assert hocket("diarize", "meeting.flac", "--constraints", *words) == cli.USAGE
+        assert hocket("diarize", "meeting.flac", "--constraints", *words) == USAGE
 
 
 def test_who_is_not_there_is_said_with_who_is(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "odd.json").write_text('[{"is": "SPEAKER_07", "at": [7, 9]}]')
-    assert hocket("diarize", "meeting.flac", "--constraints", "odd.json") == cli.FAILED
+    assert hocket("diarize", "meeting.flac", "--constraints", "odd.json") == FAILED
     out, err = capsys.readouterr()
     assert out == ""
     assert "there is SPEAKER_00, SPEAKER_01; give one" in err

@@ -17,6 +17,7 @@ import pytest
 
 from hocket import cli, models
 from hocket.backends import ReferenceGraph
+from hocket.cli_outcome import UNUSABLE, USAGE
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ConfigError, ModelError
 from hocket.graph import SPECS
@@ -196,7 +197,7 @@ def test_a_place_that_cannot_be_written_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert cli.main(["models", "export", "--to", "onnx", str(tmp_path / "file")]) == cli.UNUSABLE
+    assert cli.main(["models", "export", "--to", "onnx", str(tmp_path / "file")]) == UNUSABLE
     out, err = capsys.readouterr()
     assert err.startswith(f"hocket: {tmp_path / 'file'}")
     assert "cannot write: " in err
@@ -206,7 +207,7 @@ def test_a_place_that_cannot_be_written_is_one_line(
 def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot export to 'tflite'; give one of onnx, coreml"):
         export("tflite", tmp_path)
-    assert cli.main(["models", "export", "--to", "tflite", str(tmp_path)]) == cli.USAGE
+    assert cli.main(["models", "export", "--to", "tflite", str(tmp_path)]) == USAGE
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,7 +220,7 @@ def test_without_the_forge_the_package_to_install_is_named(
     monkeypatch.setattr(exporting, "entry_points", lambda **_: [])
     with pytest.raises(BackendError, match=r"run 'pip install hocket-forge'"):
         export("coreml", tmp_path / "out")
-    assert cli.main(["models", "export", "--to", "coreml", str(tmp_path / "out")]) == cli.UNUSABLE
+    assert cli.main(["models", "export", "--to", "coreml", str(tmp_path / "out")]) == UNUSABLE
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 

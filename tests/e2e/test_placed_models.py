@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from hocket import Config, Diarizer, cli, models
+from hocket.cli_outcome import UNUSABLE, USAGE
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import ModelError, OutputError
 from tests.checkpoints import checkpoint, malicious, recipe_weights
@@ -98,7 +99,7 @@ def test_the_command_diarizes_with_placed_weights(
     assert out.startswith("SPEAKER clip 1 ")
     assert err == ""
     resnet34.unlink()
-    assert hocket("diarize", clip, "--embedding", NAME) == cli.UNUSABLE
+    assert hocket("diarize", clip, "--embedding", NAME) == UNUSABLE
     assert hocket("diarize", clip) == 0
 
 
@@ -222,7 +223,7 @@ def test_what_is_no_such_checkpoint_is_refused_and_nothing_is_written(
     write, problem = REFUSED[case]
     path = tmp_path / "given.bin"
     path.write_bytes(write(recipe_weights()))
-    assert hocket("models", "add", path, "--as", NAME) == cli.UNUSABLE
+    assert hocket("models", "add", path, "--as", NAME) == UNUSABLE
     out, err = capsys.readouterr()
     assert err.startswith(f"hocket: {path}: ")
     assert problem in err
@@ -237,7 +238,7 @@ def test_a_program_in_a_checkpoint_is_refused_and_not_run(
 ) -> None:
     trace, path = tmp_path / "trace", tmp_path / "evil.pt"
     path.write_bytes(checkpoint(recipe_weights(), more=malicious(f"touch {trace}")))
-    assert hocket("models", "add", path, "--as", NAME) == cli.UNUSABLE
+    assert hocket("models", "add", path, "--as", NAME) == UNUSABLE
     assert "refused: the pickle asks for os.system" in capsys.readouterr().err
     assert not trace.exists()
     assert not user_folder.exists()
@@ -247,7 +248,7 @@ def test_a_program_in_a_checkpoint_is_refused_and_not_run(
 def test_only_what_takes_a_checkpoint_gets_one(
     resnet34_checkpoint: Path, user_folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    assert hocket("models", "add", resnet34_checkpoint, "--as", name) == cli.USAGE
+    assert hocket("models", "add", resnet34_checkpoint, "--as", name) == USAGE
     err = capsys.readouterr().err
     assert err == f"hocket: '{name}' takes no checkpoint; give one of {NAME}\n"
     assert not user_folder.exists()
@@ -257,7 +258,7 @@ def test_a_checkpoint_that_is_not_there_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in (tmp_path / "gone.pt", tmp_path):
-        assert hocket("models", "add", path, "--as", NAME) == cli.UNUSABLE
+        assert hocket("models", "add", path, "--as", NAME) == UNUSABLE
         assert capsys.readouterr().err.startswith(f"hocket: {path}: ")
 
 
@@ -266,7 +267,7 @@ def test_a_refused_checkpoint_leaves_the_placed_one_alone(
 ) -> None:
     before, path = files(user_folder), tmp_path / "given.bin"
     path.write_bytes(without("bn1.bias")(recipe_weights()))
-    assert hocket("models", "add", path, "--as", NAME) == cli.UNUSABLE
+    assert hocket("models", "add", path, "--as", NAME) == UNUSABLE
     assert files(user_folder) == before
     assert models.load("embedding", CHOSEN, Runtime()).metadata["dimension"] == "256"
 
@@ -282,7 +283,7 @@ def test_weights_not_placed_yet_are_named_with_the_command(
         with pytest.raises(ModelError) as caught:
             models.load(graph, CHOSEN, Runtime())
         assert str(caught.value) == expected
-    assert hocket("diarize", CONVERSATION, "--embedding", NAME) == cli.UNUSABLE
+    assert hocket("diarize", CONVERSATION, "--embedding", NAME) == UNUSABLE
     assert capsys.readouterr() == ("", f"hocket: {expected}\n")
 
 
@@ -297,7 +298,7 @@ def test_weights_altered_after_they_were_placed_are_refused_with_both_hashes(
         models.load("embedding", CHOSEN, Runtime())
     assert str(caught.value).startswith(f"{resnet34}: found sha256 ")
     assert str(caught.value).endswith(f", expected {expected}; {REMEDY}")
-    assert hocket("models", "verify") == cli.UNUSABLE
+    assert hocket("models", "verify") == UNUSABLE
     out, err = capsys.readouterr()
     assert (out.count(": ok\n"), err.count("expected")) == (14, 2)
 
@@ -313,7 +314,7 @@ def test_a_damaged_note_is_one_clear_error(
     resnet34: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     resnet34.with_name(f"{NAME}.toml").write_bytes(content)
-    assert hocket("models", "list") == cli.UNUSABLE
+    assert hocket("models", "list") == UNUSABLE
     err = capsys.readouterr().err
     assert err.startswith(f"hocket: {resnet34.with_name(NAME)}.toml: cannot be read (")
     assert err.endswith(f"; {REMEDY}\n")
@@ -326,7 +327,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_left(
     monkeypatch.setenv("HOCKET_MODELS", str(tmp_path / "file" / "models"))
     with pytest.raises(OutputError, match=r"cannot write: .*; name another folder in HOCKET_MOD"):
         models.add(resnet34_checkpoint, NAME)
-    assert hocket("models", "add", resnet34_checkpoint, "--as", NAME) == cli.UNUSABLE
+    assert hocket("models", "add", resnet34_checkpoint, "--as", NAME) == UNUSABLE
 
 
 def test_a_full_disk_leaves_what_was_placed_before(

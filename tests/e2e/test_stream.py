@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from hocket import Config, Diarizer, Runtime, cli, decoding
+from hocket.cli_outcome import FAILED, INTERRUPTED
 from hocket.config import WindowConfig
 from hocket.errors import AudioContentError, BackendError
 from tests.ears import SHIPPED, RuleEmbedding, RuleSegmentation, sound_of
@@ -118,7 +119,7 @@ def test_memory_that_runs_out_while_decoding_is_one_line_and_no_file(
     monkeypatch.setattr(Diarizer, "embedding_graph", RuleEmbedding(SHIPPED.frame_step))
     out = tmp_path / "out"
     out.mkdir()
-    assert cli.main(["diarize", str(talk), "-o", str(out / "talk.rttm")]) == cli.FAILED
+    assert cli.main(["diarize", str(talk), "-o", str(out / "talk.rttm")]) == FAILED
     assert capsys.readouterr() == (
         "",
         f"hocket: {talk}: not enough memory; cut the recording into parts\n",
@@ -130,6 +131,7 @@ def test_memory_that_runs_out_while_decoding_is_one_line_and_no_file(
 BY_RULE = r"""
 import sys, time
 from hocket import cli
+from hocket.cli_outcome import FAILED, INTERRUPTED
 from hocket.pipeline import Diarizer
 from tests.ears import SHIPPED, RuleEmbedding, RuleSegmentation
 
@@ -177,7 +179,7 @@ def test_ctrl_c_midway_is_one_line_a_clean_stop_and_no_file(tmp_path: Path) -> N
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert time.monotonic() - sent < 10  # all of it would take half a minute of sleep alone
-    assert process.returncode == cli.INTERRUPTED
+    assert process.returncode == INTERRUPTED
     assert err.decode() == "hocket: interrupted; nothing unfinished was written\n"
     assert list(out.iterdir()) == []
 

@@ -63,9 +63,9 @@ def test_the_table_on_the_front_page_is_the_measured_one() -> None:
 
 
 def test_exit_codes_in_the_readme_are_those_of_the_command_line() -> None:
-    from hocket import cli
+    from hocket.cli_outcome import FAILED, INTERNAL, INTERRUPTED, UNUSABLE, USAGE
 
-    codes = {cli.FAILED, cli.USAGE, cli.UNUSABLE, cli.INTERNAL, cli.INTERRUPTED, 0}
+    codes = {FAILED, USAGE, UNUSABLE, INTERNAL, INTERRUPTED, 0}
     table = re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert {int(code) for code in table} == codes
 
