@@ -27,7 +27,7 @@ GRID_S = 0.01
 LOWEST = 0.1  # of the time: where confusion should be
 LEAST_CHANCE = 1e-4  # of a true number, so that one recording does not decide
 COUNT_RIDGE = 1e-3
-FIRST_COUNT = CountModel(1.0, 1.0, -1.0, 0.5, -2.0)
+FIRST_EVENTS = (1.0, 1.0, -1.0, 0.5, -2.0)
 
 
 class Case(NamedTuple):
@@ -162,22 +162,35 @@ def fit_turns(cases: Iterable[Case]) -> TurnModel:
     return TurnModel(*found.tolist())
 
 
-def fit_counts(cases: Iterable[Case]) -> CountModel:
-    """Weights under which the true numbers of speakers are likeliest; BenchError without any."""
+def fit_counts(cases: Iterable[Case], turn_model: TurnModel) -> CountModel:
+    """Weights of events under which the true numbers are likeliest, then those of being right.
+
+    Raises:
+        BenchError: no recording has a speaker.
+    """
     from scipy.optimize import minimize
 
     judged = [case for case in cases if _is_judged(case)]
     if not judged:
         raise BenchError("found no speaker in any recording; name more recordings")
+    rest = [0.0] * (len(CountModel._fields) - len(FIRST_EVENTS))
 
     def loss(weights: Values) -> float:
-        model = CountModel(*weights.tolist())
-        chances = [_chance(model, case.speakers, case.true_number) for case in judged]
+        model = CountModel(*weights.tolist(), *rest)
+        chances = [_at(model.by_events(case.speakers), case.true_number) for case in judged]
         surprise = -np.mean(np.log(np.maximum(chances, LEAST_CHANCE)))
         return float(surprise + COUNT_RIDGE * weights @ weights)
 
-    found = minimize(loss, np.array(FIRST_COUNT), method="L-BFGS-B").x
-    return CountModel(*found.tolist())
+    events = minimize(loss, np.array(FIRST_EVENTS), method="L-BFGS-B").x.tolist()
+    model = CountModel(*events, *rest)
+    numbers = [len(case.speakers.split) for case in judged]
+    traits = [
+        model.traits_of(model.by_events(case.speakers), number, _sure(case, turn_model))
+        for case, number in zip(judged, numbers, strict=True)
+    ]
+    right = [case.true_number == number for case, number in zip(judged, numbers, strict=True)]
+    found = fit_logistic(np.array(traits), np.array(right, np.float64), np.ones(len(judged)))
+    return CountModel(*events, *found.tolist())
 
 
 def measure_confidence(
@@ -186,7 +199,7 @@ def measure_confidence(
     """Reliability of turns, weighted by time, and of numbers of speakers, by recording."""
     return {
         "turns": _reliability_of_turns(cases, turn_model),
-        "counts": _reliability_of_counts(cases, count_model),
+        "counts": _reliability_of_counts(cases, turn_model, count_model),
     }
 
 
@@ -204,11 +217,16 @@ def _reliability_of_turns(cases: Sequence[Case], model: TurnModel) -> dict[str, 
     }
 
 
-def _reliability_of_counts(cases: Sequence[Case], model: CountModel) -> dict[str, Any]:
-    judged = [case.speakers for case in cases if _is_judged(case)]
-    truth = np.array([case.true_number for case in cases if _is_judged(case)], np.int64)
-    numbers = np.array([len(speakers.split) for speakers in judged], np.int64)
-    said = [_chance(model, *each) for each in zip(judged, numbers.tolist(), strict=True)]
+def _reliability_of_counts(
+    cases: Sequence[Case], turn_model: TurnModel, count_model: CountModel
+) -> dict[str, Any]:
+    judged = [case for case in cases if _is_judged(case)]
+    truth = np.array([case.true_number for case in judged], np.int64)
+    numbers = np.array([len(case.speakers.split) for case in judged], np.int64)
+    said = [
+        _at(count_model.probabilities(case.speakers, _sure(case, turn_model)), number)
+        for case, number in zip(judged, numbers.tolist(), strict=True)
+    ]
     right = (truth == numbers).astype(np.float64)
     return _told(np.array(said, np.float64), right, np.ones(len(judged)), "recordings")
 
@@ -259,6 +277,11 @@ def _is_judged(case: Case) -> bool:
     return case.speakers.judged and len(case.speakers.split) > 0
 
 
-def _chance(model: CountModel, speakers: SpeakerEvidence, number: int) -> float:
-    found = model.probabilities(speakers)
-    return float(found[number]) if number < len(found) else 0.0
+def _sure(case: Case, model: TurnModel) -> float:
+    """Mean confidence of the turns of a recording."""
+    found = model.probability(TurnTraits(*case.traits.T))
+    return float(found.mean()) if len(found) else 0.0
+
+
+def _at(probabilities: Values, number: int) -> float:
+    return float(probabilities[number]) if number < len(probabilities) else 0.0

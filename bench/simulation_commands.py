@@ -82,7 +82,7 @@ def confidence(folders: tuple[Path, ...], measure: bool, output: Path | None) ->
     cases = cases_of(recordings, diarizer, progress)
     weights = diarizer.calibration
     turns = TurnModel.of(weights) if measure else fit_turns(cases)
-    counts = CountModel.of(weights) if measure else fit_counts(cases)
+    counts = CountModel.of(weights) if measure else fit_counts(cases, turns)
     lines, found = manifest_lines(turns, counts), measure_confidence(cases, turns, counts)
     click.echo("\n".join(lines))
     header = ("", "calibration error", "said", "right", "confusion in lowest tenth")

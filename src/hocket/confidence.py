@@ -174,6 +174,9 @@ class CountModel(NamedTuple):
     apart_bias, apart: of the log odds that two speakers are two, the probability's log odds.
     split_bias, split: the same of a speaker being two.
     unseen: log odds that one more speaks, of whom nothing is seen.
+    bias, events, sure, speakers: of the log odds that the number found is right: what the events
+        above come to, in log odds; those of the mean confidence of turns; the logarithm of the
+        number.
     """
 
     apart_bias: float
@@ -181,14 +184,42 @@ class CountModel(NamedTuple):
     split_bias: float
     split: float
     unseen: float
+    bias: float
+    events: float
+    sure: float
+    speakers: float
 
     @classmethod
     def of(cls, calibration: Mapping[str, float]) -> "CountModel":
         """With the weights of a manifest."""
         return cls(*(calibration[f"count_{name}"] for name in cls._fields))
 
-    def probabilities(self, speakers: SpeakerEvidence) -> Values:
+    def probabilities(self, speakers: SpeakerEvidence, sure: float) -> Values:
         """Probability of every number of speakers, from 0 up, (numbers,).
+
+        Args:
+            speakers: those found.
+            sure: mean confidence of their turns. Where voices are hard to tell apart, their number
+                is too.
+        """
+        found, number = self.by_events(speakers), len(speakers.split)
+        if not number:
+            return found
+        traits = self.traits_of(found, number, sure)
+        right = float(logistic(np.array(self.bias + np.dot(self[6:], traits))))
+        found[number] = 0
+        found *= (1 - right) / max(float(found.sum()), 1e-12)
+        found[number] = right
+        probabilities: Values = found / found.sum()
+        return probabilities
+
+    @staticmethod
+    def traits_of(events: Values, number: int, sure: float) -> tuple[float, float, float]:
+        """What tells that a number is right: log odds of the events, of turns, logarithm."""
+        return log_odds(events[number]), log_odds(sure), float(np.log(number))
+
+    def by_events(self, speakers: SpeakerEvidence) -> Values:
+        """The same by splits and pairs alone, (numbers,).
 
         Each speaker but the largest is one more if it is apart from a larger one, and each is two
         if it should have been split; these are taken for independent.
@@ -208,6 +239,12 @@ def logistic(log_odds: Values) -> Values:
     """Log odds to probabilities, without overflow."""
     found: Values = 0.5 * (1 + np.tanh(0.5 * log_odds))
     return found
+
+
+def log_odds(probability: float) -> float:
+    """Probability to log odds, within those of LEAST_PROBABILITY."""
+    within = min(max(probability, LEAST_PROBABILITY), 1 - LEAST_PROBABILITY)
+    return float(np.log(within / (1 - within)))
 
 
 def poisson_binomial(probabilities: Sequence[float] | Values) -> Values:
@@ -380,7 +417,10 @@ def count_confidence(
         return {0: 1.0}
     if not evidence.speakers.judged:
         return {}
-    probabilities = CountModel.of(calibration).probabilities(evidence.speakers)
+    sure = TurnModel.of(calibration).probability(evidence.traits)
+    probabilities = CountModel.of(calibration).probabilities(
+        evidence.speakers, float(sure.mean()) if len(sure) else 0.0
+    )
     least, most = count.minimum, count.maximum
     possible = probabilities.copy()
     if least <= found and (most is None or found <= most):

@@ -83,10 +83,12 @@ def test_numbers_of_events_are_as_likely_as_all_their_outcomes(chances: list[flo
     np.testing.assert_allclose(poisson_binomial(chances), expected, atol=1e-12)
 
 
-@given(st.lists(st.tuples(LOG_ODDS, LOG_ODDS), min_size=1, max_size=6))
-def test_numbers_of_speakers_have_probabilities(odds: list[tuple[float, float]]) -> None:
+@given(st.lists(st.tuples(LOG_ODDS, LOG_ODDS), min_size=1, max_size=6), CHANCES)
+def test_numbers_of_speakers_have_probabilities(
+    odds: list[tuple[float, float]], sure: float
+) -> None:
     split, apart = np.array(odds).T
-    found = COUNTS.probabilities(SpeakerEvidence(alike(), split, apart, True))
+    found = COUNTS.probabilities(SpeakerEvidence(alike(), split, apart, True), sure)
     assert found[0] == 0
     assert (found >= 0).all()
     assert found.sum() == pytest.approx(1)
@@ -106,6 +108,13 @@ def test_a_speaker_that_may_be_two_makes_one_more_likelier() -> None:
     assert told(0.0, 5.0)[2] < sure[2]
     assert told(-5.0, 0.1)[1] > sure[1]
     assert told(-5.0, 0.1)[2] < sure[2]
+
+
+def test_the_number_is_surer_where_turns_are() -> None:
+    unsure = CLEAR._replace(similarity=alike((0.5, 0.4), (0.4, 0.5), (0.5, 0.4)))
+    clear, close = (count_confidence(each.evidence(), ANY, SHIPPED) for each in (CLEAR, unsure))
+    assert clear[2] > close[2] + 0.05
+    assert sum(close.values()) <= 1
 
 
 def test_numbers_that_cannot_be_are_not_believed() -> None:

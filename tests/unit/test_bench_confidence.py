@@ -25,7 +25,7 @@ from tests.places import EXAMPLES
 
 ALL = [Region(0.0, 100.0)]
 TRUTH = TurnModel(-0.5, 0.8, 0.4, -0.3, 0.6, 0.3, -0.2, 0.5, 0.1)
-NUMBERS = CountModel(0.5, 0.6, -1.0, 0.5, -3.0)
+NUMBERS = CountModel(0.5, 0.6, -1.0, 0.5, -3.0, -0.4, 0.9, 0.6, -0.3)
 
 
 def cases(number: int, seed: int) -> list[Case]:
@@ -44,7 +44,7 @@ def cases(number: int, seed: int) -> list[Case]:
             np.array([np.inf, rng.uniform(-5, 5)]),
             True,
         )
-        found = NUMBERS.probabilities(odds)
+        found = NUMBERS.probabilities(odds, float(right.mean()))
         number = int(rng.choice(len(found), p=found))
         made.append(Case(traits, seconds, np.arange(3), odds, number))
     return made
@@ -76,9 +76,10 @@ def test_nothing_found_and_nothing_true() -> None:
 
 def test_weights_are_found_again() -> None:
     np.testing.assert_allclose(fit_turns(cases(3000, 1)), TRUTH, atol=0.15)
-    found = fit_counts(cases(300, 3))
+    found = fit_counts(cases(1000, 3), TRUTH)
     assert found.apart == pytest.approx(NUMBERS.apart, abs=0.3)
     assert found.split == pytest.approx(NUMBERS.split, abs=0.3)
+    assert found.sure == pytest.approx(NUMBERS.sure, abs=0.3)
 
 
 def test_true_weights_are_reliable_and_wrong_ones_are_not() -> None:
@@ -86,7 +87,7 @@ def test_true_weights_are_reliable_and_wrong_ones_are_not() -> None:
     good = measure_confidence(made, TRUTH, NUMBERS)
     assert good["turns"]["calibration_error"] < 0.03
     assert good["counts"]["calibration_error"] < 0.05
-    bad = measure_confidence(made, TRUTH._replace(bias=2.0), NUMBERS._replace(unseen=3.0))
+    bad = measure_confidence(made, TRUTH._replace(bias=2.0), NUMBERS._replace(bias=3.0))
     assert bad["turns"]["calibration_error"] > 0.2
     assert bad["counts"]["calibration_error"] > 0.2
     assert 0.1 < good["turns"]["confusion_in_lowest_tenth"] < 0.4
@@ -121,7 +122,7 @@ def test_without_a_turn_there_is_nothing_to_learn() -> None:
     with pytest.raises(BenchError, match="no turn"):
         fit_turns([])
     with pytest.raises(BenchError, match="no speaker"):
-        fit_counts([])
+        fit_counts([], TRUTH)
 
 
 def test_the_command_measures_what_ships(tmp_path: Path) -> None:
