@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.options import Count, File, Folder, corpus_options, output_options, preset_option
 from bench.people_tables import PARTS, people_table
 from bench.report import RESULTS, progress, write_results
-from bench.simulation_commands import channels, confidence, evidence, review, simulate
+from bench.simulation_commands import channels, confidence, corrections, evidence, review, simulate
 from bench.speed_tables import (
     compare_speed_table,
     copies_table,
@@ -42,6 +42,7 @@ def main() -> None:
 main.add_command(simulate)
 main.add_command(channels)
 main.add_command(confidence)
+main.add_command(corrections)
 main.add_command(review)
 main.add_command(evidence)
 

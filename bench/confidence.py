@@ -16,7 +16,8 @@ from bench.calibration import (
 )
 from bench.corpus import Recording
 from bench.errors import BenchError
-from hocket.confidence import CountModel, SpeakerEvidence, TurnModel, TurnTraits
+from hocket.confidence import SpeakerEvidence, TurnModel, TurnTraits
+from hocket.count_confidence import CountModel
 
 if TYPE_CHECKING:
     from hocket import Diarizer

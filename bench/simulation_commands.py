@@ -75,7 +75,8 @@ def confidence(folders: tuple[Path, ...], measure: bool, output: Path | None) ->
     from bench.corpus import find_recordings
     from bench.environment import describe
     from hocket import Diarizer
-    from hocket.confidence import CountModel, TurnModel
+    from hocket.confidence import TurnModel
+    from hocket.count_confidence import CountModel
 
     diarizer = Diarizer()
     recordings = [each for folder in folders for each in find_recordings(folder)]
@@ -145,4 +146,30 @@ def review(folders: tuple[Path, ...], seconds: float, output: Path | None) -> No
     header = {"command": "review", "corpora": corpora, "environment": describe()}
     path = output or RESULTS / f"review-{corpora[0]}.json"
     write_results(path, {**header, **results})
+    click.echo(f"written to {path}", err=True)
+
+
+@click.command()
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=Folder)
+@click.option("--number", "count", type=Count, default=200, show_default=True, help="To draw.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of them.")
+@click.option(
+    "--output", type=File, help="Results file; by default bench/results/corrections-*.json."
+)
+def corrections(folders: tuple[Path, ...], count: int, seed: int, output: Path | None) -> None:
+    """What true constraints, drawn at random, change in the recordings below every DIR."""
+    from bench.corpus import find_recordings
+    from bench.corrections import WORSE, measure_corrections
+    from bench.environment import describe
+
+    recordings = [each for folder in folders for each in find_recordings(folder)]
+    results = measure_corrections(recordings, count, seed, progress)
+    header = ("constraints", "mean change", "worst", f"worse by {WORSE}", f"better by {WORSE}")
+    changes = (number(results[key], 3) for key in ("mean_change", "worst_change"))
+    row = (number(results["constraints"], 0), *changes)
+    click.echo(table(header, [(*row, *(number(results[key], 0) for key in ("worse", "better")))]))
+    corpora = [folder.resolve().name for folder in folders]
+    about = {"command": "corrections", "corpora": corpora, "environment": describe()}
+    path = output or RESULTS / f"corrections-{corpora[0]}.json"
+    write_results(path, {**about, **results})
     click.echo(f"written to {path}", err=True)

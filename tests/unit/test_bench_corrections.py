@@ -1,0 +1,62 @@
+"""`bench corrections`: true constraints, and what they change."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+
+from bench.__main__ import main
+from bench.annotations import Turn
+from bench.corrections import LEAST_S, Known, draw, known_of
+from hocket.constraints import Different, Named, Nobody, Same, Stretch
+from tests.places import EXAMPLES
+
+TURNS = [Turn(0, 4, "anna"), Turn(3, 6, "ben"), Turn(6, 9, "ben"), Turn(12, 12.5, "anna")]
+
+
+def test_people_are_pointed_at_where_they_are_alone_and_nobody_where_all_are_silent() -> None:
+    known = known_of(TURNS, 20.0)
+    assert known.alone == {"anna": [Stretch(0, 3)], "ben": [Stretch(4, 9)]}
+    assert known.silent == [Stretch(9.3, 11.7), Stretch(12.8, 19.7)]
+
+
+def test_what_is_drawn_is_true() -> None:
+    known, rng = known_of(TURNS, 20.0), np.random.default_rng(0)
+    drawn = [each for each in (draw(known, rng) for _ in range(200)) if each]
+    assert {type(each) for each in drawn} == {Same, Different, Named, Nobody}
+    for each in drawn:
+        assert all(place.length_s > LEAST_S - 1e-9 for place in each.stretches)
+        people = [
+            {
+                turn.speaker
+                for turn in TURNS
+                if turn.start_s < place.end_s and place.start_s < turn.end_s
+            }
+            for place in each.stretches
+        ]
+        if isinstance(each, Nobody):
+            assert people == [set()]
+        elif isinstance(each, Named):
+            assert people == [{each.name.removeprefix("name of ")}]
+        else:
+            assert all(len(one) == 1 for one in people)
+            assert (people[0] == people[1]) == isinstance(each, Same)
+
+
+def test_nothing_is_drawn_where_nothing_is_known() -> None:
+    rng = np.random.default_rng(1)
+    assert [draw(Known({}, []), rng) for _ in range(20)] == [None] * 20
+
+
+def test_the_command_measures_a_folder(tmp_path: Path) -> None:
+    output = tmp_path / "corrections.json"
+    words = ["corrections", str(EXAMPLES), "--number", "6", "--output", str(output)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    found = json.loads(output.read_text())
+    assert found["constraints"] == len(found["rows"]) == 6
+    assert found["mean_change"] == np.mean([row["change"] for row in found["rows"]])
+    assert found["worst_change"] <= 0.2
+    words[1] = str(tmp_path)
+    assert CliRunner().invoke(main, words).exit_code == 1
