@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Self, TypedDict, Unpack
+from typing import NamedTuple, Self, TypedDict, Unpack
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from hocket.audio import AudioSource, AudioStream, Recording, open_audio, stem_o
 from hocket.channels import ChannelModel, free_units
 from hocket.clustering import (
     CLUSTERERS,
+    Odds,
     Plda,
     Request,
     Selection,
@@ -38,6 +40,7 @@ from hocket.clustering import (
 from hocket.config import Config, Runtime, SpeakerCount
 from hocket.constraints import Constraint, Wishes, gather
 from hocket.corrections import Held, names_of
+from hocket.count_confidence import count_confidence
 from hocket.embedding import unit_seconds
 from hocket.errors import ConfigError, GraphInputError, one_line
 from hocket.geometry import Geometry
@@ -73,6 +76,21 @@ class Options(TypedDict, total=False):
     listener: Listener | None
 
 
+class _Found(NamedTuple):
+    """Speakers without constraints.
+
+    voices: all units.
+    speakers: of all units.
+    centroids: of the speakers.
+    odds: of splits and merges that were not made.
+    """
+
+    voices: Voices
+    speakers: Selection
+    centroids: Centroids
+    odds: Odds | None
+
+
 class Diarizer:
     """Answers "who spoke when".
 
@@ -86,6 +104,8 @@ class Diarizer:
     def __init__(self, config: Config | None = None, runtime: Runtime | None = None) -> None:
         self.config = config or Config()
         self.runtime = runtime or Runtime()
+        # so that corrections of one recording are solved at once
+        self._found = WeakKeyDictionary[Artifacts, tuple[SpeakerCount, _Found]]()
 
     def __call__(self, source: AudioSource, **options: Unpack[Options]) -> Result:
         """Diarize a recording: a path, encoded bytes, a binary file object, or an array of samples.
@@ -209,6 +229,8 @@ class Diarizer:
     ) -> Result:
         """Artifacts to turns: the fast half, pure, to be replayed with other settings at will.
 
+        Speakers are found once for the same artifacts and count: leave their arrays as they are.
+
         Args:
             artifacts: what the graphs said.
             count: how many speakers there may be.
@@ -255,18 +277,43 @@ class Diarizer:
             seconds=totals(artifacts.seconds, watch.seconds),
             copied=artifacts.copied,
             embedding_model=self.embedding_model,
-            count_confidence=confidence.count_confidence(evidence, count, self.calibration),
+            count_confidence=count_confidence(evidence, count, self.calibration),
             doubts=confidence.doubts_of(names, evidence, self.calibration),
         )
 
     def _cluster(
         self, artifacts: Artifacts, count: SpeakerCount, wishes: Wishes
     ) -> tuple[Parts, Centroids, Held | None, confidence.SpeakerEvidence]:
-        """Find the speakers among the units to be trusted, then divide all runs among them.
+        """Divide all runs among the speakers, with constraints in place."""
+        kept = self._found.get(artifacts)
+        found = kept[1] if kept and kept[0] == count else self._find(artifacts, count)
+        self._found[artifacts] = count, found
+        voices, speakers, centroids, odds = found
+        if not wishes.groups and not wishes.nobody:
+            known = confidence.SpeakerEvidence.gather(voices.vectors @ centroids.T, odds)
+            strength = claims(voices.vectors, speakers.labels, centroids, speakers.doubts)
+            return divide_runs(artifacts.runs, artifacts.units, strength), centroids, None, known
+        parts, placed, held = hold(
+            artifacts,
+            self.config,
+            wishes,
+            voices,
+            speakers,
+            centroids,
+            self._twin_limit(),
+            TwoSpeakers.of(self.calibration),
+            count,
+        )
+        centroids, odds = (placed.centroids, None) if placed else (centroids, odds)
+        known = confidence.SpeakerEvidence.gather(voices.vectors @ centroids.T, odds)
+        return parts, centroids, held, known
+
+    def _find(self, artifacts: Artifacts, count: SpeakerCount) -> _Found:
+        """Find the speakers among the units to be trusted.
 
         Where no embedding is usable there is one speaker, with a zero embedding.
         """
-        config, runs, units = self.config.clusters, artifacts.runs, artifacts.units
+        config, units = self.config.clusters, artifacts.units
         if config.method not in CLUSTERERS:
             raise ConfigError(f"method is '{config.method}'; give one of {', '.join(CLUSTERERS)}")
         found = artifacts.embeddings
@@ -274,21 +321,19 @@ class Diarizer:
         vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
         vectors, narrow = free_units(vectors, artifacts.bands, self.channel_model)
         usable = np.asarray(vectors.any(axis=1))
-        seconds = unit_seconds(runs, units, artifacts.geometry)
+        seconds = unit_seconds(artifacts.runs, units, artifacts.geometry)
         trusted: NDArray[np.bool_] = usable & self._trusted(artifacts)
         if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
             trusted = usable
         every = Voices(vectors, found, seconds, narrow)
-        voices = every.at(trusted)
-        limit = TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
-        model = TwoSpeakers.of(self.calibration)
         threshold, clusterer = self._threshold("threshold"), CLUSTERERS[config.method]
+        voices = every.at(trusted)
         chosen = find_speakers(
             voices,
             units.run[trusted],
             lambda at_least: clusterer(voices, Request(threshold, at_least, self.plda)),
-            limit,
-            model,
+            self._twin_limit(),
+            TwoSpeakers.of(self.calibration),
             config.min_speaker_s,
             count,
         )
@@ -297,18 +342,10 @@ class Diarizer:
         centroids, doubts = centroids_of(every, speakers), chosen.doubts
         if not usable.any():
             centroids, doubts = np.zeros_like(vectors[:1]), np.zeros(len(vectors[:1]))
-        known = confidence.SpeakerEvidence.gather(vectors @ centroids.T, chosen.odds)
-        if not wishes.groups and not wishes.nobody:
-            strength = claims(vectors, speakers, centroids, doubts)
-            return divide_runs(runs, units, strength), centroids, None, known
-        selected = Selection(speakers, doubts)
-        parts, placed, held = hold(
-            artifacts, self.config, wishes, every, selected, centroids, limit, model, count
-        )
-        if placed:
-            centroids = placed.centroids
-            known = confidence.SpeakerEvidence.gather(vectors @ centroids.T, None)
-        return parts, centroids, held, known
+        return _Found(every, Selection(speakers, doubts), centroids, chosen.odds)
+
+    def _twin_limit(self) -> TwinLimit:
+        return TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
 
     def _trusted(self, artifacts: Artifacts) -> NDArray[np.bool_]:
         """Units long enough, and surely enough of one person, to make a speaker, (units,)."""

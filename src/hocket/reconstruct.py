@@ -90,14 +90,15 @@ def _window_votes(
     frame = np.arange(length)
     distance = np.maximum(np.maximum(starts[:, None] - frame, frame + 1 - ends[:, None]), 0)
     # the constant lets far parts speak where none is near
-    nearness = (np.exp(-distance / fade) + 1e-4).astype(np.float32)
-    of_cluster = np.zeros((len(near.cluster), clusters), np.float32)
-    of_cluster[np.arange(len(near.cluster)), near.cluster] = 1
+    near_by = (np.exp(-np.arange(length + 1) / fade) + 1e-4).astype(np.float32)
+    nearness = near_by[distance]
+    claimed = np.zeros((len(starts), slots.shape[1], clusters), np.float32)
+    claimed[np.arange(len(starts)), :, near.cluster] = belonging
+    weight = (nearness.T @ claimed.reshape(len(starts), -1)).reshape(length, -1, clusters)
+    share = slots / np.maximum(nearness.T @ belonging, 1e-9)
     votes = np.zeros((length, clusters), np.float32)
     for slot in range(slots.shape[1]):
-        weight = belonging[:, slot, None] * nearness
-        share = (weight.T @ of_cluster) / np.maximum(weight.sum(axis=0), 1e-9)[:, None]
-        votes += slots[:, slot, None] * share
+        votes += share[:, slot, None] * weight[:, slot]
     return votes
 
 

@@ -1,7 +1,6 @@
 """Who speaks when in a whole recording: votes, block by block, and what they come to."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,8 @@ from hocket.runs import count_people
 from hocket.segmentation import Segmentation
 from hocket.timeline import order_of_appearance, tidy
 
+KEPT = 4  # blocks; more than an hour, of 20 speakers 21 MB
+
 Voting = Callable[[slice], Votes]
 """Gives the votes of a block of frames, one of `frame_blocks`: (frames, clusters)."""
 
@@ -46,7 +47,9 @@ def voting_of(
     clusters: int,
     held: Held | None = None,
 ) -> Voting:
-    """What gives the votes of every block: held, the votes of hours would be most of the memory.
+    """What gives the votes of every block; it keeps those of the first KEPT.
+
+    The votes of hours would be most of the memory, those of one hour are not.
 
     Args:
         segmentation: who speaks in every window.
@@ -59,8 +62,18 @@ def voting_of(
     starts, activity, _ = segmentation
     fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
     ramp = geometry.frames_of(config.windows.ramp_s)
-    voting = partial(cluster_votes, activity, starts, parts, clusters, fade, ramp)
-    return (lambda block: favour(voting(block), held.owners[block])) if held else voting
+    kept: dict[int, Votes] = {}
+
+    def votes(block: slice) -> Votes:
+        if block.start in kept:
+            return kept[block.start]
+        found = cluster_votes(activity, starts, parts, clusters, fade, ramp, block)
+        found = favour(found, held.owners[block]) if held else found
+        if len(kept) < KEPT:
+            kept[block.start] = found
+        return found
+
+    return votes
 
 
 def activations_of(

@@ -11,22 +11,20 @@ from numpy.typing import NDArray
 
 from hocket.arrays import Units
 from hocket.confidence import (
-    CountModel,
     Evidence,
     SpeakerEvidence,
     Stretches,
     TurnModel,
     TurnTraits,
-    count_confidence,
     doubts_of,
     evidence_of,
     logistic,
     margins,
     nearness,
-    poisson_binomial,
     with_confidence,
 )
 from hocket.config import Config, SpeakerCount
+from hocket.count_confidence import CountModel, count_confidence, poisson_binomial
 from hocket.geometry import Geometry
 from hocket.models import read_catalogue
 from hocket.result import Turn

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hocket import Diarizer, Result, SpeakerCount
+from hocket import Diarizer, Result, SpeakerCount, reconstruct, speaking
 from hocket.artifacts import Artifacts
 from hocket.constraints import Constraint, Different, Named, Nobody, Same, Stretch
 from hocket.errors import ConfigError
@@ -104,6 +104,19 @@ def test_no_constraint_changes_nothing() -> None:
     # nor does one that says what is so
     assert finish(artifacts, [Same((RUNS[0], RUNS[2])), Different(*RUNS[:2])]).turns == usual.turns
     assert finish(artifacts, [Nobody(Stretch(24.2, 24.9))]).turns == usual.turns
+
+
+def test_what_is_kept_of_a_recording_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speakers, by number asked for, and votes of blocks are kept: none, some or all of them."""
+    monkeypatch.setattr(reconstruct, "BLOCK", 100)
+    artifacts = with_voices(*VOICES)
+    counts = (None, SpeakerCount(2, 2), None)
+    asked = ([], [Named(INSIDE[0], "Anna")], [Different(INSIDE[0], INSIDE[2])])
+    kept = [finish(artifacts, given, count) for count in counts for given in asked]
+    monkeypatch.setattr(speaking, "KEPT", 0)
+    fresh = [Diarizer().finish(artifacts, count, given) for count in counts for given in asked]
+    assert all(map(same_results, kept, fresh))
+    assert {len(result.speakers) for result in fresh} >= {2, 3}
 
 
 def test_all_of_a_voice_follows_its_stretch() -> None:

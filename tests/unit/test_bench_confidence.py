@@ -19,7 +19,8 @@ from bench.confidence import (
     right_seconds,
 )
 from bench.errors import BenchError
-from hocket.confidence import CountModel, SpeakerEvidence, TurnModel, TurnTraits, logistic
+from hocket.confidence import SpeakerEvidence, TurnModel, TurnTraits, logistic
+from hocket.count_confidence import CountModel
 from hocket.models import read_catalogue
 from tests.places import EXAMPLES
 

@@ -9,7 +9,7 @@ from hocket.clustering.constrained import Groups, Placed, place_groups, touches_
 from hocket.clustering.division import TwoSpeakers
 from hocket.clustering.plda import Plda, read_plda
 from hocket.clustering.resolution import find_speakers
-from hocket.clustering.selection import Selection, TwinLimit, select_speakers
+from hocket.clustering.selection import Odds, Selection, TwinLimit, select_speakers
 from hocket.clustering.spectral import cluster as cluster_spectral
 from hocket.clustering.vbx import cluster_spherical, cluster_with_plda
 from hocket.clustering.voices import Voices, centroids_of, unit_length
@@ -19,6 +19,7 @@ __all__ = [
     "CLUSTERERS",
     "Clusterer",
     "Groups",
+    "Odds",
     "Placed",
     "Plda",
     "Request",

@@ -74,10 +74,9 @@ def _frame_labels(
     strength: NDArray[np.float32],
 ) -> NDArray[np.int64]:
     """Speaker with most claim to each frame of a run, (frames,)."""
-    total = np.zeros((frames, strength.shape[1]))
-    for start, end, row in zip(starts.tolist(), ends.tolist(), strength, strict=True):
-        length = end - start
-        middle = np.abs((np.arange(length) + 0.5) / length * 2 - 1)
-        total[start:end] += (1 - 0.9 * middle)[:, None] * row
-    labels: NDArray[np.int64] = total.argmax(axis=1)
+    frame = np.arange(frames)[:, None]
+    inside = (frame >= starts) & (frame < ends)
+    middle = np.abs((frame - starts + 0.5) / (ends - starts) * 2 - 1)
+    weights = np.where(inside, 1 - 0.9 * middle, 0)
+    labels: NDArray[np.int64] = (weights @ strength.astype(np.float64)).argmax(axis=1)
     return labels

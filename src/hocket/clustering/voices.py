@@ -39,8 +39,11 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def centroids_of(voices: Voices, labels: UnitLabels) -> Centroids:
     """Direction of the mean of every cluster's vectors, weighted by speech; -1 is no cluster."""
     sums = np.zeros((int(labels.max(initial=-1)) + 1, voices.vectors.shape[1]))
-    members = np.flatnonzero(labels >= 0)
+    members = np.argsort(labels, kind="stable")
+    members = members[np.searchsorted(labels[members], 0) :]
     for first in range(0, len(members), BLOCK):
         some = members[first : first + BLOCK]
-        np.add.at(sums, labels[some], voices.vectors[some] * voices.seconds[some, None])
+        clusters, starts = np.unique(labels[some], return_index=True)
+        spoken = voices.vectors[some] * voices.seconds[some, None]
+        sums[clusters] += np.add.reduceat(spoken, starts)
     return unit_length(sums.astype(np.float32))

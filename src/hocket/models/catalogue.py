@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hocket.clustering.division import TwoSpeakers
-from hocket.confidence import CountModel, TurnModel
+from hocket.confidence import TurnModel
+from hocket.count_confidence import CountModel
 from hocket.errors import ConfigError, ModelError
 
 FOLDER = Path(__file__).parent
