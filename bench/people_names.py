@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.annotations import Turn
+from bench.people_matches import Asked, asked_of, reliability_of
 from bench.people_mixing import overlap_percent
 from bench.people_scoring import (
     Heard,
@@ -124,6 +125,7 @@ class Found(NamedTuple):
 
     known: dict[Case, Known]
     strangers: dict[Case, Strangers]
+    asked: list[Asked]
 
 
 def measure_names(
@@ -141,7 +143,7 @@ def measure_names(
     single = {name: divide(each).enrolled for name, each in kinds[PANEL].items()}
     everybody = {each: _heard(single, each, diarizer, progress) for each in ENROLMENTS}
     refused = {enrolment: sorted(one.refused) for enrolment, one in everybody.items()}
-    found, described = Found({}, {}), list[Gathering]()
+    found, described = Found({}, {}, []), list[Gathering]()
     for gathering in gatherings(kinds, seeds, minutes):
         described.append(gathering)
         name, talk = f"{gathering.kind} {gathering.seed}", gathering.talk
@@ -163,6 +165,7 @@ def measure_names(
         "name_distance": limit,
         **rows_of(found, limit),
         "by_name_distance": _sweep(found),
+        "matches": reliability_of(found.asked),
         **allowed(),
     }
 
@@ -235,15 +238,18 @@ def _ask(
     meeting = gathering.kind == MEETING
     case = Case(OFFLINE, gathering.kind, THESE if meeting else THESE_AND_OTHERS, enrolment, 0.0)
     with store_of(present, there if meeting else there | others) as store:
+        found.asked.extend(asked_of(store, result, heard))
         for distance, names in _names_by_distance(store, result):
             row = found.known.setdefault(case._replace(name_distance=distance), Known())
             row.add(heard, names, there)
     for stranger in sorted(there) if meeting else ():
         with store_of(present, there - {stranger}) as store:
+            found.asked.extend(asked_of(store, result, heard))
             for distance, names in _names_by_distance(store, result):
                 key = case._replace(store=FOUR, name_distance=distance)
                 found.strangers.setdefault(key, Strangers()).add(heard, names, stranger)
     with store_of(singles, others) as store:
+        found.asked.extend(asked_of(store, result, heard))
         for distance, names in _names_by_distance(store, result):
             key = case._replace(store=ONLY_OTHERS, name_distance=distance)
             for stranger in sorted(gathering.enrolled):

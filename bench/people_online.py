@@ -87,7 +87,9 @@ def measure_online_names(
     from hocket import Diarizer, Runtime
 
     kinds = by_kind(clips)
-    listener = Listener(Diarizer(runtime=Runtime(threads=threads)).load(), threads, Found({}, {}))
+    listener = Listener(
+        Diarizer(runtime=Runtime(threads=threads)).load(), threads, Found({}, {}, [])
+    )
     progress("enrolling those who are not there")
     five = {name: divide(each).enrolled for name, each in kinds[MEETING].items()}
     one = {name: divide(each).enrolled for name, each in kinds[PANEL].items()}

@@ -12,7 +12,7 @@ from hocket.speakers import Exemplar
 
 EXEMPLARS = 3
 WAIT_S = 60.0
-MADE_UP = EmbeddingModel("made-up", "0" * 64, DIMENSION, 0.45, 0.55, 0.57)
+MADE_UP = EmbeddingModel("made-up", "0" * 64, DIMENSION, 0.45, 0.55, 0.57, (0.0, 0.0, 0.0))
 
 
 def made_up(number: int, rng: np.random.Generator) -> list[Exemplar]:

@@ -7,8 +7,8 @@ from hocket.result import EmbeddingModel, Result, Turn
 from hocket.speakers import Exemplar
 
 DIMENSION = 16
-MODEL = EmbeddingModel("made-up", "a" * 64, DIMENSION, 0.4, 0.6, 0.5)
-OTHER = EmbeddingModel("another", "b" * 64, DIMENSION, 0.4, 0.6, 0.5)
+MODEL = EmbeddingModel("made-up", "a" * 64, DIMENSION, 0.4, 0.6, 0.5, (6.0, -14.0, 6.0))
+OTHER = EmbeddingModel("another", "b" * 64, DIMENSION, 0.4, 0.6, 0.5, (6.0, -14.0, 6.0))
 
 
 def axis(number: int) -> NDArray[np.float32]:

@@ -316,7 +316,8 @@ def _identity(match: Match) -> str:
     if match.speaker is None:
         return f"nobody in the store (nearest {match.distance:.3f})"
     verb = "is" if match.certain else "may be"
-    return f"{verb} {match.speaker.name} (distance {match.distance:.3f})"
+    sure = f"distance {match.distance:.3f}, {match.probability:.0%} sure"
+    return f"{verb} {match.speaker.name} ({sure})"
 
 
 def _diarizer(embedding: str, threads: int | None) -> Diarizer:

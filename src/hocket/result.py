@@ -56,6 +56,8 @@ class EmbeddingModel:
     name_distance: a cluster at most this far from a speaker in the store is given the name.
     suggest_distance: at most this far, the name is suggested.
     verify_distance: a clip at most this far from a speaker is that speaker's.
+    match: weights of the probability that a cluster is a speaker: bias, of the distance, of how
+        much further the next speaker is.
     """
 
     name: str
@@ -64,6 +66,7 @@ class EmbeddingModel:
     name_distance: float
     suggest_distance: float
     verify_distance: float
+    match: tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)

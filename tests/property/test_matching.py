@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hocket.errors import SpeakerError
-from hocket.speakers.matching import Known, assign, distances, known_of, surplus
+from hocket.speakers.matching import (
+    MOST_MARGIN,
+    Known,
+    assign,
+    distances,
+    known_of,
+    margins,
+    probabilities,
+    surplus,
+)
 from hocket.speakers.values import checked_embedding
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -126,3 +135,28 @@ def test_normalising_twice_changes_nothing(seed: int, factor: float) -> None:
     once = checked_embedding((drawn * factor).astype(np.float32), DIMENSION)
     np.testing.assert_allclose(np.linalg.norm(once.astype(float)), 1, atol=1e-6)
     assert checked_embedding(once, DIMENSION).tobytes() == once.tobytes()
+
+
+@given(st.integers(1, 4), st.integers(1, 5), SEEDS)
+def test_a_margin_is_how_much_further_the_nearest_other_is(
+    voices: int, speakers: int, seed: int
+) -> None:
+    found = np.random.default_rng(seed).uniform(0, 2, (voices, speakers)).astype(np.float32)
+    found[0, 0] = found[0, -1]  # two may be as near as each other
+    for row, margin in zip(found, margins(found), strict=True):
+        for index, distance in enumerate(row):
+            others = np.delete(row, index)
+            expected = np.clip(others.min(initial=9) - distance, -MOST_MARGIN, MOST_MARGIN)
+            assert margin[index] == pytest.approx(expected, abs=1e-6)
+
+
+def test_who_is_near_and_has_nobody_beside_is_probable() -> None:
+    weights = (5.0, -15.0, 9.0)
+    found = np.array([[0.2, 0.8], [0.2, 0.25], [0.5, 0.9], [np.inf, np.inf]], np.float32)
+    likely = probabilities(found, weights)
+    assert likely[0, 0] > 0.99
+    assert likely[0, 0] > likely[1, 0] > likely[1, 1]
+    assert likely[0, 0] > likely[2, 0]
+    assert likely[3].tolist() == [0, 0]
+    assert ((likely >= 0) & (likely <= 1)).all()
+    assert probabilities(found[:, :1], weights)[0] == pytest.approx(likely[0, 0], abs=1e-2)

@@ -69,6 +69,17 @@ def test_a_cluster_yields_only_where_it_is_near_to_somebody_else(store: SpeakerS
     assert found(store, between(0, 1, 0.95), between(0, 5, 0.42)) == ["Anna", "-"]
 
 
+def test_a_match_says_how_probable_it_is(store: SpeakerStore) -> None:
+    """Of the speaker it names, suggests, or, if it is nobody, of the nearest."""
+    voices = [axis(0), between(1, 2, 0.75), axis(7), np.zeros_like(axis(0))]
+    near, doubtful, far, mute = store.identify(result_of(voices))
+    assert near.probability > 0.99
+    assert near.probability > doubtful.probability > far.probability > 0
+    assert far.speaker is None
+    assert far.probability < 0.01
+    assert mute.probability == 0
+
+
 def test_too_little_speech_is_nobody(store: SpeakerStore) -> None:
     assert found(store, axis(0), seconds=2.9) == ["-"]
     assert found(store, axis(0), seconds=3.0) == ["Anna"]
@@ -103,7 +114,10 @@ def test_the_command_line_says_what_it_suggests(
     named = name_known(store, result_of([between(0, 5, 0.5), axis(1)]), "talk.wav")
     assert named.speakers == ("SPEAKER_00", "Ben")
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "hocket: talk.wav: SPEAKER_00 may be Anna (distance 0.500)\n")
+    assert (out, err) == (
+        "",
+        "hocket: talk.wav: SPEAKER_00 may be Anna (distance 0.500, 88% sure)\n",
+    )
 
 
 def test_a_store_that_may_only_be_read_still_names(

@@ -102,6 +102,7 @@ def embedding_model(name: str) -> EmbeddingModel:
         name_distance=known["name_distance"],
         suggest_distance=known["suggest_distance"],
         verify_distance=known["verify_distance"],
+        match=(known["match_bias"], known["match_distance"], known["match_margin"]),
     )
 
 

@@ -178,7 +178,8 @@ def _calibration(entry: dict[str, Any]) -> dict[str, float]:
     evidence = tuple(f"{kind}_{name}" for kind, names in fields.items() for name in names)
     online = ("live_match", "live_create", "live_update", "live_merge", "live_name", "live_crowd")
     store = ("name_distance", "suggest_distance", "verify_distance")
-    return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store)}
+    match = ("match_bias", "match_distance", "match_margin")
+    return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store, *match)}
 
 
 def _file(entry: dict[str, Any]) -> ModelFile:

@@ -166,7 +166,7 @@ def _model(entry: Mapping[str, Any]) -> EmbeddingModel:
     name, sha256, dimension = str(entry["name"]), str(entry["sha256"]), int(entry["dimension"])
     if not sha256 or dimension < 1:
         raise ValueError(f"no model of {dimension} numbers")
-    return EmbeddingModel(name, sha256, dimension, 0.0, 0.0, 0.0)  # thresholds are not stored
+    return EmbeddingModel(name, sha256, dimension, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))  # not stored
 
 
 def _incoming(entry: Mapping[str, Any], model: EmbeddingModel | None) -> Incoming:

@@ -17,6 +17,8 @@ from hocket.speakers.values import LEAST_LENGTH
 Embeddings = NDArray[np.float32]
 Distances = NDArray[np.float32]
 
+MOST_MARGIN = 0.5  # of larger ones it says little how large they are
+
 _EDGE = 1e-6  # what being exactly on the threshold is worth
 _TINY = np.float32(1e-6)
 
@@ -92,6 +94,37 @@ def directions(embeddings: Embeddings) -> tuple[NDArray[np.bool_], Embeddings]:
     usable: NDArray[np.bool_] = lengths[:, 0] > LEAST_LENGTH
     numbers[~usable] = 0
     return usable, (numbers / np.maximum(lengths, LEAST_LENGTH)).astype(np.float32)
+
+
+def margins(found: Distances) -> Distances:
+    """How much further than each speaker the nearest other one is, (voices, speakers).
+
+    Negative where another is nearer; within MOST_MARGIN, which is that of the only speaker too.
+    """
+    voices, speakers = found.shape
+    if speakers < 2:
+        return np.full((voices, speakers), MOST_MARGIN, np.float32)
+    nearest, second = np.partition(found, 1, axis=1)[:, :2].T[:, :, None]
+    others = np.where(found == nearest, second, nearest)
+    with np.errstate(invalid="ignore"):  # infinite distances have no margin
+        between: Distances = np.clip(others - found, -MOST_MARGIN, MOST_MARGIN)
+    return np.nan_to_num(between)
+
+
+def probabilities(found: Distances, weights: tuple[float, float, float]) -> Distances:
+    """Probability that each voice is each speaker's, (voices, speakers), 0 at infinite distance.
+
+    A logistic regression on the distance and the margin, learnt where half of the voices are
+    nobody's in the store (docs/decisions/016-speaker-store.md).
+
+    Args:
+        found: (voices, speakers), from `distances`.
+        weights: bias, of the distance, of the margin; they belong to the embedding model.
+    """
+    bias, of_distance, of_margin = weights
+    usable = np.isfinite(found)
+    log_odds = bias + of_distance * np.where(usable, found, 2) + of_margin * margins(found)
+    return np.where(usable, 0.5 * (1 + np.tanh(0.5 * log_odds)), 0).astype(np.float32)
 
 
 def assign(found: Distances, threshold: float) -> list[Pair]:

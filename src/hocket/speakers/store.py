@@ -13,7 +13,7 @@ from hocket.errors import SpeakerError, StoreError
 from hocket.result import EmbeddingModel, Result
 from hocket.speakers import rows
 from hocket.speakers.file import SpeakerFile
-from hocket.speakers.matching import assign, distances
+from hocket.speakers.matching import assign, distances, probabilities
 from hocket.speakers.naming import clusters_of, model_of
 from hocket.speakers.values import (
     Exemplar,
@@ -170,15 +170,19 @@ class SpeakerStore:
             found = distances(np.stack([cluster.embedding for cluster in clusters]), known)
             enough = np.array([cluster.seconds >= LEAST_SPEECH_S for cluster in clusters])
             pairs = dict(assign(np.where(enough[:, None], found, np.inf), model.suggest_distance))
-            nearest = found.min(axis=1, initial=np.inf)
+            right = probabilities(found, model.match)
             matches = []
             for index, cluster in enumerate(clusters):
-                speaker, distance = None, float(nearest[index])
+                speaker, distance, probability = None, np.inf, 0.0
                 if index in pairs:
                     speaker = rows.speaker_of(database, int(known.ids[pairs[index]]))
-                    distance = float(found[index, pairs[index]])
+                if len(known.ids):
+                    place = pairs.get(index, int(found[index].argmin()))
+                    distance, probability = float(found[index, place]), float(right[index, place])
                 certain = speaker is not None and distance <= model.name_distance
-                matches.append(Match(cluster.name, cluster.seconds, speaker, distance, certain))
+                matches.append(
+                    Match(cluster.name, cluster.seconds, speaker, distance, certain, probability)
+                )
             return tuple(matches)
 
     def nearest(

@@ -78,6 +78,7 @@ class Match:
     speaker: who it is or may be; None if nobody in the store.
     distance: to that speaker, or to the nearest if it is nobody; infinite if there is none.
     certain: near enough to be named, not only suggested.
+    probability: that it is that speaker, or the nearest if it is nobody.
     """
 
     cluster: str
@@ -85,6 +86,7 @@ class Match:
     speaker: Speaker | None
     distance: float
     certain: bool
+    probability: float
 
 
 @dataclass(frozen=True)
