@@ -9,7 +9,18 @@ from numpy.typing import NDArray
 from hocket.backends.reference import ReferenceGraph
 from hocket.config import RunConfig
 from hocket.geometry import Geometry
-from hocket.tracking import Heard, Known, Limits, Pace, Rules, State, Update, WindowResult, step
+from hocket.tracking import (
+    FrameModel,
+    Heard,
+    Known,
+    Limits,
+    Pace,
+    Rules,
+    State,
+    Update,
+    WindowResult,
+    step,
+)
 from hocket.tracking.identity import Slots
 
 GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
@@ -31,6 +42,7 @@ RULES = Rules(
     ),
     Pace(delay=355, latest=593, step=STEP, ramp=59, fade=6.0, min_pause=18, min_turn=12),
     RunConfig(),
+    FrameModel(bias=-1.4, margin=1.8, speech=0.3, heard=0.2, alone=-0.7),
 )
 DIMENSION = 16
 
@@ -138,6 +150,7 @@ def met(
         votes=np.zeros((0, number), np.float32),
         said=np.zeros((0, number), np.bool_),
         begun=np.full(number, -1),
+        trust=np.zeros(number),
     )
 
 

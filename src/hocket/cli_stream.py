@@ -136,7 +136,9 @@ def _say_json(update: Update) -> None:
 
 
 def _turn(turn: Turn) -> dict[str, object]:
-    return {"start": round(turn.start_s, 3), "end": round(turn.end_s, 3), "speaker": turn.speaker}
+    times = {"start": round(turn.start_s, 3), "end": round(turn.end_s, 3)}
+    sure = {} if turn.confidence is None else {"confidence": round(turn.confidence, 3)}
+    return {**times, "speaker": turn.speaker, **sure}
 
 
 def _say_lines(update: Update) -> None:

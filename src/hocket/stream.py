@@ -1,8 +1,7 @@
 """The online engine: samples in, who speaks out, while they do.
 
-Windows end every `step_s`; a stream that is shorter than a window is heard in shorter ones. Windows
-are heard by themselves, so several that are there at once are heard side by side; the tracker takes
-them one after the other.
+Windows end every `step_s`; a stream that is shorter than a window is heard in shorter ones. Those
+that are there at once are heard side by side; the tracker takes them one after the other.
 """
 
 import tempfile
@@ -32,7 +31,17 @@ from hocket.pipeline import Diarizer
 from hocket.questions import Questions
 from hocket.result import Result
 from hocket.speakers import SpeakerStore
-from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
+from hocket.tracking import (
+    FrameModel,
+    Known,
+    Limits,
+    Pace,
+    Rules,
+    State,
+    Update,
+    WindowResult,
+    step,
+)
 from hocket.unit_grid import UnitGrid
 
 Listen: TypeAlias = Callable[[Executor | None], WindowResult]
@@ -386,5 +395,6 @@ def _rules_of(diarizer: Diarizer, geometry: Geometry) -> Rules:
             min_turn=frames(config.turns.min_turn_s),
         ),
         runs=config.runs,
+        sure=FrameModel.of(diarizer.calibration),
         two=TwoSpeakers.of(diarizer.calibration),
     )

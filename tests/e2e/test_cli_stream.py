@@ -43,7 +43,8 @@ def test_every_update_is_an_object_a_line(said: str) -> None:
     found = updates(said)
     assert all(list(update) == ["time", "final", "tentative"] for update in found)
     turns = [turn for update in found for turn in update["final"]]
-    assert all(list(turn) == ["start", "end", "speaker"] for turn in turns)
+    assert all(list(turn) == ["start", "end", "speaker", "confidence"] for turn in turns)
+    assert all(0 < turn["confidence"] < 1 for turn in turns)
     assert {turn["speaker"] for turn in turns} == {"SPEAKER_00", "SPEAKER_01"}
     assert found[-1]["tentative"] == []
     assert len({json.dumps(turn) for turn in turns}) == len(turns)

@@ -51,6 +51,7 @@ def one_speaker(vectors: NDArray[np.float32], per_region: int = 4) -> State:
         votes=np.zeros((0, 1), np.float32),
         said=np.zeros((0, 1), np.bool_),
         begun=nobody - 1,
+        trust=np.zeros(1),
     )
 
 

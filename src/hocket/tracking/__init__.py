@@ -41,8 +41,20 @@ from hocket.tracking.identity import (
 from hocket.tracking.limits import Limits
 from hocket.tracking.naming import claims_of, name
 from hocket.tracking.state import NOBODY, Heard, Known, State, WindowResult
+from hocket.tracking.sureness import FrameModel, sureness
 
-__all__ = ["Heard", "Known", "Limits", "Pace", "Rules", "State", "Update", "WindowResult", "step"]
+__all__ = [
+    "FrameModel",
+    "Heard",
+    "Known",
+    "Limits",
+    "Pace",
+    "Rules",
+    "State",
+    "Update",
+    "WindowResult",
+    "step",
+]
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ class Rules:
     limits: who is whom.
     pace: when what is said becomes final.
     runs: how many people speak.
+    sure: how sure a frame of a turn is.
     two: odds that a speaker is two; None: none is looked at.
     """
 
@@ -77,6 +90,7 @@ class Rules:
     limits: Limits
     pace: Pace
     runs: RunConfig
+    sure: FrameModel
     two: TwoSpeakers | None = None
 
 
@@ -106,8 +120,9 @@ def step(
     if rules.two is not None:
         state = divide(state, rules.two, rules.limits)
     active = activations_of(state, rules.runs, rules.pace)
-    state, given = settle(state, active, until, rules.geometry, rules.pace)
-    waiting = tentative(state, active, rules.geometry)
+    sure = sureness(state, rules.sure)
+    state, given = settle(state, active, sure, until, rules.geometry, rules.pace)
+    waiting = tentative(state, active, sure, rules.geometry)
     time_s = rules.geometry.seconds_of(window.samples)
     return state, Update(time_s, tuple(sorted(closed + given)), tuple(waiting))
 

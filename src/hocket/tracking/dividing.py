@@ -121,4 +121,5 @@ def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halve
         votes=np.pad(state.votes, ((0, 0), (0, 1))),
         said=np.pad(state.said, ((0, 0), (0, 1))),
         begun=np.append(state.begun, -1),
+        trust=np.append(state.trust, 0.0),
     )

@@ -102,13 +102,19 @@ def activations_of(state: State, runs: RunConfig, pace: Pace) -> Activations:
 
 
 def settle(
-    state: State, active: Activations, until: int, geometry: Geometry, pace: Pace
+    state: State,
+    active: Activations,
+    sure: NDArray[np.float64],
+    until: int,
+    geometry: Geometry,
+    pace: Pace,
 ) -> tuple[State, list[Turn]]:
     """Make the frames before `until` final, and give out the turns that end there.
 
     Args:
         state: what is known.
         active: from `activations_of`.
+        sure: (frames that are not final, speakers), from `sureness`.
         until: frame; `state.end` at the end of the stream.
         geometry: frame grid.
         pace: what may wait.
@@ -116,7 +122,7 @@ def settle(
     count = max(0, until - state.done)
     final = active[len(state.said) : len(state.said) + count]
     turns: list[Turn] = []
-    begun = state.begun.copy()
+    begun, trust = state.begun.copy(), np.zeros(len(state.names))
     closing = until == state.end
     for speaker in np.flatnonzero(final.any(axis=0) | (begun >= 0)).tolist():
         found = _open_and_new(final[:, speaker], state.done, int(begun[speaker]))
@@ -125,8 +131,10 @@ def settle(
             waits = last == until and not closing
             if waits and state.end + pace.step - first <= pace.latest:
                 begun[speaker] = first
+                trust[speaker] = _trust(state, sure, speaker, first, last)
             else:
-                turns += _turn(state, speaker, first, last, geometry)
+                amount = _trust(state, sure, speaker, first, last)
+                turns += _turn(state, speaker, first, last, amount, geometry)
     kept = max(0, len(state.said) + count - pace.min_pause - pace.min_turn)
     said = active[kept : len(state.said) + count]
     rest = slice(count, None)
@@ -137,23 +145,29 @@ def settle(
         people=state.people[rest],
         said=said,
         begun=begun,
+        trust=trust,
     )
     return state, turns
 
 
-def tentative(state: State, active: Activations, geometry: Geometry) -> list[Turn]:
+def tentative(
+    state: State, active: Activations, sure: NDArray[np.float64], geometry: Geometry
+) -> list[Turn]:
     """Turns that are not given out: what goes on from final frames, and all that is not final.
 
     Args:
         state: after `settle`.
         active: as `settle` was given it.
+        sure: the same.
         geometry: frame grid.
     """
+    sure = sure[len(sure) - (state.end - state.done) :]
     rest = active[len(active) - (state.end - state.done) :]
     turns: list[Turn] = []
     for speaker in np.flatnonzero(rest.any(axis=0) | (state.begun >= 0)).tolist():
         for first, last in _open_and_new(rest[:, speaker], state.done, int(state.begun[speaker])):
-            turns += _turn(state, speaker, first, last, geometry)
+            amount = _trust(state, sure, speaker, first, last)
+            turns += _turn(state, speaker, first, last, amount, geometry)
     return sorted(turns)
 
 
@@ -161,7 +175,8 @@ def close_turn(state: State, speaker: int, geometry: Geometry) -> tuple[State, l
     """Give out what is final of a speaker's open turn, for there will be no such speaker."""
     begun = state.begun.copy()
     first, begun[speaker] = int(begun[speaker]), -1
-    turns = _turn(state, speaker, first, state.done, geometry) if first >= 0 else []
+    amount = float(state.trust[speaker])
+    turns = _turn(state, speaker, first, state.done, amount, geometry) if first >= 0 else []
     return replace(state, begun=begun), turns
 
 
@@ -175,9 +190,19 @@ def _open_and_new(column: NDArray[np.bool_], offset: int, begun: int) -> list[tu
     return [(begun, offset), *found]
 
 
-def _turn(state: State, speaker: int, first: int, last: int, geometry: Geometry) -> list[Turn]:
+def _trust(state: State, sure: NDArray[np.float64], speaker: int, first: int, last: int) -> float:
+    """Confidence of the frames of a turn, added up; those before `done` are its open turn's."""
+    before = float(state.trust[speaker]) if first < state.done else 0.0
+    here = slice(max(first, state.done) - state.done, last - state.done)
+    return before + float(sure[here, speaker].sum())
+
+
+def _turn(
+    state: State, speaker: int, first: int, last: int, trust: float, geometry: Geometry
+) -> list[Turn]:
     """The turn of these frames within what was heard, or nothing."""
     start, end = (min(geometry.frame_start(edge), state.samples) for edge in (first, last))
     if end <= start:
         return []
-    return [Turn(geometry.seconds_of(start), geometry.seconds_of(end), state.names[speaker])]
+    start_s, end_s = geometry.seconds_of(start), geometry.seconds_of(end)
+    return [Turn(start_s, end_s, state.names[speaker], min(1.0, trust / (last - first)))]

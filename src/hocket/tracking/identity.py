@@ -192,6 +192,7 @@ def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float
         votes=np.pad(state.votes, ((0, 0), (0, more))),
         said=np.pad(state.said, ((0, 0), (0, more))),
         begun=np.pad(state.begun, (0, more), constant_values=-1),
+        trust=np.pad(state.trust, (0, more)),
     )
 
 

@@ -17,7 +17,7 @@ from hocket.speakers.matching import Known as Voices
 from hocket.speakers.matching import directions, known_of, surplus
 from hocket.speakers.values import MOST_EXEMPLARS
 
-FORMAT = 3
+FORMAT = 4
 """Of `State.to_bytes`; another one is not read."""
 
 NOBODY = -1
@@ -118,6 +118,7 @@ class State:
     people: (end - done, 4), occupancy added up, and the weight of windows.
     said: (frames, speakers) the last final frames, which later ones are joined to.
     begun: (speakers,) first frame of a turn that goes on at `done` and was not given out, or -1.
+    trust: (speakers,) confidence in each frame of that turn before `done`, added up.
     samples: how many were heard.
     """
 
@@ -139,6 +140,7 @@ class State:
     people: NDArray[np.float32]
     said: Activations
     begun: NDArray[np.int64]
+    trust: NDArray[np.float64]
     samples: int
 
     @classmethod
@@ -177,6 +179,7 @@ class State:
             people=np.zeros((0, 4), np.float32),
             said=np.zeros((0, 0), np.bool_),
             begun=nobody,
+            trust=np.zeros(0),
             samples=0,
         )
 
@@ -269,6 +272,7 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
         votes=state.votes[:, kept],
         said=state.said[:, kept],
         begun=state.begun[kept],
+        trust=state.trust[kept],
     )
 
 
