@@ -118,6 +118,7 @@ class Evidence(NamedTuple):
     pieces: of the turns.
     turn: (pieces,) which turn each is of.
     traits: of the pieces.
+    told: (pieces,) share of each in which its speaker is known to speak, by constraint.
     nearness: (pieces, speakers), mean cosine of the piece's units; 0 without units.
     speakers: in the order of the turns' numbers.
     geometry: of the frames.
@@ -127,9 +128,15 @@ class Evidence(NamedTuple):
     pieces: Stretches
     turn: NDArray[np.int64]
     traits: TurnTraits
+    told: Values
     nearness: Values
     speakers: SpeakerEvidence
     geometry: Geometry
+
+    def probability(self, calibration: Mapping[str, float]) -> Values:
+        """That the speaker of each piece speaks, (pieces,); what is known is certain."""
+        found = TurnModel.of(calibration).probability(self.traits)
+        return found + self.told * (1 - found)
 
     def seconds_at(self, frames: NDArray[np.int64]) -> list[float]:
         """Seconds at which frames begin."""
@@ -179,6 +186,7 @@ def evidence_of(
     occupancy: Occupancy,
     units: Units,
     geometry: Geometry,
+    owned: NDArray[np.int64] | None = None,
 ) -> Evidence:
     """What there is to say of the turns of (frames, speakers).
 
@@ -188,6 +196,7 @@ def evidence_of(
         occupancy: (frames, 3).
         units: what was embedded.
         geometry: of the frames.
+        owned: (frames,) speaker who is known to speak, -1 for none; None: nothing is known.
     """
     turns = Stretches.of(activations)
     frame_s = geometry.seconds_of(geometry.frame_step)
@@ -208,7 +217,14 @@ def evidence_of(
         spoken=np.log(np.maximum(spoken, LEAST_SPOKEN_S))[pieces.speaker],
         apart=within(speakers.apart)[pieces.speaker],
     )
-    return Evidence(turns, pieces, turn, traits, near, speakers, geometry)
+    told = np.zeros(len(turn)) if owned is None else _told(pieces, owned)
+    return Evidence(turns, pieces, turn, traits, told, near, speakers, geometry)
+
+
+def _told(pieces: Stretches, owned: NDArray[np.int64]) -> Values:
+    """Share of every piece that is known to be its speaker's, (pieces,)."""
+    columns = zip(*(column.tolist() for column in pieces), strict=True)
+    return np.array([np.mean(owned[first:last] == speaker) for first, last, speaker in columns])
 
 
 def nearness(pieces: Stretches, similarity: NDArray[np.float32], units: Units) -> Values:
@@ -274,8 +290,7 @@ def with_confidence(
         calibration: weights of `TurnModel`.
         turns: those of the evidence, or parts of them.
     """
-    pieces = TurnModel.of(calibration).probability(evidence.traits)
-    confidence = evidence.of_turns(pieces)
+    confidence = evidence.of_turns(evidence.probability(calibration))
     starts_s = evidence.seconds_at(evidence.turns.first)
     edges = np.searchsorted(evidence.turns.speaker, np.arange(len(names) + 1)).tolist()
     places = {name: slice(*edges[index : index + 2]) for index, name in enumerate(names)}
@@ -297,7 +312,7 @@ def doubts_of(
         evidence: of the result.
         calibration: weights of `TurnModel`.
     """
-    confidence = TurnModel.of(calibration).probability(evidence.traits)
+    confidence = evidence.probability(calibration)
     rows = np.flatnonzero(confidence < DOUBTFUL)
     starts = evidence.seconds_at(evidence.pieces.first[rows])
     ends = evidence.seconds_at(evidence.pieces.last[rows])

@@ -54,12 +54,20 @@ class Held(NamedTuple):
     nobody: (frames,) where nobody speaks.
     names: of clusters, those that have one.
     kept: place of clusters in the result without constraints, if they keep their numbers.
+    told: (frames,) where it is known who speaks, not only that it is one speaker or two.
     """
 
     owners: Owners
     nobody: NDArray[np.bool_]
     names: Mapping[int, str]
     kept: Mapping[int, int]
+    told: NDArray[np.bool_]
+
+    def told_of(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Place in `order` of the cluster that is known to speak, -1 elsewhere, (frames,)."""
+        place = np.full(int(max(self.owners.max(initial=-1), order.max(initial=-1))) + 2, -1)
+        place[order] = np.arange(len(order))
+        return np.where(self.told, place[self.owners], -1)
 
 
 def lay_out(wishes: Wishes, geometry: Geometry, units: Units, frames: int, least: int) -> Layout:
@@ -152,7 +160,8 @@ def correct(
     place = {cluster: index for index, cluster in enumerate(order.tolist())}
     kept = {new: place[old] for new, old in enumerate(placed.before.tolist()) if old in place}
     owners = np.append(placed.cluster, -1).astype(np.int32)[layout.owners]
-    return placed, Held(owners, layout.nobody, names, kept)
+    told = np.append(named, False)[layout.owners]
+    return placed, Held(owners, layout.nobody, names, kept, told)
 
 
 def warn_of_silence(layout: Layout, uri: str) -> None:

@@ -13,7 +13,6 @@ from hocket.confidence import (
     LEAST_PROBABILITY,
     Evidence,
     SpeakerEvidence,
-    TurnModel,
     Values,
     logistic,
     within,
@@ -119,7 +118,7 @@ def count_confidence(
         return {0: 1.0}
     if not evidence.speakers.judged:
         return {}
-    sure = TurnModel.of(calibration).probability(evidence.traits)
+    sure = evidence.probability(calibration)
     probabilities = CountModel.of(calibration).probabilities(
         evidence.speakers, float(sure.mean()) if len(sure) else 0.0
     )

@@ -254,15 +254,13 @@ class Diarizer:
             activations = activations[:, order]
             names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
             turns = to_turns(activations, names, geometry, artifacts.samples)
-            exclusive = np.concatenate(
-                [
-                    strongest(voting(block), activations[block], order)
-                    for block in frame_blocks(len(activations))
-                ]
-            )
+            blocks = frame_blocks(len(activations))
+            single = [strongest(voting(each), activations[each], order) for each in blocks]
+            exclusive = np.concatenate(single)
             exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
+            owned = held.told_of(order) if held else None
             evidence = confidence.evidence_of(
-                activations, known.of(order), heard.occupancy, artifacts.units, geometry
+                activations, known.of(order), heard.occupancy, artifacts.units, geometry, owned
             )
             said = partial(confidence.with_confidence, names, evidence, self.calibration)
         if told:

@@ -152,7 +152,7 @@ def hold(
     layout = lay_out(wishes, geometry, units, len(segments.occupancy), least)
     warn_of_silence(layout, artifacts.uri)
     if not layout.groups:
-        return without(), None, Held(layout.owners, layout.nobody, {}, {})
+        return without(), None, Held(layout.owners, layout.nobody, {}, {}, layout.owners >= 0)
     placed, held = correct(layout, voices, found, units, appearing, limit, model, count)
     strength = claims(voices.vectors, placed.labels, placed.centroids, placed.doubts)
     divided = divide_runs(artifacts.runs, units, strength)

@@ -119,6 +119,22 @@ def test_what_is_kept_of_a_recording_changes_nothing(monkeypatch: pytest.MonkeyP
     assert {len(result.speakers) for result in fresh} >= {2, 3}
 
 
+def test_who_is_told_is_certain() -> None:
+    """But not where two stretches are only told to be one speaker, or two."""
+    artifacts = with_voices(*VOICES)
+    unsure = {turn.start_s: turn.confidence for turn in DIARIZER.finish(artifacts).turns}
+    told = finish(artifacts, [Named(RUNS[3], "Anna"), Different(*RUNS[:2])])
+    half = Stretch(RUNS[3].start_s, RUNS[3].start_s + RUNS[3].length_s / 2)
+    partly = finish(artifacts, [Named(half, "Anna")])
+    for turn, less in zip(told.turns, partly.turns, strict=True):
+        inside = RUNS[3].shared_s(Stretch(turn.start_s, turn.end_s)) > 0
+        doubt, doubts = 1 - unsure[turn.start_s], (1 - turn.confidence, 1 - less.confidence)
+        assert doubts[0] < doubt / 10 if inside else doubts[0] > doubt / 2
+        assert doubts[0] < doubts[1] < doubt if inside else doubts[1] > doubt / 2
+    asked = finish(artifacts, [Named(RUNS[3], "Anna")]).doubts
+    assert not any(RUNS[3].shared_s(Stretch(d.start_s, d.end_s)) > EDGE_S for d in asked)
+
+
 def test_all_of_a_voice_follows_its_stretch() -> None:
     result = finish(with_voices(*VOICES), [Named(INSIDE[3], "Anna")])
     assert [who(result, place) for place in RUNS[:4]] == [
