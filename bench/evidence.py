@@ -24,6 +24,7 @@ from hocket.clustering import (
     TwoSpeakers,
     Voices,
     find_speakers,
+    tracks_of,
     unit_length,
 )
 from hocket.clustering.division import Halves, Traits
@@ -33,7 +34,8 @@ from hocket.embedding import unit_seconds
 from hocket.errors import HocketError
 
 ALONE = 0.85  # a unit is one speaker's who has so much of it, and others less than the rest
-PURE = 0.6  # of the seconds of either half that are one speaker's: else it is nobody's
+CLEAR = 0.3  # of the seconds of either half, in which one is alone: else nobody knows whose it is
+PURE = 0.75  # of these, that are one speaker's: else it is nobody's
 NOBODY = -1
 ROUNDS = 2
 RIDGE = 1.0  # on standardised traits
@@ -132,7 +134,7 @@ def talk_of(diarizer: Diarizer, artifacts: Artifacts, turns: Sequence[Turn]) -> 
     found = artifacts.embeddings
     finite = np.asarray(np.isfinite(found).all(axis=1))
     vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
-    vectors, narrow = free_units(vectors, artifacts.bands, diarizer.channel_model)
+    vectors, narrow, telephone = free_units(vectors, artifacts.bands, diarizer.channel_model)
     alone = np.concatenate([[0.0], np.cumsum(artifacts.segmentation.occupancy[:, 1])])
     lengths = units.last - units.first
     probability = (alone[units.last] - alone[units.first]) / lengths
@@ -140,7 +142,8 @@ def talk_of(diarizer: Diarizer, artifacts: Artifacts, turns: Sequence[Turn]) -> 
     sure = probability >= clusters.min_trusted_probability
     trusted = np.asarray(vectors.any(axis=1)) & long_enough & sure
     seconds = unit_seconds(artifacts.runs, units, geometry)
-    voices = Voices(vectors, found, seconds, narrow).at(trusted)
+    tracks = tracks_of(artifacts.segmentation.activity, artifacts.segmentation.first_frames, units)
+    voices = Voices(vectors, found, seconds, narrow, telephone, tracks).at(trusted)
     bounds = np.stack([units.first, units.last], axis=1)[trusted] * geometry.frame_step
     bounds_s = (geometry.frame_start(0) + bounds) / geometry.sample_rate
     request = Request(diarizer.calibration["threshold"])
@@ -186,6 +189,9 @@ def cases_of(
 def is_two(speakers: NDArray[np.int64], seconds: Values, halves: Halves) -> bool | None:
     """Whether halves are two speakers'; None where that is not clear, or either is too short.
 
+    Short turns leave few units in which one speaker is alone. To want most of a half to be of them
+    would leave out just the calls that are hard to part.
+
     Args:
         speakers: (voices,) who is alone in each, or NOBODY.
         seconds: (voices,).
@@ -197,11 +203,12 @@ def is_two(speakers: NDArray[np.int64], seconds: Values, halves: Halves) -> bool
         known = inside & (speakers != NOBODY)
         if np.count_nonzero(inside) < LEAST_VOICES or seconds[inside].sum() < LEAST_S:
             return None
-        if not known.any():
+        clear = seconds[known].sum()
+        if clear < CLEAR * seconds[inside].sum():
             return None
         spoken = np.bincount(speakers[known], seconds[known])
         most.append(int(spoken.argmax()))
-        shares.append(spoken.max() / seconds[inside].sum())
+        shares.append(spoken.max() / clear)
     if most[0] == most[1]:
         return False
     return True if min(shares) >= PURE else None

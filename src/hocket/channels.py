@@ -140,10 +140,12 @@ class Freed(NamedTuple):
 
     vectors: (units, dimension), unit length.
     narrow: (units,), how far a unit came through a narrow band or a telephone, 0..1.
+    telephone: (units,), how far through a telephone, 0..1.
     """
 
     vectors: NDArray[np.float32]
     narrow: NDArray[np.float64]
+    telephone: NDArray[np.float64]
 
 
 def free_units(
@@ -151,9 +153,10 @@ def free_units(
 ) -> Freed:
     """Vectors of units, freed; as they are where bands or the model are unknown."""
     if bands is None or model is None:
-        return Freed(vectors, np.zeros(len(vectors)))
+        return Freed(vectors, np.zeros(len(vectors)), np.zeros(len(vectors)))
     weights = weights_of(bands)
-    return Freed(free(vectors, weights, model), weights[:, 2:].sum(axis=1))
+    freed = free(vectors, weights, model)
+    return Freed(freed, weights[:, 2:].sum(axis=1), np.asarray(weights[:, 3], np.float64))
 
 
 def _clipped(levels: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -87,13 +87,13 @@ class LiveEars:
         else:
             rows = self.grid.rows_of(units, len(newest))
             vectors = (early.result() if early else self._embed(newest, self.grid))[rows]
-        freed = free_units(_usable(vectors), bands, self.channels)
+        vectors, narrow, _ = free_units(_usable(vectors), bands, self.channels)
         return WindowResult(
             first=first,
             activity=slot_activity(log_probs)[0].astype(np.float16),
             occupancy=occupancy(log_probs)[0],
             masks=masks,
-            units=Heard(units.first + first + begin, units.last + first + begin, *freed),
+            units=Heard(units.first + first + begin, units.last + first + begin, vectors, narrow),
             samples=start + len(sound),
         )
 

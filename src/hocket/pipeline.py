@@ -35,6 +35,7 @@ from hocket.clustering import (
     divide_runs,
     find_speakers,
     read_plda,
+    tracks_of,
     unit_length,
 )
 from hocket.config import Config, Runtime, SpeakerCount
@@ -317,13 +318,15 @@ class Diarizer:
         found = artifacts.embeddings
         finite = np.asarray(np.isfinite(found).all(axis=1))
         vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
-        vectors, narrow = free_units(vectors, artifacts.bands, self.channel_model)
+        vectors, narrow, telephone = free_units(vectors, artifacts.bands, self.channel_model)
         usable = np.asarray(vectors.any(axis=1))
         seconds = unit_seconds(artifacts.runs, units, artifacts.geometry)
         trusted: NDArray[np.bool_] = usable & self._trusted(artifacts)
         if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
             trusted = usable
-        every = Voices(vectors, found, seconds, narrow)
+        said = artifacts.segmentation
+        tracks = tracks_of(said.activity, said.first_frames, units)
+        every = Voices(vectors, found, seconds, narrow, telephone, tracks)
         threshold, clusterer = self._threshold("threshold"), CLUSTERERS[config.method]
         voices = every.at(trusted)
         chosen = find_speakers(

@@ -396,5 +396,5 @@ def _rules_of(diarizer: Diarizer, geometry: Geometry) -> Rules:
         ),
         runs=config.runs,
         sure=FrameModel.of(diarizer.calibration),
-        two=TwoSpeakers.of(diarizer.calibration),
+        two=TwoSpeakers.of(diarizer.calibration, "live_two"),
     )

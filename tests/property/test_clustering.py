@@ -191,7 +191,7 @@ def test_the_order_of_voices_does_not_matter(planted: Planted, seed: int, at_lea
     voices, _ = planted
     order = np.random.default_rng(seed).permutation(len(voices.seconds))
     moved = np.empty(len(order), np.int32)
-    mixed = Voices(*(column[order] for column in voices))
+    mixed = voices.at(np.arange(len(voices.seconds))[order])
     moved[order] = agglomerate(mixed, THRESHOLD, at_least)
     assert groups(moved) == groups(agglomerate(voices, THRESHOLD, at_least))
 
@@ -199,10 +199,10 @@ def test_the_order_of_voices_does_not_matter(planted: Planted, seed: int, at_lea
 @given(PLANTED)
 def test_clustering_is_repeatable_and_leaves_voices_alone(planted: Planted) -> None:
     voices, _ = planted
-    before = [column.copy() for column in voices]
+    before = [column.copy() for column in voices[:4]]
     first = agglomerate(voices, THRESHOLD, 1)
     np.testing.assert_array_equal(first, agglomerate(voices, THRESHOLD, 1))
-    for column, copy in zip(voices, before, strict=True):
+    for column, copy in zip(voices[:4], before, strict=True):
         np.testing.assert_array_equal(column, copy)
 
 
@@ -234,7 +234,7 @@ def test_beyond_the_limit_the_order_of_separate_voices_does_not_matter(
     for order in (np.argsort(speakers, kind="stable"), np.arange(len(speakers))[::-1]):
         with pytest.MonkeyPatch.context() as patch:
             beyond(patch)
-            labels = agglomerate(Voices(*(column[order] for column in voices)), 0.4, 1)
+            labels = agglomerate(voices.at(np.arange(len(voices.seconds))[order]), 0.4, 1)
         assert groups(labels) == groups(speakers[order])
 
 

@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.clustering import TwoSpeakers
-from hocket.clustering.division import COHERENCE, Halves, Traits, settle, traits_of, widest
+from hocket.clustering import Tracks, TwoSpeakers, Voices
+from hocket.clustering.division import (
+    COHERENCE,
+    LINKS,
+    Halves,
+    Traits,
+    settle,
+    traits_of,
+    widest,
+)
 from tests.talks import Talk, talk, voices_of
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -123,7 +131,7 @@ def test_changes_and_share_are_counted(halves: list[int], changes: int, share: f
 
 @given(TALKS, st.integers(2, 5))
 def test_the_same_distance_says_more_of_more_voices(two: Talk, times: int) -> None:
-    voices = two.voices._make(np.concatenate([column] * times) for column in two.voices)
+    voices = Voices(*(np.concatenate([column] * times) for column in two.voices[:4]))
     more = Talk(voices, np.tile(two.regions, times), np.tile(two.speakers, times))
     assert traits(more).divergence > traits(two).divergence
     assert traits(more).concentration == pytest.approx(traits(two).concentration)
@@ -173,8 +181,9 @@ def test_neither_rotation_nor_a_slower_clock_nor_the_names_of_halves_matter(
 
 def test_every_weight_counts_its_own_trait() -> None:
     assert TwoSpeakers._fields == ("bias", *Traits._fields)
-    weights = TwoSpeakers(*10.0 ** np.arange(10))
-    assert weights.log_odds(Traits(*range(1, 10))) == pytest.approx(9876543211)
+    weights = TwoSpeakers(*10.0 ** np.arange(14))
+    expected = sum(number * 10.0**number for number in range(1, 14))
+    assert weights.log_odds(Traits(*range(1, 14))) == pytest.approx(1 + expected)
 
 
 def test_narrow_band_is_the_share_of_voices_in_it() -> None:
@@ -184,4 +193,28 @@ def test_narrow_band_is_the_share_of_voices_in_it() -> None:
     assert (wide.narrow, wide.narrow_share) == (0, 0)
     assert mixed.narrow == pytest.approx(0.5)
     assert mixed.narrow_share == pytest.approx(0.5 * mixed.share)
-    assert mixed[:-2] == wide[:-2]
+    assert mixed[:7] == wide[:7]
+
+
+def test_windows_tell_by_telephone_whether_halves_are_one_local_speaker() -> None:
+    """By other channels vectors say more."""
+    two = talk([0, 1] * 4)
+    number = len(two.speakers)
+    slots = np.eye(3, dtype=np.float32)
+    window = np.zeros((number, 1), np.int64)
+    apart = Tracks(window, slots[two.speakers][:, None])
+    together = Tracks(window, slots[np.zeros(number, np.int64)][:, None])
+    by_telephone = two.voices._replace(telephone=np.ones(number))
+
+    def found(voices: Voices) -> Traits:
+        return traits_of(voices, two.regions, two.speakers)
+
+    assert found(by_telephone._replace(tracks=apart)).telephone_links == pytest.approx(-LINKS)
+    linked = found(by_telephone._replace(tracks=together)).telephone_links
+    assert linked == pytest.approx(1 - LINKS)
+    unknown = found(by_telephone)
+    assert (unknown.telephone, unknown.telephone_links, unknown.telephone_linked) == (1, 0, 0)
+    assert unknown.telephone_coherence == unknown.coherence
+    wide = found(two.voices._replace(telephone=np.zeros(number), tracks=apart))
+    assert wide[-4:] == (0, 0, 0, 0)
+    assert wide[:-4] == found(two.voices)[:-4]

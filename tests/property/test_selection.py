@@ -181,16 +181,16 @@ def test_order_and_numbering_do_not_matter(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(clusters.labels))
     names = rng.permutation(clusters.labels.max() + 1).astype(np.int32)
-    voices = Voices(*(column[order] for column in clusters.voices))
+    voices = clusters.voices.at(np.arange(len(clusters.voices.seconds))[order])
     mixed = Clusters(voices, names[clusters.labels[order]])
     np.testing.assert_array_equal(mixed.select(count), clusters.select(count)[order])
 
 
 @given(SPREAD, counts())
 def test_what_was_clustered_stays_as_it_was(clusters: Clusters, count: SpeakerCount) -> None:
-    before = [array.copy() for array in (*clusters.voices, clusters.labels)]
+    before = [array.copy() for array in (*clusters.voices[:4], clusters.labels)]
     clusters.select(count)
-    for array, copy in zip((*clusters.voices, clusters.labels), before, strict=True):
+    for array, copy in zip((*clusters.voices[:4], clusters.labels), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 

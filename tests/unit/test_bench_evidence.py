@@ -35,7 +35,7 @@ from hocket.models import read_catalogue
 from tests.places import EXAMPLES
 from tests.talks import talk
 
-KNOWN = TwoSpeakers(-1.0, 2.0, 1.0, -1.0, 0.5, 0.0, -0.5, 1.5, 0.5, -0.5)
+KNOWN = TwoSpeakers(-1.0, 2.0, 1.0, -1.0, 0.5, 0.0, -0.5, 1.5, 0.5, -0.5, 0.5, -1.0, 0.3, 0.0)
 SHIPPED = TwoSpeakers.of(read_catalogue().calibrations[Config().graphs.embedding])
 ALL_STAY = TwinLimit(at_1s=2.0, growth=0.0, most=2.0)
 
@@ -43,7 +43,7 @@ ALL_STAY = TwinLimit(at_1s=2.0, growth=0.0, most=2.0)
 def drawn(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Traits, and whether they are two speakers, as KNOWN says."""
     rng = np.random.default_rng(seed)
-    traits = rng.normal(size=(number, len(Traits._fields))) * [1, 2, 0.1, 1, 1, 1, 1, 1, 1] + 0.5
+    traits = rng.normal(size=(number, len(Traits._fields))) * [1, 2, 0.1, *[1] * 10] + 0.5
     log_odds = np.array([KNOWN.log_odds(Traits(*row)) for row in traits])
     return traits, rng.random(number) < 1 / (1 + np.exp(-log_odds))
 
@@ -137,8 +137,10 @@ def test_a_unit_is_one_speakers_who_has_nearly_all_of_it_alone() -> None:
     [
         ([0] * 8, [1] * 8, True),
         ([0] * 8, [0] * 8, False),
-        ([0] * 5 + [1] * 3, [1] * 8, True),  # 62 %
-        ([0] * 4 + [1] * 3 + [NOBODY], [1] * 8, None),  # 50 %
+        ([0] * 6 + [1] * 2, [1] * 8, True),  # three quarters
+        ([0] * 5 + [1] * 3, [1] * 8, None),
+        ([0] * 3 + [NOBODY] * 5, [1] * 8, True),  # all of what is clear
+        ([0] * 2 + [NOBODY] * 6, [1] * 8, None),  # too little of it is
         ([0] * 4 + [1] * 3 + [NOBODY], [0] * 8, False),
         ([0] * 8, [NOBODY] * 8, None),
         ([0] * 8, [1] * 4, None),  # too few
@@ -189,8 +191,10 @@ def test_speakers_are_found_in_what_the_pipeline_finds_them_in(
     monkeypatch.setattr(pipeline, "find_speakers", note)
     diarizer.finish(artifacts)
     ((voices, regions, group, _, model, least_s, count),) = given
-    for mine, pipelines in zip(found.voices, voices, strict=True):
-        np.testing.assert_array_equal(mine, pipelines)
+    *mine, my_tracks = found.voices
+    *pipelines, tracks = voices
+    for one, other in zip((*mine, *my_tracks), (*pipelines, *tracks), strict=True):
+        np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(found.regions, regions)
     np.testing.assert_array_equal(found.clusters, group(1))
     assert 0 < len(voices.seconds) < len(artifacts.units.run)

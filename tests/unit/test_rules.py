@@ -32,7 +32,7 @@ def functions(path: Path) -> list[tuple[str, int]]:
 
 def test_the_runtime_stays_small() -> None:
     # docs/decisions/013-size-of-the-runtime.md; more is a decision to be written down
-    assert sum(map(lines, SOURCES)) <= 15_030
+    assert sum(map(lines, SOURCES)) <= 15_230
 
 
 @pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: str(path.relative_to(ROOT)))

@@ -11,6 +11,7 @@ from hocket.clustering.plda import Plda, read_plda
 from hocket.clustering.resolution import find_speakers
 from hocket.clustering.selection import Odds, Selection, TwinLimit, select_speakers
 from hocket.clustering.spectral import cluster as cluster_spectral
+from hocket.clustering.tracks import Tracks, tracks_of
 from hocket.clustering.vbx import cluster_spherical, cluster_with_plda
 from hocket.clustering.voices import Voices, centroids_of, unit_length
 from hocket.errors import ConfigError
@@ -24,6 +25,7 @@ __all__ = [
     "Plda",
     "Request",
     "Selection",
+    "Tracks",
     "TwinLimit",
     "TwoSpeakers",
     "Voices",
@@ -35,6 +37,7 @@ __all__ = [
     "read_plda",
     "select_speakers",
     "touches_of",
+    "tracks_of",
     "unit_length",
 ]
 

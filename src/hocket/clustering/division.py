@@ -12,12 +12,14 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.clustering.tracks import links_of
 from hocket.clustering.voices import Voices
 
 ROUNDS = 20  # of 2-means; most divisions settle within five
 # 1 - cosine of the halves of one voice: so much of very many voices, and this much more divided by
 # their number (least log loss over both, 1,544 divisions)
 DIVERGENCE, DIVERGENCE_OF_ONE = 0.12, 2.0
+LINKS = 0.5  # of windows that tell nothing
 COHERENCE = 0.75  # where no region holds two voices: the mean of one voice's divisions
 
 Halves = NDArray[np.int64]
@@ -37,6 +39,12 @@ class Traits(NamedTuple):
     block_divergence: divergence over the number of changes.
     narrow: mean share of narrow band in the vectors, where all voices are nearer to each other.
     narrow_share: share times narrow.
+    telephone: mean share of telephone in the vectors, where they say least.
+    telephone_links: telephone times the probability that windows take the halves for one local
+        speaker, less LINKS; 0 if no window holds both.
+    telephone_linked: telephone times the logarithm of 1 + how many pairs of voices, one of either
+        half, windows hold; their square roots are added up over windows.
+    telephone_coherence: telephone times coherence.
     """
 
     divergence: float
@@ -48,6 +56,10 @@ class Traits(NamedTuple):
     block_divergence: float
     narrow: float
     narrow_share: float
+    telephone: float
+    telephone_links: float
+    telephone_linked: float
+    telephone_coherence: float
 
 
 class TwoSpeakers(NamedTuple):
@@ -63,11 +75,15 @@ class TwoSpeakers(NamedTuple):
     block_divergence: float
     narrow: float
     narrow_share: float
+    telephone: float
+    telephone_links: float
+    telephone_linked: float
+    telephone_coherence: float
 
     @classmethod
-    def of(cls, calibration: Mapping[str, float]) -> Self:
-        """From the manifest's `two_*` of an embedding model."""
-        return cls(*(calibration[f"two_{name}"] for name in cls._fields))
+    def of(cls, calibration: Mapping[str, float], kind: str = "two") -> Self:
+        """From the manifest's weights of a kind, of an embedding model."""
+        return cls(*(calibration[f"{kind}_{name}"] for name in cls._fields))
 
     def log_odds(self, traits: Traits) -> float:
         """Natural logarithm of the odds that the halves are two speakers."""
@@ -123,10 +139,16 @@ def traits_of(voices: Voices, regions: NDArray[np.int64], halves: Halves) -> Tra
     share = min(np.mean(second), np.mean(~second))
     divergence = np.log(max(1 - cosine, 0.03) / (DIVERGENCE + DIVERGENCE_OF_ONE / len(halves)))
     narrow = float(voices.narrow.mean())
+    telephone = 0.0 if voices.telephone is None else float(voices.telephone.mean())
+    same, pairs = (np.nan, 0.0)
+    if voices.tracks is not None:
+        same, pairs = links_of(voices.tracks, regions, halves)
+    links = 0.0 if np.isnan(same) else same - LINKS
+    coherence = _coherence(regions, halves, float(share))
     changes = max(1, int(np.count_nonzero(np.diff(halves))))
     return Traits(
         divergence=float(divergence),
-        coherence=_coherence(regions, halves, float(share)),
+        coherence=coherence,
         concentration=float(np.average(lengths**2, weights=spoken)),
         changes=float(np.log1p(changes)),
         share=float(np.log(share)),
@@ -134,6 +156,10 @@ def traits_of(voices: Voices, regions: NDArray[np.int64], halves: Halves) -> Tra
         block_divergence=float(divergence / changes),
         narrow=narrow,
         narrow_share=float(np.log(share)) * narrow,
+        telephone=telephone,
+        telephone_links=telephone * links,
+        telephone_linked=telephone * float(np.log1p(pairs)),
+        telephone_coherence=telephone * coherence,
     )
 
 

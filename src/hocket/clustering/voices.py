@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Centroids, UnitLabels
+from hocket.clustering.tracks import Tracks
 
 BLOCK = 4_096  # voices that are added up at once
 
@@ -17,17 +18,28 @@ class Voices(NamedTuple):
     embeddings: (voices, dimension), as the network gave them.
     seconds: (voices,) of speech.
     narrow: (voices,), how far each came through a narrow band or a telephone, 0..1.
+    telephone: (voices,), how far through a telephone; None: not known.
+    tracks: local speakers that they are; None: not known.
     """
 
     vectors: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     seconds: NDArray[np.float64]
     narrow: NDArray[np.float64]
+    telephone: NDArray[np.float64] | None = None
+    tracks: Tracks | None = None
 
     def at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Voices":
         """Some of the voices."""
-        vectors, embeddings, seconds, narrow = self
-        return Voices(vectors[rows], embeddings[rows], seconds[rows], narrow[rows])
+        vectors, embeddings, seconds, narrow, telephone, tracks = self
+        return Voices(
+            vectors[rows],
+            embeddings[rows],
+            seconds[rows],
+            narrow[rows],
+            None if telephone is None else telephone[rows],
+            None if tracks is None else tracks.at(rows),
+        )
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

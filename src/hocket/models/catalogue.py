@@ -172,6 +172,7 @@ def _calibration(entry: dict[str, Any]) -> dict[str, float]:
     clustering = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
     fields = {
         "two": TwoSpeakers._fields,
+        "live_two": TwoSpeakers._fields,
         "turn": TurnModel._fields,
         "count": CountModel._fields,
     }
