@@ -142,7 +142,8 @@ def talk_of(diarizer: Diarizer, artifacts: Artifacts, turns: Sequence[Turn]) -> 
     sure = probability >= clusters.min_trusted_probability
     trusted = np.asarray(vectors.any(axis=1)) & long_enough & sure
     seconds = unit_seconds(artifacts.runs, units, geometry)
-    tracks = tracks_of(artifacts.segmentation.activity, artifacts.segmentation.first_frames, units)
+    said = artifacts.segmentation
+    tracks = tracks_of(said.activity, said.first_frames, units) if telephone.any() else None
     voices = Voices(vectors, found, seconds, narrow, telephone, tracks).at(trusted)
     bounds = np.stack([units.first, units.last], axis=1)[trusted] * geometry.frame_step
     bounds_s = (geometry.frame_start(0) + bounds) / geometry.sample_rate

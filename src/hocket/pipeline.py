@@ -325,7 +325,8 @@ class Diarizer:
         if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
             trusted = usable
         said = artifacts.segmentation
-        tracks = tracks_of(said.activity, said.first_frames, units)
+        # elsewhere nothing goes by them
+        tracks = tracks_of(said.activity, said.first_frames, units) if telephone.any() else None
         every = Voices(vectors, found, seconds, narrow, telephone, tracks)
         threshold, clusterer = self._threshold("threshold"), CLUSTERERS[config.method]
         voices = every.at(trusted)
