@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -123,6 +123,7 @@ def test_voices_that_have_nothing_in_common_are_defined(voices: int) -> None:
     assert number_of(cluster(opposite.astype(np.float32))) == 2
 
 
+@settings(max_examples=25)
 @given(SIZES, SEEDS, st.sampled_from([{}, {"minimum": 3, "maximum": 3}, {"maximum": 2}]))
 def test_the_order_of_voices_does_not_matter(
     sizes: list[int], seed: int, limits: dict[str, int]
@@ -134,6 +135,7 @@ def test_the_order_of_voices_does_not_matter(
     assert groups(moved) == groups(cluster(vectors, **limits))
 
 
+@settings(max_examples=25)
 @given(SIZES, SEEDS)
 def test_a_voice_and_its_copy_share_a_cluster(sizes: list[int], seed: int) -> None:
     vectors, _ = plant(sizes, seed, noise=1.0)
@@ -149,6 +151,7 @@ def test_single_precision_is_enough(sizes: list[int], seed: int) -> None:
     np.testing.assert_array_equal(cluster(vectors), cluster(exact))
 
 
+@settings(max_examples=25)
 @given(SIZES, SEEDS)
 def test_clustering_is_repeatable_and_leaves_voices_alone(sizes: list[int], seed: int) -> None:
     vectors, _ = plant(sizes, seed)

@@ -57,6 +57,7 @@ def frozen(state: State) -> list[bytes]:
     return [np.asarray(column).tobytes() for column in columns]
 
 
+@settings(max_examples=25)
 @given(conversations(), st.integers(0, 9))
 def test_a_step_changes_nothing_it_was_given(talk: tuple[Said, int], seed: int) -> None:
     state = State.start(DIMENSION)
@@ -69,6 +70,7 @@ def test_a_step_changes_nothing_it_was_given(talk: tuple[Said, int], seed: int) 
         state = after
 
 
+@settings(max_examples=25)
 @given(conversations(), st.integers(0, 9), st.data())
 def test_a_stream_goes_on_from_a_state_that_was_kept(
     talk: tuple[Said, int], seed: int, data: st.DataObject
@@ -255,6 +257,7 @@ def test_a_moment_of_speech_alone_makes_a_speaker_only_when_it_must_be_said() ->
     assert state.names == ("SPEAKER_00",)
 
 
+@settings(max_examples=6)  # two minutes of stream each
 @given(st.integers(0, 20))
 def test_a_speaker_keeps_so_many_exemplars(seed: int) -> None:
     said = [(0, start, start + 500) for start in range(0, 12_000, 600)]
