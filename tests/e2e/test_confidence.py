@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hocket import Diarizer, Result, SpeakerCount, confidence
+from hocket import Diarizer, Result, SpeakerCount, confidence, pipeline
 from hocket.artifacts import Artifacts
 from hocket.audio import read_audio
 from hocket.confidence import Evidence
@@ -65,7 +65,7 @@ def test_turns_and_speakers_are_what_they_are_without_it(
 ) -> None:
     result = diarizer.finish(artifacts, count)
     monkeypatch.setattr(confidence, "with_confidence", lambda *rest: rest[-1])
-    monkeypatch.setattr(confidence, "count_confidence", lambda *_all: {})
+    monkeypatch.setattr(pipeline, "count_confidence", lambda *_all: {})
     plain = diarizer.finish(artifacts, count)
     assert edges(all_turns(plain)) == edges(all_turns(result))
     assert all_turns(plain) == all_turns(result)
