@@ -48,6 +48,8 @@ def measure_corrections(
     rng, rows = np.random.default_rng(seed), list[dict[str, Any]]()
     shares = [len(share) for share in np.array_split(np.arange(number), len(recordings))]
     for recording, share in zip(recordings, rng.permutation(shares).tolist(), strict=True):
+        if not share:
+            continue
         sound = read_audio(str(recording.audio), target_rate=diarizer.geometry.sample_rate)
         turns, regions = recording.turns(), recording.regions()
         known = known_of(turns, recording.duration_s())
@@ -131,5 +133,5 @@ def _part(stretches: Sequence[Stretch], rng: Draws) -> Stretch:
     lengths = np.array([each.length_s for each in stretches])
     within = stretches[int(rng.choice(len(stretches), p=lengths / lengths.sum()))]
     length = min(within.length_s, rng.uniform(LEAST_S, MOST_S))
-    start = rng.uniform(within.start_s, within.end_s - length)
+    start = within.start_s + rng.uniform(0, max(0.0, within.length_s - length))
     return Stretch(float(start), float(start + length))

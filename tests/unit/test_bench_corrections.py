@@ -44,6 +44,16 @@ def test_what_is_drawn_is_true() -> None:
             assert (people[0] == people[1]) == isinstance(each, Same)
 
 
+def test_a_stretch_may_be_all_there_is() -> None:
+    """Its length is one rounding away from what there is."""
+    rng = np.random.default_rng(0)
+    starts = rng.uniform(0, 600, 300).tolist()
+    for start in starts:
+        known = Known({"anna": [Stretch(start, start + 1.1)]}, [])
+        drawn = [draw(known, rng) for _ in range(10)]
+        assert all(each is None or each.stretches[0].start_s >= start for each in drawn)
+
+
 def test_nothing_is_drawn_where_nothing_is_known() -> None:
     rng = np.random.default_rng(1)
     assert [draw(Known({}, []), rng) for _ in range(20)] == [None] * 20
