@@ -113,17 +113,12 @@ def evidence(folders: tuple[Path, ...], embedding: str, output: Path | None) -> 
     weights for the manifest.
     """
     from bench.corpus import find_recordings
-    from bench.environment import describe
     from bench.evidence import evidence_table, measure_evidence
 
     recordings = [each for folder in folders for each in find_recordings(folder)]
     results = measure_evidence(recordings, embedding, progress)
     click.echo(evidence_table(results))
-    corpora = [folder.resolve().name for folder in folders]
-    header = {"command": "evidence", "corpora": corpora, "environment": describe()}
-    path = output or RESULTS / f"evidence-{embedding}.json"
-    write_results(path, {**header, **results})
-    click.echo(f"written to {path}", err=True)
+    _finish("evidence", folders, output, results, embedding)
 
 
 @click.command()
@@ -135,18 +130,13 @@ def evidence(folders: tuple[Path, ...], embedding: str, output: Path | None) -> 
 def review(folders: tuple[Path, ...], seconds: float, output: Path | None) -> None:
     """How much confusion the questions of `hocket review` hold, in recordings below every DIR."""
     from bench.corpus import find_recordings
-    from bench.environment import describe
     from bench.review import measure_review
 
     recordings = [each for folder in folders for each in find_recordings(folder)]
     results = measure_review(recordings, seconds, progress)
     shares = (number(results[f"removed{way}_percent"], 1) for way in ("", "_by_chance"))
     click.echo(table(("seconds", "removed %", "by chance %"), [(number(seconds, 0), *shares)]))
-    corpora = [folder.resolve().name for folder in folders]
-    header = {"command": "review", "corpora": corpora, "environment": describe()}
-    path = output or RESULTS / f"review-{corpora[0]}.json"
-    write_results(path, {**header, **results})
-    click.echo(f"written to {path}", err=True)
+    _finish("review", folders, output, results)
 
 
 @click.command()
@@ -160,7 +150,6 @@ def corrections(folders: tuple[Path, ...], count: int, seed: int, output: Path |
     """What true constraints, drawn at random, change in the recordings below every DIR."""
     from bench.corpus import find_recordings
     from bench.corrections import WORSE, measure_corrections
-    from bench.environment import describe
 
     recordings = [each for folder in folders for each in find_recordings(folder)]
     results = measure_corrections(recordings, count, seed, progress)
@@ -168,8 +157,20 @@ def corrections(folders: tuple[Path, ...], count: int, seed: int, output: Path |
     changes = (number(results[key], 3) for key in ("mean_change", "worst_change"))
     row = (number(results["constraints"], 0), *changes)
     click.echo(table(header, [(*row, *(number(results[key], 0) for key in ("worse", "better")))]))
+    _finish("corrections", folders, output, results)
+
+
+def _finish(
+    command: str,
+    folders: tuple[Path, ...],
+    output: Path | None,
+    results: dict[str, Any],
+    label: str | None = None,
+) -> None:
+    from bench.environment import describe
+
     corpora = [folder.resolve().name for folder in folders]
-    about = {"command": "corrections", "corpora": corpora, "environment": describe()}
-    path = output or RESULTS / f"corrections-{corpora[0]}.json"
-    write_results(path, {**about, **results})
+    header = {"command": command, "corpora": corpora, "environment": describe()}
+    path = output or RESULTS / f"{command}-{label or corpora[0]}.json"
+    write_results(path, {**header, **results})
     click.echo(f"written to {path}", err=True)

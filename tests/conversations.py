@@ -42,7 +42,7 @@ RULES = Rules(
     ),
     Pace(delay=355, latest=593, step=STEP, ramp=59, fade=6.0, min_pause=18, min_turn=12),
     RunConfig(),
-    FrameModel(bias=-1.4, margin=1.8, speech=0.3, heard=0.2, alone=-0.7),
+    FrameModel(bias=-1.4, margin=1.8, speech=0.3, learnt=0.2, alone=-0.7),
 )
 DIMENSION = 16
 

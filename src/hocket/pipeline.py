@@ -248,9 +248,9 @@ class Diarizer:
         with watch.stage("clustering"):
             parts, centroids, held, known = self._cluster(artifacts, count, wishes)
         with watch.stage("reconstruct"):
-            heard = artifacts.segmentation
-            voting = voting_of(heard, geometry, self.config, parts, len(centroids), held)
-            activations = activations_of(voting, heard, geometry, self.config, held)
+            windows = artifacts.segmentation
+            voting = voting_of(windows, geometry, self.config, parts, len(centroids), held)
+            activations = activations_of(voting, windows, geometry, self.config, held)
             order = order_of_appearance(activations)
             activations = activations[:, order]
             names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
@@ -261,7 +261,7 @@ class Diarizer:
             exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
             owned = held.told_of(order) if held else None
             evidence = confidence.evidence_of(
-                activations, known.of(order), heard.occupancy, artifacts.units, geometry, owned
+                activations, known.of(order), windows.occupancy, artifacts.units, geometry, owned
             )
             said = partial(confidence.with_confidence, names, evidence, self.calibration)
         if told:

@@ -1,7 +1,7 @@
 """The online engine: samples in, who speaks out, while they do.
 
-Windows end every `step_s`; a stream that is shorter than a window is heard in shorter ones. Those
-that are there at once are heard side by side; the tracker takes them one after the other.
+Windows end every `step_s`; a stream that is shorter than a window has shorter ones. Those that
+are there at once are processed side by side; the tracker takes them one after the other.
 """
 
 import tempfile

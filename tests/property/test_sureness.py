@@ -12,7 +12,7 @@ from hocket.tracking import FrameModel, State
 from hocket.tracking.sureness import sureness
 from tests.conversations import GEOMETRY, RULES, follow_windows, met, voices, windows_of
 
-MODEL = FrameModel(bias=-1.4, margin=1.8, speech=0.3, heard=0.2, alone=-0.7)
+MODEL = FrameModel(bias=-1.4, margin=1.8, speech=0.3, learnt=0.2, alone=-0.7)
 SAID = [(0, 0, 700), (1, 720, 1500), (0, 1450, 1800)]
 
 

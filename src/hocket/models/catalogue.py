@@ -179,7 +179,7 @@ def _calibration(entry: dict[str, Any]) -> dict[str, float]:
     evidence = tuple(f"{kind}_{name}" for kind, names in fields.items() for name in names)
     online = ("live_match", "live_create", "live_update", "live_merge", "live_name", "live_crowd")
     store = ("name_distance", "suggest_distance", "verify_distance")
-    frames = (f"live_turn_{name}" for name in ("bias", "margin", "speech", "heard", "alone"))
+    frames = (f"live_turn_{name}" for name in ("bias", "margin", "speech", "learnt", "alone"))
     sure = (*frames, "match_bias", "match_distance", "match_margin")
     return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store, *sure)}
 

@@ -14,7 +14,7 @@ from hocket.tracking.state import State
 from hocket.windows import LEAST_WEIGHT
 
 LEAST_PROBABILITY = 1e-3  # of speech and silence, before odds are taken
-LEAST_HEARD_S = 0.3
+LEAST_LEARNT_S = 0.3
 
 
 class FrameModel(NamedTuple):
@@ -22,14 +22,14 @@ class FrameModel(NamedTuple):
 
     margin: probability that the speaker speaks, less that of the likeliest other.
     speech: log odds that anybody speaks.
-    heard: logarithm of the seconds that taught the speaker's voice.
+    learnt: logarithm of the seconds that taught the speaker's voice.
     alone: 1 where nobody else was met yet, else 0.
     """
 
     bias: float
     margin: float
     speech: float
-    heard: float
+    learnt: float
     alone: float
 
     @classmethod
@@ -49,9 +49,9 @@ def sureness(state: State, model: FrameModel) -> NDArray[np.float64]:
     share = state.votes.astype(np.float64) / weight
     silence = state.people[:, :1] / weight
     speech = np.clip(1 - silence, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    heard = np.log(np.maximum(state.seconds, LEAST_HEARD_S))
-    log_odds = model.bias + model.margin * _margins(share) + model.heard * heard
-    log_odds += model.speech * np.log(speech / (1 - speech)) + model.alone * (len(heard) == 1)
+    learnt = np.log(np.maximum(state.seconds, LEAST_LEARNT_S))
+    log_odds = model.bias + model.margin * _margins(share) + model.learnt * learnt
+    log_odds += model.speech * np.log(speech / (1 - speech)) + model.alone * (len(learnt) == 1)
     found: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * log_odds))
     return found
 
