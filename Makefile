@@ -27,7 +27,7 @@ lint: $(VENV)/test/installed
 ## the forge: its tests, and the shipped graphs against their references (installs torch)
 forge-test: $(VENV)/forge/installed
 	$(VENV)/forge/bin/python -m hocket_forge check
-	$(VENV)/forge/bin/python -m pytest --numprocesses 2 forge/tests
+	$(VENV)/forge/bin/python -m pytest --numprocesses 2 --dist loadfile forge/tests
 	$(VENV)/forge/bin/mypy --package hocket_forge
 
 ## every graph as a Core ML package in build/coreml, each held to its reference on any system

@@ -1,8 +1,12 @@
 """`python -m hocket_forge COMMAND`: make what ships, check it, convert it, measure it."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -31,13 +35,13 @@ def check() -> None:
 
 def coreml() -> None:
     """Convert every graph to Core ML and hold the saved packages to their references."""
-    from hocket_forge import coreml as converter
-    from hocket_forge import coreml_parity
+    from hocket_forge.coreml_parity import converted
 
-    failed = []
-    modules = {name: recipe.module() for name, recipe in RECIPES.items()}
-    for name, package in converter.build(PACKAGES, modules):
-        failed += _report(name, coreml_parity.checks(name, package))
+    failed, cores, fresh = [], os.cpu_count(), get_context("spawn")
+    with ProcessPoolExecutor(cores, fresh, torch.set_num_threads, (1,)) as pool:
+        found = pool.map(partial(converted, folder=PACKAGES), RECIPES)
+        for name, results in zip(RECIPES, found, strict=True):
+            failed += _report(name, results)
     if failed:
         raise ForgeError(f"{len(failed)} checks failed: {'; '.join(failed)}")
 
@@ -72,9 +76,9 @@ def report_check() -> None:
 
 
 def _require_parity(models: dict[str, ModelProto]) -> None:
-    failed = []
-    for name, model in models.items():
-        failed += _report(name, parity.checks(name, model))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda name: list(parity.checks(name, models[name])), models)
+        failed = [each for pair in zip(models, found, strict=True) for each in _report(*pair)]
     if failed:
         raise ForgeError(f"{len(failed)} checks failed, nothing was written: {'; '.join(failed)}")
 

@@ -14,6 +14,7 @@ import torch
 from hocket.backends import reference
 from hocket.backends.coreml import CoreMLGraph
 from hocket.graph import SPECS
+from hocket_forge import coreml
 from hocket_forge.coreml import FLOAT32_GRAPHS, RANGES, WINDOW
 from hocket_forge.coreml_evaluator import evaluate
 from hocket_forge.coreml_program import Program, operation_counts, read_program
@@ -52,6 +53,12 @@ class EvaluatedModel:
 def open_evaluated(name: str, package: Path) -> CoreMLGraph:
     """A graph of `RECIPES` from its saved package."""
     return CoreMLGraph(RECIPES[name].graph, EvaluatedModel(package))
+
+
+def converted(name: str, folder: Path) -> list[Check]:
+    """Convert one graph, save its package in a folder, and check it."""
+    [(_, package)] = coreml.build(folder, {name: RECIPES[name].module()})
+    return list(checks(name, package))
 
 
 def checks(name: str, package: Path) -> Iterator[Check]:

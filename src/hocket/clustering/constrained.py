@@ -146,6 +146,7 @@ class _Seeds(NamedTuple):
     seconds: (groups,) of speech.
     best: (groups,) most similar speaker without constraints.
     similarity: (groups,) cosine to that speaker.
+    next: (groups,) cosine to the speaker second in similarity, or `least` if that is more.
     least: (groups,) cosine below which a group is another speaker.
     """
 
@@ -153,6 +154,7 @@ class _Seeds(NamedTuple):
     seconds: NDArray[np.float64]
     best: NDArray[np.int64]
     similarity: NDArray[np.float32]
+    next: NDArray[np.float64]
     least: NDArray[np.float64]
 
 
@@ -160,8 +162,11 @@ def _seeds(voices: Voices, groups: Groups, centroids: Centroids, limit: TwinLimi
     directions, seconds = _directions(voices, groups)
     like = directions @ centroids.T
     total = float(voices.seconds.sum())
-    least = [limit.of(np.array([s, max(total - s, 0.0)]))[0] for s in seconds.tolist()]
-    return _Seeds(directions, seconds, like.argmax(axis=1), like.max(axis=1), np.array(least))
+    found = [limit.of(np.array([s, max(total - s, 0.0)]))[0] for s in seconds.tolist()]
+    least = np.array(found)
+    second = np.sort(like, axis=1)[:, -2] if len(centroids) > 1 else least
+    best, similarity = like.argmax(axis=1), like.max(axis=1)
+    return _Seeds(directions, seconds, best, similarity, np.maximum(second, least), least)
 
 
 def _part(
@@ -227,11 +232,12 @@ def _assign(
 ) -> NDArray[np.int64]:
     """Speaker of every group, new ones numbered after the others, (groups,).
 
-    Groups choose in order of how surely they are whom they are most like; a choice that leaves
-    another group without a speaker is taken back.
+    Groups choose in order of how surely they are whom they are most like and nobody else; a choice
+    that leaves another group without a speaker is taken back.
     """
     known = groups.cluster >= 0
-    sureness = seeds.similarity * seeds.seconds / (seeds.seconds + UNSURE_S)
+    margin = seeds.similarity - seeds.next
+    sureness = margin * seeds.seconds / (seeds.seconds + UNSURE_S)
     order = np.lexsort((-sureness, ~known)).tolist()
     rivals: list[set[int]] = [set() for _ in order]
     for one, other in groups.apart:
