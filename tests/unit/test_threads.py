@@ -25,12 +25,12 @@ def load(backend: str, name: str, threads: int | None) -> Graph:
 
 
 def batches(name: str) -> list[Arrays]:
-    """Eight different inputs, of different lengths."""
+    """Four different inputs, of different lengths."""
     inputs = samples(name)
     waveform = inputs["waveform"]
     return [
         inputs | {"waveform": np.roll(waveform, 999 * n, axis=-1)[..., : -1 - 1_600 * (n % 3)]}
-        for n in range(8)
+        for n in range(4)
     ]
 
 
@@ -41,8 +41,9 @@ def outputs(graph: Graph, inputs: Arrays) -> bytes:
 @on_every_runtime
 @trained
 def test_the_number_of_threads_changes_no_bit(backend: str, name: str) -> None:
-    expected = [outputs(load(backend, name, 1), inputs) for inputs in batches(name)]
-    assert len(set(expected)) == 8
+    alone = load(backend, name, 1)
+    expected = [outputs(alone, inputs) for inputs in batches(name)]
+    assert len(set(expected)) == 4
     for threads in (2, 3, None):
         graph = load(backend, name, threads)
         with ThreadPoolExecutor(4) as pool:  # more than there are streams for

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hocket.arrays import Centroids, UnitLabels, Units
 from hocket.clustering.assignment import PRICE_OF_DOUBT
-from hocket.clustering.division import TwoSpeakers, settle, traits_of
+from hocket.clustering.division import UNSEEN_ODDS, TwoSpeakers, settle, traits_of
 from hocket.clustering.selection import Selection, TwinLimit
 from hocket.clustering.voices import Voices, centroids_of, unit_length
 from hocket.config import SpeakerCount
@@ -24,8 +24,6 @@ UNSURE_S = 0.5  # speech of which a voice is half sure
 TIE = 0.05  # cosine that speaks for whoever has all speech, where a group is as good as between two
 # cosine by which a group may be less like the speaker it gets than like the one it was taken for
 MARGIN = 0.25
-# natural logarithm of the odds from which a speaker known to be two is divided in two
-LEAST_LOG_ODDS = -2.0
 MOST_TRIES = 10_000  # of ways to share few speakers among many groups
 LEAST_SHARE = 0.5  # of a unit that lies in a stretch and belongs to it
 
@@ -199,7 +197,7 @@ def _part(
         some = voices.at(place)
         if 0 < halves.sum() < len(halves):
             odds = model.log_odds(traits_of(some, regions[place], halves))
-            if odds > LEAST_LOG_ODDS:
+            if odds > np.log(UNSEEN_ODDS):
                 labels = labels.copy()
                 labels[place] = np.where(halves == 1, speaker, old)
                 return labels, True

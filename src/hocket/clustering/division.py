@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from hocket.clustering.tracks import links_of
 from hocket.clustering.voices import Voices
 
+# odds that no division at hand parts two who are known to be there: one may have said a single word
+UNSEEN_ODDS = 0.03
 ROUNDS = 20  # of 2-means; most divisions settle within five
 # 1 - cosine of the halves of one voice: so much of very many voices, and this much more divided by
 # their number (least log loss over both, 1,544 divisions)

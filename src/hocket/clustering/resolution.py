@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import UnitLabels
-from hocket.clustering.division import Halves, Traits, TwoSpeakers, settle, traits_of, widest
+from hocket.clustering.division import (
+    UNSEEN_ODDS,
+    Halves,
+    Traits,
+    TwoSpeakers,
+    settle,
+    traits_of,
+    widest,
+)
 from hocket.clustering.selection import Odds, Selection, TwinLimit, select_speakers
 from hocket.clustering.voices import Voices, centroids_of
 from hocket.config import SpeakerCount
@@ -25,8 +33,6 @@ SIMILAR = 0.3  # cosine; pairs below it are never one voice
 CANDIDATES = 5  # clusters of the linkage, the longest, tried as a half beside the widest division
 MOST_COMPARED = 2_000  # voices of a cluster that a division is found on; evenly spread, in pieces
 PIECE = 20
-# odds that none of the divisions at hand parts the speaker asked for, who may have said one word
-UNSEEN_ODDS = 0.03
 ROUNDS_OF_ASSIGNMENT = 5
 SPARE_CHANGES = 20  # beyond one for every speaker; changes that undo each other end there
 

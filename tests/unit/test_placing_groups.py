@@ -1,0 +1,40 @@
+"""Which speaker a group of stretches becomes where several want the same."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.clustering import Groups, Selection, TwinLimit, TwoSpeakers, Voices, place_groups
+from hocket.clustering.constrained import Touches
+from hocket.config import SpeakerCount
+from hocket.models import read_catalogue
+
+CALIBRATION = read_catalogue().calibrations["campplus"]
+LIMIT = TwinLimit(*(CALIBRATION[f"twin_{name}"] for name in TwinLimit._fields))
+
+
+def voice(*cosines: float) -> NDArray[np.float32]:
+    """Unit vector with these cosines to the first axes."""
+    rest = np.sqrt(1 - np.square(cosines).sum())
+    return np.array([*cosines, rest], np.float32)
+
+
+def test_who_could_be_either_gives_way_to_who_could_be_one_only() -> None:
+    first, second = voice(1, 0), voice(0, 1)
+    one_only, either = voice(0.2, 0.74), voice(0.63, 0.76)
+    vectors = np.stack([*[first] * 10, *[second] * 10, one_only, either])
+    seconds = np.full(len(vectors), 1.2)
+    voices = Voices(vectors, vectors, seconds, np.zeros(len(vectors)))
+    labels = np.repeat([0, 1, 1, 1], [10, 10, 1, 1]).astype(np.int32)
+    touches = Touches(np.array([20, 21]), np.array([0, 1]), np.ones(2))
+    groups = Groups(touches, np.full(2, -1), np.zeros(2, np.bool_), frozenset({(0, 1)}))
+    placed = place_groups(
+        voices,
+        np.arange(len(vectors)),
+        Selection(labels, np.zeros(2)),
+        groups,
+        LIMIT,
+        TwoSpeakers.of(CALIBRATION),
+        SpeakerCount(),
+    )
+    assert placed.cluster.tolist() == [1, 0]
+    assert placed.before.tolist() == [0, 1]
