@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,22 +151,31 @@ def read_catalogue() -> Catalogue:
     """
     path = FOLDER / "manifest.toml"
     try:
-        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
-        embeddings = manifest["embeddings"]
-        channels = {name: _file(entry) for name, entry in manifest["channels"].items()}
-        return Catalogue(
-            weights={name: _weights(name, entry) for name, entry in manifest["weights"].items()},
-            artefacts={name: _artefact(name, entry) for name, entry in manifest["graphs"].items()},
-            calibrations={name: _calibration(entry) for name, entry in embeddings.items()},
-            reasons={name: str(entry["reason"]) for name, entry in embeddings.items()},
-            channels={
-                name: channels[entry["channels"]]
-                for name, entry in embeddings.items()
-                if "channels" in entry
-            },
-        )
+        return _catalogue(path.read_text(encoding="utf-8"), FOLDER)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: no usable manifest ({error}); {RESTORE}") from error
+
+
+@lru_cache(maxsize=2)  # parsing takes 17 ms, and every graph that is opened looks here
+def _catalogue(text: str, folder: Path) -> Catalogue:
+    """What a manifest lists of the files of a folder."""
+    manifest = tomllib.loads(text)
+    embeddings = manifest["embeddings"]
+    channels = {name: _file(entry, folder) for name, entry in manifest["channels"].items()}
+    weights = manifest["weights"]
+    return Catalogue(
+        weights={name: _weights(name, entry, folder) for name, entry in weights.items()},
+        artefacts={
+            name: _artefact(name, entry, folder) for name, entry in manifest["graphs"].items()
+        },
+        calibrations={name: _calibration(entry) for name, entry in embeddings.items()},
+        reasons={name: str(entry["reason"]) for name, entry in embeddings.items()},
+        channels={
+            name: channels[entry["channels"]]
+            for name, entry in embeddings.items()
+            if "channels" in entry
+        },
+    )
 
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
@@ -184,17 +194,17 @@ def _calibration(entry: dict[str, Any]) -> dict[str, float]:
     return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store, *sure)}
 
 
-def _file(entry: dict[str, Any]) -> ModelFile:
-    return ModelFile(FOLDER / entry["file"], entry["sha256"], int(entry["bytes"]))
+def _file(entry: dict[str, Any], folder: Path) -> ModelFile:
+    return ModelFile(folder / entry["file"], entry["sha256"], int(entry["bytes"]))
 
 
-def _weights(name: str, entry: dict[str, Any]) -> Weights:
+def _weights(name: str, entry: dict[str, Any], folder: Path) -> Weights:
     shipped, layout = None, None
     if entry["placed"]:
-        path = FOLDER / entry["layout"]
+        path = folder / entry["layout"]
         layout = ModelFile(path, entry["layout_sha256"], int(entry["layout_bytes"]))
     else:
-        shipped = _file(entry)
+        shipped = _file(entry, folder)
     return Weights(
         name=name,
         file_name=entry["file"],
@@ -207,11 +217,11 @@ def _weights(name: str, entry: dict[str, Any]) -> Weights:
     )
 
 
-def _artefact(name: str, entry: dict[str, Any]) -> Artefact:
+def _artefact(name: str, entry: dict[str, Any], folder: Path) -> Artefact:
     return Artefact(
         name=name,
         graph=entry["graph"],
-        file=_file(entry),
+        file=_file(entry, folder),
         weights=tuple(entry["weights"]),
         geometry=dict(entry.get("geometry", {})),
         embedding=entry.get("embedding"),
