@@ -19,7 +19,7 @@ def simulation_options(command: Command) -> Command:
             required=True,
             metavar="KIND",
             help="Of talk: call-like (voices alike), call-any, monologue, monologue-long, "
-            "interview, meeting, panel or excerpt.",
+            "interview, meeting, meeting-long, panel or excerpt.",
         ),
         click.option(
             "--channel",

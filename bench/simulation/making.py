@@ -20,7 +20,7 @@ from bench.simulation.channels import (
     uneven_levels,
 )
 from bench.simulation.interviews import interview, panel
-from bench.simulation.meetings import meeting
+from bench.simulation.meetings import LONG_S, meeting
 from bench.simulation.scene import Scene, excerpt
 from bench.simulation.voices import Voices
 
@@ -143,6 +143,9 @@ KINDS: dict[str, Kind] = {
     "monologue-long": Kind(lambda g: monologue_long(g.voices, g.rng, g.repeat_s), _levels),
     "interview": Kind(lambda g: interview(g.voices, g.rng), _levels),
     "meeting": Kind(lambda g: meeting(g.voices, g.rng, g.timelines), _levels, MEETING_ROOMS),
+    "meeting-long": Kind(
+        lambda g: meeting(g.voices, g.rng, g.timelines, LONG_S), _levels, MEETING_ROOMS
+    ),
     "panel": Kind(lambda g: panel(g.voices, g.rng), _levels),
     "excerpt": Kind(_excerpt, _levels, EXCERPT_ROOMS),
 }

@@ -15,14 +15,20 @@ from bench.simulation.voices import Voices, rotated
 from bench.simulation.words import Words
 
 MEETING_S = (60.0, 480.0)
+LONG_S = (600.0, 600.0)
 LEAST_TURN_S = 0.2  # a syllable
 TRIES = 20  # of VoxConverse timelines some have minutes of one speaker, or only one
 
 Turns = tuple[Turn, ...]
 
 
-def meeting(voices: Voices, rng: np.random.Generator, timelines: Sequence[Path]) -> Scene:
-    """1 to 8 minutes of a drawn timeline, in other words.
+def meeting(
+    voices: Voices,
+    rng: np.random.Generator,
+    timelines: Sequence[Path],
+    lengths_s: tuple[float, float] = MEETING_S,
+) -> Scene:
+    """A part of a drawn timeline, in other words.
 
     Voices with several clips are used first. Words come again when they run out. Where there are
     fewer voices than speakers, those who say least are left out.
@@ -31,11 +37,12 @@ def meeting(voices: Voices, rng: np.random.Generator, timelines: Sequence[Path])
         voices: who speaks.
         rng: draws all of it.
         timelines: folders of RTTM files, each as likely as the others.
+        lengths_s: shortest and longest part, where the timeline has as much.
 
     Raises:
         BenchError: no timelines are given, or a folder has none.
     """
-    turns = _drawn(timelines, rng)
+    turns = _drawn(timelines, rng, lengths_s)
     spoken: dict[str, float] = {}
     for turn in turns:
         spoken[turn.speaker] = spoken.get(turn.speaker, 0.0) + turn.end_s - turn.start_s
@@ -51,11 +58,13 @@ def meeting(voices: Voices, rng: np.random.Generator, timelines: Sequence[Path])
     return script.scene()
 
 
-def _drawn(timelines: Sequence[Path], rng: np.random.Generator) -> list[Turn]:
+def _drawn(
+    timelines: Sequence[Path], rng: np.random.Generator, lengths_s: tuple[float, float]
+) -> list[Turn]:
     """Turns of a part of a timeline; of two people or more, unless that is not found soon."""
     turns: list[Turn] = []
     for _ in range(TRIES):
-        turns = _part(_timeline(timelines, rng), rng) or turns
+        turns = _part(_timeline(timelines, rng), rng, lengths_s) or turns
         if len({turn.speaker for turn in turns}) > 1:
             break
     if not turns:
@@ -84,10 +93,10 @@ def _recordings(folder: Path) -> tuple[Turns, ...]:
     return tuple(found)
 
 
-def _part(turns: Turns, rng: np.random.Generator) -> list[Turn]:
-    """The turns of 1 to 8 minutes that begin with a turn, seconds from there on."""
+def _part(turns: Turns, rng: np.random.Generator, lengths_s: tuple[float, float]) -> list[Turn]:
+    """The turns of a part that begins with a turn, seconds from there on."""
     whole_s = max(turn.end_s for turn in turns)
-    length_s = rng.uniform(*MEETING_S)
+    length_s = rng.uniform(*lengths_s)
     drawn = turns[int(rng.integers(len(turns)))].start_s
     start_s = max(0.0, min(drawn, whole_s - length_s))
     clipped = [

@@ -163,6 +163,14 @@ def test_words_are_cut_where_it_is_quiet_and_run_out() -> None:
     assert sum(len(again.take(0.7)) for _ in range(12)) > len(said)
 
 
+def test_a_long_meeting_is_ten_minutes_of_a_timeline(voices: Voices, tmp_path: Path) -> None:
+    lines = [f"SPEAKER a 1 {4 * n}.0 3.0 <NA> <NA> {'pq'[n % 2]} <NA> <NA>\n" for n in range(200)]
+    (tmp_path / "a.rttm").write_text("".join(lines))
+    talk = simulate("meeting-long", "full", 0, 0, voices, [tmp_path])
+    assert talk.duration_s == pytest.approx(600, abs=2)
+    assert len({turn.speaker for turn in talk.turns}) == 2
+
+
 # Voices
 
 
