@@ -144,7 +144,7 @@ class _Seeds(NamedTuple):
     seconds: (groups,) of speech.
     best: (groups,) most similar speaker without constraints.
     similarity: (groups,) cosine to that speaker.
-    next: (groups,) cosine to the speaker second in similarity, or `least` if that is more.
+    second: (groups,) cosine to the speaker second in similarity, or `least` if that is more.
     least: (groups,) cosine below which a group is another speaker.
     """
 
@@ -152,7 +152,7 @@ class _Seeds(NamedTuple):
     seconds: NDArray[np.float64]
     best: NDArray[np.int64]
     similarity: NDArray[np.float32]
-    next: NDArray[np.float64]
+    second: NDArray[np.float64]
     least: NDArray[np.float64]
 
 
@@ -234,7 +234,7 @@ def _assign(
     that leaves another group without a speaker is taken back.
     """
     known = groups.cluster >= 0
-    margin = seeds.similarity - seeds.next
+    margin = seeds.similarity - seeds.second
     sureness = margin * seeds.seconds / (seeds.seconds + UNSURE_S)
     order = np.lexsort((-sureness, ~known)).tolist()
     rivals: list[set[int]] = [set() for _ in order]
