@@ -38,3 +38,23 @@ def test_who_could_be_either_gives_way_to_who_could_be_one_only() -> None:
     )
     assert placed.cluster.tolist() == [1, 0]
     assert placed.before.tolist() == [0, 1]
+
+
+def test_who_is_told_apart_from_a_speaker_takes_all_that_is_theirs_from_it() -> None:
+    rng = np.random.default_rng(0)
+    owner = np.tile(np.repeat([0, 1], 3), 8)  # taking turns, three units each
+    both = np.stack([np.r_[1, 0, np.zeros(30)], np.r_[0.62, 0.78, np.zeros(30)]])
+    noisy = both[owner] + rng.normal(0, 0.11, (len(owner), 32))
+    vectors = (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32)
+    voices = Voices(vectors, vectors, np.full(len(owner), 1.2), np.zeros(len(owner)))
+    touches = Touches(np.array([0, 1, 3, 4]), np.array([0, 0, 1, 1]), np.ones(4))
+    placed = place_groups(
+        voices,
+        np.arange(len(owner)) // 3,
+        Selection(np.zeros(len(owner), np.int32), np.zeros(1)),
+        Groups(touches, np.full(2, -1), np.zeros(2, np.bool_), frozenset({(0, 1)})),
+        LIMIT,
+        TwoSpeakers.of(CALIBRATION),
+        SpeakerCount(),
+    )
+    assert np.array_equal(placed.labels, owner) or np.array_equal(placed.labels, 1 - owner)
