@@ -12,8 +12,8 @@ from bench.errors import BenchError
 from bench.people_voices import RATE, Clips, Sound, read_clip
 from bench.simulation.bands import TELEPHONE_RATE, resampled
 from bench.simulation.codecs import AMR, AMR_BIT_RATES, MP3, OPUS, through_codec, through_file
-from hocket.bands import band_levels
-from hocket.channels import ChannelModel, free, membership
+from hocket.embedding.bands import band_levels
+from hocket.embedding.channels import ChannelModel, free, membership
 
 NO_LOW_CUT, LOW_CUT_HZ = 0.35, (60.0, 330.0)
 NO_HIGH_CUT, HIGH_CUT_HZ = 0.25, (3000.0, 7500.0)
@@ -199,7 +199,7 @@ def hocket_units() -> Embed:
     """
     # Imported here: graphs bring their runtimes.
     from hocket.config import Config, GraphConfig
-    from hocket.pipeline import Diarizer
+    from hocket.offline.diarizer import Diarizer
 
     diarizer = Diarizer(Config(graphs=GraphConfig(precision="float32")))
     trust = diarizer.config.clusters

@@ -16,13 +16,13 @@ from bench.calibration import (
 )
 from bench.corpus import Recording
 from bench.errors import BenchError
-from hocket.confidence import SpeakerEvidence, TurnModel, TurnTraits
-from hocket.count_confidence import CountModel
+from hocket.confidence.count import CountModel
+from hocket.confidence.turns import SpeakerEvidence, TurnModel, TurnTraits
 
 if TYPE_CHECKING:
     from hocket import Diarizer
-    from hocket.artifacts import Artifacts
-    from hocket.confidence import Evidence
+    from hocket.confidence.turns import Evidence
+    from hocket.offline.artifacts import Artifacts
 
 GRID_S = 0.01
 LOWEST = 0.1  # of the time: where confusion should be
@@ -53,7 +53,7 @@ def cases_of(
     recordings: Sequence[Recording], diarizer: "Diarizer", progress: Callable[[str], None]
 ) -> list[Case]:
     """Every recording, diarized and compared with its reference."""
-    from hocket.audio import read_audio
+    from hocket.audio.reading import read_audio
 
     found = []
     for recording in recordings:

@@ -90,7 +90,8 @@ def measure_copies(
 
 def count(task: Task) -> dict[str, Any]:
     """Do one task; meant to be the only one of its process."""
-    from hocket import Diarizer, Runtime
+    from hocket import Diarizer
+    from hocket.config import Runtime
 
     diarizer = Diarizer(configuration(task["preset"]), Runtime(threads=task["threads"]))
     diarizer(task["clip"])

@@ -12,8 +12,8 @@ from bench.corpus import Recording
 from bench.errors import BenchError
 from bench.scoring import score
 from hocket import Diarizer
-from hocket.artifacts import Artifacts
-from hocket.constraints import Constraint, Different, Named, Nobody, Same, Stretch
+from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Stretch
+from hocket.offline.artifacts import Artifacts
 
 LEAST_S, MOST_S = 1.0, 3.0  # of a stretch that somebody points at
 MARGIN_S = 0.3  # from silence to speech: labels are no better
@@ -42,7 +42,7 @@ def measure_corrections(
     Raises:
         BenchError: no recording has anything to point at.
     """
-    from hocket.audio import read_audio
+    from hocket.audio.reading import read_audio
 
     diarizer = Diarizer().load()
     rng, rows = np.random.default_rng(seed), list[dict[str, Any]]()

@@ -65,7 +65,8 @@ class Hocket:
             preset: name of its settings, None for the defaults.
         """
         try:
-            from hocket import Diarizer, Runtime
+            from hocket import Diarizer
+            from hocket.config import Runtime
         except ImportError as error:
             raise BenchError(f"hocket cannot be imported ({error}); install it first") from error
         self._oracle, self._preset = oracle, preset

@@ -14,9 +14,7 @@ from bench.annotations import Turn
 from bench.corpus import Recording
 from bench.errors import BenchError
 from hocket import Config, Diarizer
-from hocket.arrays import UnitLabels
-from hocket.artifacts import Artifacts
-from hocket.channels import free_units
+from hocket.arrays import UnitLabels, unit_length
 from hocket.clustering import (
     CLUSTERERS,
     Request,
@@ -25,13 +23,14 @@ from hocket.clustering import (
     Voices,
     find_speakers,
     tracks_of,
-    unit_length,
 )
 from hocket.clustering.division import Halves, Traits
 from hocket.clustering.resolution import LEAST_S, LEAST_VOICES
 from hocket.config import GraphConfig, SpeakerCount
-from hocket.embedding import unit_seconds
+from hocket.embedding.channels import free_units
+from hocket.embedding.subsegments import unit_seconds
 from hocket.errors import HocketError
+from hocket.offline.artifacts import Artifacts
 
 ALONE = 0.85  # a unit is one speaker's who has so much of it, and others less than the rest
 CLEAR = 0.3  # of the seconds of either half, in which one is alone: else nobody knows whose it is
@@ -275,7 +274,7 @@ def _arrays(cases: Cases) -> tuple[Values, NDArray[np.bool_]]:
 
 
 def _listen(diarizer: Diarizer, recording: Recording, progress: Callable[[str], None]) -> Talk:
-    from hocket.audio import read_audio
+    from hocket.audio.reading import read_audio
 
     progress(recording.uri)
     rate = diarizer.load().geometry.sample_rate

@@ -31,10 +31,10 @@ def measure_notes(
         progress: hears what is done next.
     """
     from bench.claims import measure_claims
-    from hocket import Config, Diarizer, Runtime
-    from hocket.audio import read_audio
+    from hocket import Config, Diarizer
+    from hocket.audio.reading import read_audio
     from hocket.backends.reference import post_embedding
-    from hocket.config import GraphConfig
+    from hocket.config import GraphConfig, Runtime
 
     progress("opening the graphs")
     graphs = NotesGraphs.open(THREADS)

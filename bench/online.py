@@ -11,7 +11,8 @@ from bench.scoring import PROTOCOL, Score, score, summarize, summarize_named
 from bench.stream_speed import blocks_of
 
 if TYPE_CHECKING:
-    from hocket import Stream, Update
+    from hocket import Stream
+    from hocket.online.tracker import Update
 
 BLOCK_S = 10.0
 """Sound that a stream is fed at once, as `hocket stream FILE` does."""
@@ -30,7 +31,8 @@ def measure_online(
     A waiting time is from when sound was heard to the update that first shows it (tentative) or
     makes it final; both count in sound, not in the time of the machine.
     """
-    from hocket import Runtime, Stream
+    from hocket import Stream
+    from hocket.config import Runtime
 
     offline = Hocket(threads, oracle=False)
     scores: dict[str, dict[str, Score]] = {"online": {}, "offline": {}}

@@ -136,7 +136,8 @@ def measure_names(
     A meeting is five people of several clips, each enrolled from 20 s of some and speaking others;
     a panel is five people of one clip, enrolled from its first half and speaking the second.
     """
-    from hocket import Diarizer, Runtime
+    from hocket import Diarizer
+    from hocket.config import Runtime
 
     diarizer = Diarizer(runtime=Runtime(threads=threads)).load()
     kinds = by_kind(clips)

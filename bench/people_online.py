@@ -84,7 +84,8 @@ def measure_online_names(
     clips: Clips, seeds: int, minutes: float, threads: int | None, progress: Progress
 ) -> dict[str, Any]:
     """Stream so many meetings to stores of their people, and panels to stores of others."""
-    from hocket import Diarizer, Runtime
+    from hocket import Diarizer
+    from hocket.config import Runtime
 
     kinds = by_kind(clips)
     listener = Listener(
@@ -137,7 +138,8 @@ def _called(heard: Heard, names: frozenset[str]) -> dict[str, str]:
 
 def stream_turns(talk: Talk, store: "SpeakerStore", threads: int | None) -> Sequence[Turn]:
     """The final turns of a stream that knows who is in the store."""
-    from hocket import Runtime, Stream
+    from hocket import Stream
+    from hocket.config import Runtime
 
     stream = Stream(RATE, runtime=Runtime(threads=threads), store=store, refinable=False)
     size = round(BLOCK_S * RATE)

@@ -87,9 +87,9 @@ def enrol_all(
 ) -> Enrolled:
     """Put everybody into a store, from sound as it is or as a room of its own has it."""
     from hocket import SpeakerStore
-    from hocket.enrolment import hear_voice
     from hocket.errors import AudioVoiceError
     from hocket.speakers import export_speakers
+    from hocket.speakers.enroll import hear_voice
 
     rng = np.random.default_rng((seed, ENROLMENTS.index(enrolment)))
     refused = set()

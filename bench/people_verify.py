@@ -48,7 +48,8 @@ def measure_verification(clips: Clips, threads: int | None, progress: Progress) 
 
     Both the clips and what is enrolled are as they are, or in simple rooms of their own.
     """
-    from hocket import Diarizer, Runtime
+    from hocket import Diarizer
+    from hocket.config import Runtime
 
     diarizer = Diarizer(runtime=Runtime(threads=threads)).load()
     model = diarizer.embedding_model
@@ -98,8 +99,8 @@ def cut(said: tuple[Sound, ...]) -> list[Sound]:
 
 def hear_clips(short: Mapping[str, list[Sound]], place: str, diarizer: "Diarizer") -> Heard:
     """What `hocket speakers verify` hears in clips; those that it refuses are counted."""
-    from hocket.enrolment import LEAST_COMPARED_S, hear_voice
     from hocket.errors import AudioVoiceError
+    from hocket.speakers.enroll import LEAST_COMPARED_S, hear_voice
 
     rng = np.random.default_rng(ENROLMENTS.index(place))
     owners, embeddings, refused = list[str](), list[NDArray[np.float32]](), 0

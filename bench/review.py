@@ -10,8 +10,8 @@ from bench.calibration import Values
 from bench.confidence import GRID_S, compared
 from bench.corpus import Recording
 from hocket import Diarizer
+from hocket.report.review import review
 from hocket.result import Result
-from hocket.review import review
 
 DRAWS = 20  # of random stretches for every recording
 
@@ -24,7 +24,7 @@ def measure_review(
     An answer is the truth for its stretch: all that is confused there is put right, and nothing
     elsewhere follows from it.
     """
-    from hocket.audio import read_audio
+    from hocket.audio.reading import read_audio
 
     diarizer = Diarizer().load()
     rng = np.random.default_rng(0)

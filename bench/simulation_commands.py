@@ -75,8 +75,8 @@ def confidence(folders: tuple[Path, ...], measure: bool, output: Path | None) ->
     from bench.corpus import find_recordings
     from bench.environment import describe
     from hocket import Diarizer
-    from hocket.confidence import TurnModel
-    from hocket.count_confidence import CountModel
+    from hocket.confidence.count import CountModel
+    from hocket.confidence.turns import TurnModel
 
     diarizer = Diarizer()
     recordings = [each for folder in folders for each in find_recordings(folder)]

@@ -82,7 +82,7 @@ def measure_speed(
 
 def _precisions(graphs: Mapping[str, str]) -> dict[str, str]:
     """What the networks of these settings compute in on this machine, by stage."""
-    from hocket import models  # what a worker measures, it must not find imported
+    from hocket import models
     from hocket.config import GraphConfig
 
     config = GraphConfig(**graphs)

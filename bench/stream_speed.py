@@ -15,7 +15,7 @@ from bench.corpus import Recording
 from bench.host_loops import Overheard, measure_host_loops
 
 if TYPE_CHECKING:
-    from hocket import Runtime
+    from hocket.config import Runtime
 
 BLOCKS_S = (0.1, 1.0, 10.0)
 """Sound that is fed at once: a microphone's, a network's, a file's."""
@@ -34,7 +34,7 @@ def measure_stream_speed(
     recordings: Sequence[Recording], hours: float, threads: int | None, progress: Progress
 ) -> dict[str, Any]:
     """Streams of all recordings in a row: memory, then speed by block, then the tracker's loops."""
-    from hocket import Runtime
+    from hocket.config import Runtime
 
     runtime = Runtime(threads=threads)
     progress(f"{hours:g} hours")

@@ -12,9 +12,10 @@ from bench.annotations import Turn
 from bench.corpus import Recording
 from bench.errors import BenchError
 from bench.scoring import PROTOCOL, Score, score, summarize
-from hocket import Config, Diarizer, Runtime
-from hocket.artifacts import Artifacts
+from hocket import Config, Diarizer
+from hocket.config import Runtime
 from hocket.errors import HocketError
+from hocket.offline.artifacts import Artifacts
 
 Settings = Mapping[str, Any]
 """Values by dotted name: `clusters.threshold`."""
@@ -84,7 +85,7 @@ class Bench:
         return trial
 
     def _infer(self, diarizer: Diarizer, recording: Recording) -> Artifacts:
-        from hocket.audio import read_audio
+        from hocket.audio.reading import read_audio
 
         self._progress(recording.uri)
         rate = diarizer.load().geometry.sample_rate

@@ -60,7 +60,8 @@ class Answer(TypedDict):
 def measure(task: Task) -> Answer:
     """Do one task; meant to be the only one of its process."""
     started = perf_counter()
-    from hocket import Diarizer, Runtime
+    from hocket import Diarizer
+    from hocket.config import Runtime
 
     config, runtime = configuration(task["preset"]), Runtime(threads=task["threads"])
     diarizer = Diarizer(config=config, runtime=runtime)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hocket import cli
+from hocket.cli import main as cli
 
 
 def hocket(*arguments: str | Path) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hocket import decoding, models
-from hocket.models import catalogue
+from hocket import models
+from hocket.audio import decoding
+from hocket.models import catalogue, loading
 from tests.checkpoints import checkpoint, recipe_weights
 from tests.opening import opened_once
 
@@ -36,7 +37,7 @@ def _graphs_opened_once() -> Iterator[None]:
     """Graphs of the same bytes are one: opening took half the time of the tests that diarize."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("open_onnx", "open_openvino"):
-            patch.setattr(models, name, opened_once(getattr(models, name)))
+            patch.setattr(loading, name, opened_once(getattr(loading, name)))
         yield
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from hocket.backends.reference import ReferenceGraph
 from hocket.config import RunConfig
 from hocket.geometry import Geometry
-from hocket.tracking import (
+from hocket.online.identity import Slots
+from hocket.online.tracker import (
     FrameModel,
     Heard,
     Known,
@@ -21,7 +22,6 @@ from hocket.tracking import (
     WindowResult,
     step,
 )
-from hocket.tracking.identity import Slots
 
 GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
 STEP, WINDOW, UNIT = 100, 589, 60  # frames

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
-from hocket.audio import AudioStream
+from hocket.audio.reading import AudioStream
 from hocket.config import Config, Runtime
 from hocket.geometry import Geometry
 from hocket.graph import SPECS, GraphSpec, Tensors
-from hocket.inference import Ears
+from hocket.offline.inference import Ears
 
 SHIPPED = Geometry(16_000, 160_000, 270, 991, 589, 3)
 

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from hocket.audio import Recording, read_audio
+from hocket.audio.reading import Recording, read_audio
 
 RATE = 16000
 Samples: TypeAlias = NDArray[Any]

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.clustering import Voices, unit_length
+from hocket.arrays import unit_length
+from hocket.clustering import Voices
 
 DIMENSION = 64
 # cosine of two units of one voice, and what a unit has of the one before it, as of real speech

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hocket.checkpoint import read_checkpoint
 from hocket.errors import ModelError
+from hocket.models.checkpoint import read_checkpoint
 
 CODES = {
     "Double": "f8",

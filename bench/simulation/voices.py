@@ -17,7 +17,7 @@ from bench.simulation.bands import in_telephone_band
 from bench.simulation.words import LEAST_SOUND_S
 
 if TYPE_CHECKING:
-    from hocket.pipeline import Diarizer
+    from hocket.offline.diarizer import Diarizer
 
 LEAST_PIECE_S = 0.2  # a syllable; what is shorter is joined to what comes after
 LEAST_SPOKEN_S = 3.0  # with fewer words somebody is left out
@@ -138,14 +138,14 @@ def half_of(name: str) -> str:
 def embed_with_hocket(sound: Sound) -> Vector:
     """What hocket's embedding graph makes of a sound as a whole, (samples,) to (dimension,)."""
     # Imported here: graphs bring their runtimes, which most kinds have no use for.
-    from hocket.enrolment import embed
+    from hocket.speakers.enroll import embed
 
     return embed(sound, _diarizer())
 
 
 @cache
 def _diarizer() -> "Diarizer":
-    from hocket.pipeline import Diarizer
+    from hocket.offline.diarizer import Diarizer
 
     return Diarizer()
 

@@ -8,7 +8,8 @@ from bench.systems.protocol import Engine, Turns, serve
 
 def load(threads: int, preset: str | None) -> Engine:
     """The engine."""
-    from hocket import Diarizer, Runtime
+    from hocket import Diarizer
+    from hocket.config import Runtime
 
     config, runtime = configuration(preset), Runtime(threads=threads)
     diarizer = Diarizer(config=config, runtime=runtime)

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import ModelProto
 
 from hocket import Diarizer
-from hocket.audio import read_audio
+from hocket.audio.reading import read_audio
 from hocket.backends import (
     REFERENCES,
     ReferenceGraph,
@@ -171,7 +171,8 @@ class _Listener:
 
 def _openvino(name: str, model: ModelProto, precision: str) -> Graph:
     content = model.SerializeToString()
-    return open_openvino(RECIPES[name].graph, content, {}, precision, Runtime(threads=1))
+    one = Runtime(threads=1)
+    return open_openvino(RECIPES[name].graph, content, {}, precision, one, this_processor())
 
 
 def _onnx(

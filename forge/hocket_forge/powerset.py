@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from hocket.powerset import SLOTS_OF_CLASS
+from hocket.segmentation.powerset import SLOTS_OF_CLASS
 
 SLOTS = SLOTS_OF_CLASS.shape[1]
 

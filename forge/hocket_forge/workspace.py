@@ -5,7 +5,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADS = ROOT / "build" / "downloads"
 PACKAGES = ROOT / "build" / "coreml"
-MODELS = ROOT / "src" / "hocket" / "models"
+MODELS = ROOT / "src" / "hocket" / "models" / "data"
 MANIFEST = MODELS / "manifest.toml"
 GOLDEN = ROOT / "tests" / "golden"
 CONVERSATION = ROOT / "examples" / "conversation.flac"

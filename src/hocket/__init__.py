@@ -11,62 +11,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hocket.artifacts import Artifacts
-    from hocket.audio import Recording, read_audio
-    from hocket.config import Config, Runtime, SpeakerCount
-    from hocket.enrolment import enrol, verify
+    from hocket.config import Config
     from hocket.errors import HocketError
-    from hocket.pipeline import Diarizer, diarize
+    from hocket.offline.diarizer import Diarizer, diarize
+    from hocket.online.stream import Stream
     from hocket.result import Result, Turn
-    from hocket.speakers import SpeakerStore, name_speakers
-    from hocket.stream import Stream, follow, updates_of
-    from hocket.tracking import Known, State, Update
-    from hocket.version import __version__
+    from hocket.speakers import SpeakerStore
+    from hocket.speakers.enroll import enrol, verify
+    from hocket.version import __version__ as __version__
 
 __all__ = [
-    "Artifacts",
     "Config",
     "Diarizer",
     "HocketError",
-    "Known",
-    "Recording",
     "Result",
-    "Runtime",
-    "SpeakerCount",
     "SpeakerStore",
-    "State",
     "Stream",
     "Turn",
-    "Update",
-    "__version__",
     "diarize",
     "enrol",
-    "follow",
-    "name_speakers",
-    "read_audio",
-    "updates_of",
     "verify",
 ]
 
-_HOMES = (
-    "enrolment",
-    "stream",
-    "tracking",
-    "speakers",
-    "pipeline",
-    "artifacts",
-    "result",
-    "config",
-    "audio",
-    "errors",
-    "version",
-)
+_HOMES = {
+    "Config": "hocket.config",
+    "Diarizer": "hocket.offline.diarizer",
+    "HocketError": "hocket.errors",
+    "Result": "hocket.result",
+    "SpeakerStore": "hocket.speakers",
+    "Stream": "hocket.online.stream",
+    "Turn": "hocket.result",
+    "diarize": "hocket.offline.diarizer",
+    "enrol": "hocket.speakers.enroll",
+    "verify": "hocket.speakers.enroll",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in map(import_module, (f"hocket.{module}" for module in reversed(_HOMES))):
-            if name in vars(home):
-                globals()[name] = vars(home)[name]
-                return globals()[name]
-    raise AttributeError(f"module 'hocket' has no attribute '{name}'")
+    home = "hocket.version" if name == "__version__" else _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hocket' has no attribute '{name}'")
+    globals()[name] = getattr(import_module(home), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -42,7 +42,7 @@ Centroids: TypeAlias = Annotated[NDArray[np.float32], "clusters dimension"]
 """One unit vector per cluster, or zero where no embedding was usable."""
 
 BandPowers: TypeAlias = Annotated[NDArray[np.float32], "frames 4"]
-"""Mean power of a short-time frame in every band of `hocket.bands`."""
+"""Mean power of a short-time frame in every band of `hocket.embedding.bands`."""
 
 BandLevels: TypeAlias = Annotated[NDArray[np.float32], "crops 3"]
 """Level of the low, the high and the highest band of a crop, dB; NaN where nothing is known."""
@@ -105,3 +105,9 @@ def stretches(active: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64
     padded: NDArray[np.bool_] = np.zeros(len(active) + 2, np.bool_)
     padded[1:-1] = active
     return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
+
+
+def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors scaled to length one along the last axis; zero stays zero."""
+    norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)

@@ -157,7 +157,7 @@ class LiveConfig:
     latest_s: a turn that goes on is given out in parts, so that none of it waits longer than this.
     back_s: of what was heard before, embedded again with what is new.
     create_s: speech somebody new needs within a window.
-    match, create, update, merge: see `hocket.tracking.Limits`; distances, 1 - cosine.
+    match, create, update, merge: see `hocket.online.tracker.Limits`; distances, 1 - cosine.
     loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
     max_speakers: more are not made, beside those known before.
     """

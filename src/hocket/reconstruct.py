@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
-from hocket.windows import LEAST_WEIGHT, edge_weights
+from hocket.segmentation.windows import LEAST_WEIGHT, edge_weights
 
 BLOCK = 65_536  # frames, about 18 minutes: with 20 clusters 5 MB of votes
 

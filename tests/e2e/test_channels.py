@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 from bench.annotations import read_rttm
 from bench.simulation.bands import in_telephone_band
 from bench.simulation.codecs import through_file
-from hocket import Config, Diarizer, Runtime, SpeakerStore, Stream, models
-from hocket.arrays import Units
-from hocket.artifacts import Artifacts
-from hocket.bands import band_levels
-from hocket.channels import free_units, membership, weights_of
-from hocket.clustering import unit_length
-from hocket.config import GraphConfig
-from hocket.enrolment import embed, enrol, hear_voice
+from hocket import Config, Diarizer, SpeakerStore, Stream, models
+from hocket.arrays import Units, unit_length
+from hocket.config import GraphConfig, Runtime
+from hocket.embedding.bands import band_levels
+from hocket.embedding.channels import free_units, membership, weights_of
 from hocket.errors import ModelError
-from hocket.tracking import WindowResult
-from hocket.writers import WRITERS, document
+from hocket.formats.writers import WRITERS, document
+from hocket.offline.artifacts import Artifacts
+from hocket.online.tracker import WindowResult
+from hocket.speakers.enroll import embed, enrol, hear_voice
 from tests.people import ANNA_S, BEN_S, RATE
 from tests.places import CLIPS, CONVERSATION
 

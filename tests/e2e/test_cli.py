@@ -14,11 +14,12 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from hocket import cli, cli_diarize
-from hocket.cli_outcome import FAILED, INTERNAL, INTERRUPTED, UNUSABLE, USAGE
+from hocket.cli import diarize as cli_diarize
+from hocket.cli import main as cli
+from hocket.cli.outcome import FAILED, INTERNAL, INTERRUPTED, UNUSABLE, USAGE
 from hocket.errors import BackendError
-from hocket.outputs import distinct_paths, write_whole
-from hocket.pipeline import Diarizer
+from hocket.files import distinct_paths, write_whole
+from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
 from hocket.version import __version__
 from tests.commands import hocket
@@ -247,7 +248,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_standard_input_is_a_recording(clip: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "hocket.cli", "diarize", "-", "--num-speakers", "2"],
+        [sys.executable, "-m", "hocket.cli.main", "diarize", "-", "--num-speakers", "2"],
         input=clip.read_bytes(),
         capture_output=True,
         check=True,
@@ -257,7 +258,7 @@ def test_standard_input_is_a_recording(clip: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(clip: Path) -> None:
-    run = f"{sys.executable} -m hocket.cli diarize {clip} {clip}"
+    run = f"{sys.executable} -m hocket.cli.main diarize {clip} {clip}"
     command = f"{run} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -272,7 +273,7 @@ def on_a_terminal(*arguments: str) -> str:
         shown.extend(data)
         return data
 
-    command = [sys.executable, "-W", "error", "-m", "hocket.cli", *arguments]
+    command = [sys.executable, "-W", "error", "-m", "hocket.cli.main", *arguments]
     program = f"import pty, os, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn({command!r})))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -320,7 +321,7 @@ def running(*arguments: str | Path) -> subprocess.Popen[bytes]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "hocket.cli", "diarize", *map(str, arguments)],
+            [sys.executable, "-m", "hocket.cli.main", "diarize", *map(str, arguments)],
             stderr=subprocess.PIPE,
         )
     finally:

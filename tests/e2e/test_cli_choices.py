@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from hocket.backends import BACKENDS, Processor
-from hocket.cli_outcome import UNUSABLE, USAGE
+from hocket.cli.outcome import UNUSABLE, USAGE
 from hocket.config import PRESETS, Config, GraphConfig
+from hocket.formats.writers import WRITERS
 from hocket.models import choice_of
-from hocket.pipeline import Diarizer
-from hocket.writers import WRITERS
+from hocket.offline.diarizer import Diarizer
 from tests.commands import hocket
 
 
@@ -38,7 +38,7 @@ def test_backends_are_listed_with_what_auto_takes(
 def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hocket.models.this_processor", Processor)
+    monkeypatch.setattr("hocket.models.loading.this_processor", Processor)
     assert hocket("backends", "--precision", "bfloat16") == USAGE
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == len(BACKENDS)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket.cli_outcome import FAILED, UNUSABLE, USAGE
-from hocket.writers import WRITERS
+from hocket.cli.outcome import FAILED, UNUSABLE, USAGE
+from hocket.formats.writers import WRITERS
 from tests.commands import hocket
 from tests.people import RATE, write_people
 from tests.places import CLIPS, CONVERSATION

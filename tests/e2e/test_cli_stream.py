@@ -136,8 +136,8 @@ def test_interrupted_it_says_what_it_heard() -> None:
         "@contextmanager\n"
         "def opened(path):\n"
         "    yield live_sources.Source(16000, blocks())\n"
-        "import hocket.cli_stream\n"
-        "hocket.cli_stream.open_file = opened\n"
+        "import hocket.cli.stream\n"
+        "hocket.cli.stream.open_file = opened\n"
         "sys.exit(cli.main(['stream', 'x', '--json']))\n"
     )
     done = subprocess.run(

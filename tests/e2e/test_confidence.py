@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hocket import Diarizer, Result, SpeakerCount, confidence, pipeline
-from hocket.artifacts import Artifacts
-from hocket.audio import read_audio
-from hocket.confidence import Evidence
+from hocket import Diarizer, Result
+from hocket.audio.reading import read_audio
+from hocket.confidence import turns as confidence
+from hocket.confidence.turns import Evidence
+from hocket.config import SpeakerCount
+from hocket.offline import diarizer as pipeline
+from hocket.offline.artifacts import Artifacts
 from hocket.result import Turn
 from tests.commands import hocket
 from tests.places import CONVERSATION

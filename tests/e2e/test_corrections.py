@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hocket import cli_diarize
-from hocket.cli_outcome import FAILED, USAGE
+from hocket.cli import diarize as cli_diarize
+from hocket.cli.outcome import FAILED, USAGE
 from tests.commands import hocket
 from tests.people import write_people
 from tests.places import CONVERSATION, ROOT

@@ -13,17 +13,19 @@ import soxr
 from numpy.typing import NDArray
 
 from bench.host_loops import Overheard
-from hocket import Config, Diarizer, Known, SpeakerStore, Stream, Update
+from hocket import Config, Diarizer, SpeakerStore, Stream
 from hocket.config import (
     GraphConfig,
     LiveConfig,
     Runtime,
     UnitConfig,
 )
-from hocket.enrolment import enrol, hear_voice
 from hocket.errors import AudioVoiceError, ConfigError
 from hocket.graph import Tensors
+from hocket.online.state import Known
+from hocket.online.tracker import Update
 from hocket.result import Turn
+from hocket.speakers.enroll import enrol, hear_voice
 from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000

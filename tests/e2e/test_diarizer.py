@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from bench.corpus import find_recordings
 from bench.scoring import score, summarize
-from hocket import Config, Diarizer, Result, Runtime, SpeakerCount, audio, decoding, diarize
-from hocket.audio import read_audio
-from hocket.config import PRESETS, ClusterConfig, GraphConfig, TurnConfig
+from hocket import Config, Diarizer, Result, diarize
+from hocket.audio import decoding
+from hocket.audio import reading as audio
+from hocket.audio.reading import read_audio
+from hocket.config import PRESETS, ClusterConfig, GraphConfig, Runtime, SpeakerCount, TurnConfig
 from hocket.errors import ConfigError, GraphInputError
+from hocket.formats.writers import WRITERS, document
 from hocket.result import Turn
-from hocket.windows import WindowGrid
-from hocket.writers import WRITERS, document
+from hocket.segmentation.windows import WindowGrid
 from tests.backends import INSTALLED
 from tests.places import CLIPS, CONVERSATION, EXAMPLES
 

@@ -15,16 +15,17 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from hocket import cli, models
+from hocket import models
 from hocket.backends import ReferenceGraph
-from hocket.cli_outcome import UNUSABLE, USAGE
+from hocket.cli import main as cli
+from hocket.cli.outcome import UNUSABLE, USAGE
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ConfigError, ModelError
 from hocket.graph import SPECS
 from hocket.models import Artefact
 from hocket.models import export as exporting
+from hocket.models.coreml_packages import HASHES, coreml_folder, package_path
 from hocket.models.export import VALUES, export
-from hocket.models.packages import HASHES, coreml_folder, package_path
 from tests.doubles import FakeMLModel, fake_package
 
 PLACED = "wespeaker-resnet34"

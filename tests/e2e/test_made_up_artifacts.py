@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hocket import Config, Diarizer, Result, SpeakerCount
-from hocket.arrays import UnitLabels
-from hocket.artifacts import Artifacts
-from hocket.clustering import CLUSTERERS, Request, TwinLimit, Voices, select_speakers, unit_length
-from hocket.config import ClusterConfig
-from hocket.embedding import plan_units
+from hocket import Config, Diarizer, Result
+from hocket.arrays import UnitLabels, unit_length
+from hocket.clustering import CLUSTERERS, Request, TwinLimit, Voices, select_speakers
+from hocket.config import ClusterConfig, SpeakerCount
+from hocket.embedding.subsegments import plan_units
+from hocket.formats.writers import WRITERS, document
 from hocket.geometry import Geometry
-from hocket.runs import RunFinder, count_people
-from hocket.segmentation import Segmentation
-from hocket.writers import WRITERS, document
+from hocket.offline.artifacts import Artifacts
+from hocket.segmentation.aggregation import Segmentation
+from hocket.segmentation.regions import RunFinder, count_people
 
 SHIPPED = Geometry(16_000, 160_000, 270, 991, 589, 3)
 DIMENSION = 8

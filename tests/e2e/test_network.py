@@ -41,7 +41,7 @@ def run_sealed(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str
 
 @on_every_runtime
 def test_diarizing_opens_no_network_socket(tmp_path: Path, backend: str) -> None:
-    command = ("-m", "hocket.cli", "diarize", "--backend", backend, str(CONVERSATION))
+    command = ("-m", "hocket.cli.main", "diarize", "--backend", backend, str(CONVERSATION))
     done = run_sealed(tmp_path, *command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("SPEAKER conversation 1 ")
@@ -61,7 +61,7 @@ def test_nothing_is_sent_later_either(tmp_path: Path) -> None:
 
 @on_every_runtime
 def test_telemetry_leaves_no_identifier_behind(tmp_path: Path, backend: str) -> None:
-    command = ("-m", "hocket.cli", "diarize", "--backend", backend, str(CONVERSATION))
+    command = ("-m", "hocket.cli.main", "diarize", "--backend", backend, str(CONVERSATION))
     assert run_sealed(tmp_path, *command).returncode == 0
     left = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
     compiled = Path("cache", "hocket", "compiled")

@@ -20,11 +20,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.host_loops import Overheard
-from hocket import Diarizer, Known, SpeakerStore, Stream, Update, follow, models, updates_of
+from hocket import Diarizer, SpeakerStore, Stream, models
 from hocket.config import Config, GraphConfig, LiveConfig, Runtime
 from hocket.errors import AudioContentError, ConfigError, OutputError
 from hocket.graph import Tensors
 from hocket.models.catalogue import read_catalogue
+from hocket.online.state import Known
+from hocket.online.stream import follow, updates_of
+from hocket.online.tracker import Update
 from hocket.result import Turn
 from tests.places import CLIPS, CONVERSATION
 from tests.sounds import noise, tone

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from hocket import Config, Diarizer, cli, models
-from hocket.cli_outcome import UNUSABLE, USAGE
+from hocket import Config, Diarizer, models
+from hocket.cli import main as cli
+from hocket.cli.outcome import UNUSABLE, USAGE
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import ModelError, OutputError
 from tests.checkpoints import checkpoint, malicious, recipe_weights

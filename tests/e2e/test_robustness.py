@@ -15,8 +15,8 @@ from bench.annotations import Region, Turn, read_rttm
 from bench.scoring import Score, score
 from hocket import Config, Diarizer, Result
 from hocket.arrays import Units
-from hocket.artifacts import Artifacts
-from hocket.segmentation import Segmentation
+from hocket.offline.artifacts import Artifacts
+from hocket.segmentation.aggregation import Segmentation
 from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000

@@ -39,7 +39,7 @@ def test_all_examples_run(
 
 
 def test_every_command_is_on_the_page() -> None:
-    from hocket.cli_speakers import speakers_group
+    from hocket.cli.speakers import speakers_group
 
     for name in speakers_group.commands:
         assert re.search(rf"hocket speakers {name}\b|`{name}`", PAGE), name

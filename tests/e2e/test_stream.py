@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket import Config, Diarizer, Runtime, cli, decoding
-from hocket.cli_outcome import FAILED, INTERRUPTED
-from hocket.config import WindowConfig
+from hocket import Config, Diarizer
+from hocket.audio import decoding
+from hocket.cli import main as cli
+from hocket.cli.outcome import FAILED, INTERRUPTED
+from hocket.config import Runtime, WindowConfig
 from hocket.errors import AudioContentError, BackendError
 from tests.ears import SHIPPED, RuleEmbedding, RuleSegmentation, sound_of
 from tests.places import ROOT
@@ -131,8 +133,8 @@ def test_memory_that_runs_out_while_decoding_is_one_line_and_no_file(
 BY_RULE = r"""
 import sys, time
 from hocket import cli
-from hocket.cli_outcome import FAILED, INTERRUPTED
-from hocket.pipeline import Diarizer
+from hocket.cli.outcome import FAILED, INTERRUPTED
+from hocket.offline.diarizer import Diarizer
 from tests.ears import SHIPPED, RuleEmbedding, RuleSegmentation
 
 def slowly():

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units
-from hocket.clustering import claims, divide_runs, unit_length
+from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units, unit_length
+from hocket.clustering import claims, divide_runs
 from hocket.clustering.assignment import KEEP, LOYALTY, PRICE_OF_DOUBT
 from hocket.config import UnitConfig
-from hocket.embedding import plan_units
+from hocket.embedding.subsegments import plan_units
 from hocket.geometry import Geometry
 
 GRID = Geometry(100, 200, 4, 10, 48, 3)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.signal import firwin, oaconvolve
 
 from hocket.arrays import Waveform
-from hocket.bands import band_levels, band_powers, hop_of, levels_of, size_of, stacked
-from hocket.channels import membership
+from hocket.embedding.bands import band_levels, band_powers, hop_of, levels_of, size_of, stacked
+from hocket.embedding.channels import membership
 
 RATE = 16_000
 FULL, MEDIUM, NARROW, TELEPHONE = range(4)

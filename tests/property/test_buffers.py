@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.buffers import SampleBuffer, fill, joined
+from hocket.audio.buffer import SampleBuffer, fill, joined
 
 LENGTHS = st.lists(st.integers(0, 30), max_size=20)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hocket import models
-from hocket.arrays import Bands
-from hocket.channels import (
+from hocket.arrays import Bands, unit_length
+from hocket.embedding.channels import (
     ChannelModel,
     free,
     free_units,
@@ -19,7 +19,6 @@ from hocket.channels import (
     usual_levels,
     weights_of,
 )
-from hocket.clustering import unit_length
 
 DIMENSION, RANK = 12, 3
 NAN = [np.nan] * 3

@@ -8,15 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from hocket.arrays import UnitLabels
-from hocket.clustering import (
-    CLUSTERERS,
-    Request,
-    Voices,
-    agglomerative,
-    centroids_of,
-    unit_length,
-)
+from hocket.arrays import UnitLabels, unit_length
+from hocket.clustering import CLUSTERERS, Request, Voices, agglomerative, centroids_of
 from hocket.clustering.agglomerative import agglomerate
 from hocket.clustering.merging import Groups, Linkage, merge_nearest
 from hocket.errors import ConfigError

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hocket.arrays import Units
-from hocket.confidence import (
+from hocket.confidence.count import CountModel, count_confidence, poisson_binomial
+from hocket.confidence.turns import (
     Evidence,
     SpeakerEvidence,
     Stretches,
@@ -24,7 +25,6 @@ from hocket.confidence import (
     with_confidence,
 )
 from hocket.config import Config, SpeakerCount
-from hocket.count_confidence import CountModel, count_confidence, poisson_binomial
 from hocket.geometry import Geometry
 from hocket.models import read_catalogue
 from hocket.result import Turn

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hocket import Diarizer, Result, SpeakerCount, reconstruct, speaking
-from hocket.artifacts import Artifacts
-from hocket.constraints import Constraint, Different, Named, Nobody, Same, Stretch
+from hocket import Diarizer, Result, reconstruct
+from hocket.config import SpeakerCount
+from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Stretch
 from hocket.errors import ConfigError
+from hocket.offline import turns as speaking
+from hocket.offline.artifacts import Artifacts
 from tests.e2e.test_made_up_artifacts import DIALOGUE, artifacts_of, with_voices
 
 DIARIZER = Diarizer()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hocket.bands import band_levels
-from hocket.inference import hear
+from hocket.embedding.bands import band_levels
+from hocket.offline.inference import hear
 from hocket.timing import Stopwatch
 from tests.ears import SHIPPED, dawdling, ears_of, sound_of, stream_in
 from tests.property.test_inference import assert_same

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hocket.arrays import unit_length
 from hocket.clustering.division import TwoSpeakers
-from hocket.clustering.voices import unit_length
 from hocket.models import read_catalogue
-from hocket.tracking import State
-from hocket.tracking.dividing import FEWEST, MOST_KEPT, divide, keep
-from hocket.tracking.identity import Slots
-from hocket.tracking.state import Heard, Past
+from hocket.online.identity import Slots
+from hocket.online.splitting import FEWEST, MOST_KEPT, divide, keep
+from hocket.online.state import Heard, Past
+from hocket.online.tracker import State
 from tests.conversations import RULES
 
 DIMENSION = 192

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from hocket.arrays import Runs, Waveform
 from hocket.config import UnitConfig
-from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs, unit_seconds
+from hocket.embedding.subsegments import (
+    Span,
+    heard_length,
+    plan_spans,
+    plan_units,
+    span_inputs,
+    unit_seconds,
+)
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.graph import SPECS

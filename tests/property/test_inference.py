@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hocket import questions
+from hocket import concurrency as questions
 from hocket.arrays import Bands, Waveform
-from hocket.audio import AudioStream
-from hocket.bands import band_levels
+from hocket.audio.reading import AudioStream
+from hocket.concurrency import WAITING
 from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
-from hocket.embedding import Span, heard_length, plan_spans, plan_units, span_inputs
+from hocket.embedding.bands import band_levels
+from hocket.embedding.subsegments import Span, heard_length, plan_spans, plan_units, span_inputs
 from hocket.errors import AudioContentError, BackendError
 from hocket.geometry import Geometry
-from hocket.inference import BLOCKS_AHEAD, Ears, Heard, hear
-from hocket.questions import WAITING
-from hocket.runs import RunFinder, count_people
-from hocket.segmentation import SegmentationSums
+from hocket.offline.inference import BLOCKS_AHEAD, Ears, Heard, hear
+from hocket.segmentation.aggregation import SegmentationSums
+from hocket.segmentation.regions import RunFinder, count_people
+from hocket.segmentation.windows import WindowGrid, heard_frames
 from hocket.timing import Stopwatch
-from hocket.windows import WindowGrid, heard_frames
 from tests.ears import dawdling, ears_of, sound_of, stream_in
 
 RATE = 100

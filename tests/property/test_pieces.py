@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.enrolment import pieces_of
 from hocket.speakers import MOST_EXEMPLARS
+from hocket.speakers.enroll import pieces_of
 
 STRETCHES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 400)), max_size=8)
 

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from hocket.arrays import LogProbs
-from hocket.powerset import SLOTS_OF_CLASS, occupancy, slot_activity
+from hocket.segmentation.powerset import SLOTS_OF_CLASS, occupancy, slot_activity
 from tests.backends import opened
 
 SHAPES = st.tuples(st.integers(0, 3), st.integers(1, 9))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from hocket import Result
 from hocket.errors import ConfigError
+from hocket.formats.writers import json_document
+from hocket.report.review import _best, read_result, review
 from hocket.result import Doubt, Turn
-from hocket.review import _best, read_result, review
-from hocket.writers import json_document
 
 CHANCES = st.lists(st.floats(0.1, 0.9), min_size=1, max_size=12)
 

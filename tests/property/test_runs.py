@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from hocket.arrays import FrameCounts, Occupancy, Runs, SlotActivity
 from hocket.config import RunConfig
-from hocket.runs import RunFinder, Takeover, count_people, takeovers
-from hocket.windows import FrameSums
+from hocket.segmentation.regions import RunFinder, Takeover, count_people, takeovers
+from hocket.segmentation.windows import FrameSums
 
 REACH = 3  # frames
 CONFIG = RunConfig(min_speech=0.4, min_overlap=0.55, min_takeover=0.5, takeover_s=0.12)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from hocket.arrays import LogProbs, Occupancy
 from hocket.geometry import Geometry
-from hocket.powerset import occupancy, slot_activity
-from hocket.runs import Takeover, takeovers
-from hocket.segmentation import Segmentation, SegmentationSums
-from hocket.windows import WindowGrid, heard_frames
+from hocket.segmentation.aggregation import Segmentation, SegmentationSums
+from hocket.segmentation.powerset import occupancy, slot_activity
+from hocket.segmentation.regions import Takeover, takeovers
+from hocket.segmentation.windows import WindowGrid, heard_frames
 
 RATE = 100
 REACH = 3

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import UnitLabels
-from hocket.clustering import TwinLimit, Voices, centroids_of, select_speakers, unit_length
+from hocket.arrays import UnitLabels, unit_length
+from hocket.clustering import TwinLimit, Voices, centroids_of, select_speakers
 from hocket.clustering.selection import DOUBT_WIDTH, LONG_S
 from hocket.config import SpeakerCount
 

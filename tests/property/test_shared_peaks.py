@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.buffers import SampleBuffer
+from hocket.audio.buffer import SampleBuffer
 from hocket.graph import SPECS, GraphSpec, Tensors
-from hocket.peaks import SharedPeaks
+from hocket.online.sinc_cache import SharedPeaks
 
 STEP, FIELD = 3, 7
 

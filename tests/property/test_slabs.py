@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from hocket.arrays import Runs, Waveform
 from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
-from hocket.embedding import Span, plan_spans, plan_units
+from hocket.embedding.packing import Packing, Placed, SlabGrid, fill_slab
+from hocket.embedding.subsegments import Span, plan_spans, plan_units
 from hocket.geometry import Geometry
 from hocket.graph import Tensors
-from hocket.inference import Ears, Heard, hear
-from hocket.slabs import Packing, Placed, SlabGrid, fill_slab
+from hocket.offline.inference import Ears, Heard, hear
 from hocket.timing import Stopwatch
 from tests.ears import dawdling, ears_of, sound_of, stream_in
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from hocket.powerset import SLOTS_OF_CLASS
+from hocket.segmentation.powerset import SLOTS_OF_CLASS
 from tests.backends import opened
 from tests.places import GOLDEN
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket import tracking
-from hocket.tracking import FrameModel, State
-from hocket.tracking.sureness import sureness
+from hocket.online import tracker as tracking
+from hocket.online.confidence import sureness
+from hocket.online.tracker import FrameModel, State
 from tests.conversations import GEOMETRY, RULES, follow_windows, met, voices, windows_of
 
 MODEL = FrameModel(bias=-1.4, margin=1.8, speech=0.3, learnt=0.2, alone=-0.7)

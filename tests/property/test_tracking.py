@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hocket.errors import ConfigError
+from hocket.online.tracker import Heard, Known, State, Update, step
 from hocket.result import Turn
-from hocket.tracking import Heard, Known, State, Update, step
 from tests.conversations import (
     DIMENSION,
     GEOMETRY,

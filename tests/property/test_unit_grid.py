@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hocket.arrays import Units
 from hocket.config import UnitConfig
+from hocket.embedding.candidates import UnitGrid
 from hocket.geometry import Geometry
-from hocket.unit_grid import UnitGrid
 
 GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
 FACTS = {"sound_step": "6400", "mask_step": "320"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hocket.config import WindowConfig
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
-from hocket.windows import FrameSums, WindowGrid, heard_frames
+from hocket.segmentation.windows import FrameSums, WindowGrid, heard_frames
 
 RATE = 100
 SHIPPED = Geometry(16_000, 160_000, 270, 991, 589, 3)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hocket.audio import read_audio
+from hocket.audio.reading import read_audio
 from hocket.errors import AudioContentError, AudioFormatError, ConfigError
 from tests.sounds import RATE, Pipe, Samples, encode, noise, read, wav
 

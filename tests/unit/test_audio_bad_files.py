@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hocket import decoding
+from hocket.audio import decoding
 from hocket.errors import AudioFormatError, AudioNotFoundError
 from tests.sounds import RATE, Pipe, encode, noise, read, wav
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket import audio, decoding
+from hocket.audio import decoding
+from hocket.audio import reading as audio
 from hocket.errors import AudioFormatError
 from tests.sounds import RATE, Pipe, Samples, encode, noise, pitch, read, tone
 
@@ -54,7 +55,7 @@ def test_mp3_has_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_decoders_load_on_first_use() -> None:
-    code = "import hocket.audio, sys; print({'soundfile', 'soxr', 'av'} & set(sys.modules))"
+    code = "import hocket.audio.reading, sys; print({'soundfile', 'soxr', 'av'} & set(sys.modules))"
     environment = {**os.environ, "PYTHONPATH": str(Path(audio.__file__).parents[1])}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hocket import audio
+from hocket.audio import reading as audio
 from hocket.errors import AudioContentError
 from tests.sounds import RATE, encode, noise, read, tone
 

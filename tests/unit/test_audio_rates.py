@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket import audio, decoding
+from hocket.audio import decoding
+from hocket.audio import reading as audio
 from hocket.errors import AudioContentError
 from tests.sounds import RATE, encode, noise, pitch, read, tone, wav
 

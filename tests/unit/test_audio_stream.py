@@ -10,8 +10,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from hocket import audio, decoding
-from hocket.audio import AudioStream, open_audio, read_audio, stream_of
+from hocket.audio import decoding
+from hocket.audio import reading as audio
+from hocket.audio.reading import AudioStream, open_audio, read_audio, stream_of
 from hocket.errors import AudioContentError, AudioFormatError, AudioNotFoundError, ConfigError
 
 RATE = 16_000

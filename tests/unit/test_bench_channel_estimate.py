@@ -21,8 +21,8 @@ from bench.channel_estimate import (
 )
 from bench.errors import BenchError
 from bench.people_voices import find_voices
-from hocket.bands import band_levels
-from hocket.channels import ChannelModel, free, membership
+from hocket.embedding.bands import band_levels
+from hocket.embedding.channels import ChannelModel, free, membership
 from tests.speech import RATE, speech, write_cast
 
 DIMENSION, VOICES = 24, 40

@@ -19,8 +19,8 @@ from bench.confidence import (
     right_seconds,
 )
 from bench.errors import BenchError
-from hocket.confidence import SpeakerEvidence, TurnModel, TurnTraits, logistic
-from hocket.count_confidence import CountModel
+from hocket.confidence.count import CountModel
+from hocket.confidence.turns import SpeakerEvidence, TurnModel, TurnTraits, logistic
 from hocket.models import read_catalogue
 from tests.places import EXAMPLES
 

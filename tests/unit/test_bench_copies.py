@@ -183,6 +183,7 @@ def test_the_command_counts_in_a_process_of_its_own(
     package = tmp_path / "engine/hocket"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(FAKE_HOCKET)
+    (package / "config.py").write_text("from hocket import Runtime as Runtime")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "engine"))
     corpus, output = tmp_path / "corpus", tmp_path / "out.json"
     for name in ("one", "two"):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from bench.__main__ import main
 from bench.annotations import Turn
 from bench.corrections import LEAST_S, Known, draw, known_of
-from hocket.constraints import Different, Named, Nobody, Same, Stretch
+from hocket.corrections.constraints import Different, Named, Nobody, Same, Stretch
 from tests.places import EXAMPLES
 
 TURNS = [Turn(0, 4, "anna"), Turn(3, 6, "ben"), Turn(6, 9, "ben"), Turn(12, 12.5, "anna")]

@@ -26,12 +26,13 @@ from bench.evidence import (
     speakers_alone,
     talk_of,
 )
-from hocket import Config, Diarizer, SpeakerCount, pipeline
-from hocket.audio import read_audio
+from hocket import Config, Diarizer
+from hocket.audio.reading import read_audio
 from hocket.clustering import TwinLimit, TwoSpeakers
 from hocket.clustering.division import Traits
-from hocket.config import ClusterConfig
+from hocket.config import ClusterConfig, SpeakerCount
 from hocket.models import read_catalogue
+from hocket.offline import diarizer as pipeline
 from tests.places import EXAMPLES
 from tests.talks import talk
 

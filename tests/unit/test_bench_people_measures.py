@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hocket
-import hocket.enrolment
+import hocket.speakers.enroll
 from bench import people_file, people_names, people_online, people_stores, people_verify
 from bench.annotations import Turn
 from bench.errors import BenchError
@@ -18,8 +18,8 @@ from bench.people_stores import MEETING, PANEL, Enrolled, Gathering, enrol_all, 
 from bench.people_tables import PARTS, people_table
 from bench.people_verify import Compared, cut, equal_error, errors
 from bench.people_voices import RATE
-from hocket.enrolment import Voice
 from hocket.errors import AudioVoiceError
+from hocket.speakers.enroll import Voice
 from tests.unit.test_bench_people import tone, write_voices
 from tests.unit.test_bench_speed import run
 from tests.voices import MODEL, axis, exemplar, result_of
@@ -62,7 +62,7 @@ def hear_number(sound: Any, *_: Any, **named: Any) -> Voice:
 def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     """No sound is heard: who is enrolled is a number, who speaks is known."""
     monkeypatch.setattr(hocket, "Diarizer", Ear, raising=False)
-    monkeypatch.setattr(hocket.enrolment, "hear_voice", hear_number)
+    monkeypatch.setattr(hocket.speakers.enroll, "hear_voice", hear_number)
     monkeypatch.setattr(people_stores, "in_room", lambda sound, _: sound)
     strangers = {f"stranger{index}": sound for index, sound in enumerate(SOUNDS.values())}
     for module in (people_names, people_online):

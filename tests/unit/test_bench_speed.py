@@ -100,6 +100,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package = tmp_path / "engine/hocket"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(FAKE_HOCKET)
+    (package / "config.py").write_text("from hocket import Runtime as Runtime")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "engine"))
     return package
 

@@ -56,7 +56,7 @@ class FakeDiarizer:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> type[FakeDiarizer]:
     monkeypatch.setattr(tuning, "Diarizer", FakeDiarizer)
-    monkeypatch.setattr("hocket.audio.read_audio", lambda *_, **__: "samples")
+    monkeypatch.setattr("hocket.audio.reading.read_audio", lambda *_, **__: "samples")
     monkeypatch.setattr(FakeDiarizer, "heard", ())
     return FakeDiarizer
 

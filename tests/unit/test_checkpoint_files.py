@@ -13,9 +13,9 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from hocket import checkpoint
-from hocket.checkpoint import read_checkpoint
 from hocket.errors import ModelError
+from hocket.models import checkpoint
+from hocket.models.checkpoint import read_checkpoint
 from tests.torch_files import (
     MAGIC,
     Tensor,

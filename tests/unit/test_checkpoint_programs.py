@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hocket.checkpoint import read_checkpoint
+from hocket.models.checkpoint import read_checkpoint
 from tests.torch_files import (
     ATTRIBUTES,
     MAGIC,
@@ -178,7 +178,7 @@ def test_a_program_beside_good_tensors_is_not_run(
         *("builtins.type", "builtins.open", "builtins.object", "builtins.compile"),
         *("collections.namedtuple", "collections.OrderedDict.fromkeys", "copy_reg._reconstructor"),
         *("omegaconf.omegaconf.OmegaConf", "pickle.loads", "numpy.load", "numpy.fromfile"),
-        *("hocket.checkpoint._rebuild_tensor", "", ".", "torch..FloatStorage", "torch"),
+        *("hocket.models.checkpoint._rebuild_tensor", "", ".", "torch..FloatStorage", "torch"),
     ],
 )
 def test_no_other_name_is_known(tmp_path: Path, name: str) -> None:

@@ -227,7 +227,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
 def test_without_flags_openvino_is_asked_and_nothing_guessed(
     elsewhere: pytest.MonkeyPatch, said: set[str], machine: str
 ) -> None:
-    elsewhere.setattr("hocket.backends.openvino.capabilities", lambda: frozenset(said))
+    elsewhere.setattr("hocket.backends.openvino.library.capabilities", lambda: frozenset(said))
     elsewhere.setattr(processor, "find_spec", lambda name: object())
     elsewhere.setattr(processor.platform, "machine", lambda: machine)
     rounds = machine == "AMD64" and "BF16" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hocket.config import SpeakerCount
-from hocket.constraints import (
+from hocket.corrections.constraints import (
     Constraint,
     Different,
     Named,

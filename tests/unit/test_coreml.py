@@ -19,7 +19,7 @@ from hocket.backends.coreml import CoreMLGraph, open_package
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ConfigError, GraphInputError, ModelError
 from hocket.graph import Graph
-from hocket.models.packages import coreml_folder, write_hashes
+from hocket.models.coreml_packages import coreml_folder, write_hashes
 from tests.doubles import BATCHES, FakeMLModel, Feature, fake_package
 from tests.places import CONVERSATION
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hocket.online.tracker import Known, Limits, Pace, Rules, State, Update, WindowResult, step
 from hocket.result import Turn
 from hocket.speakers import SpeakerStore
-from hocket.tracking import Known, Limits, Pace, Rules, State, Update, WindowResult, step
 from tests.conversations import RULES, Said, follow_windows, voices, windows_of, with_limits
 from tests.voices import MODEL, axis, exemplar, result_of, wave
 

@@ -26,8 +26,8 @@ from hocket.errors import (
     OutputError,
     one_line,
 )
+from hocket.files import write_whole
 from hocket.graph import GraphSpec
-from hocket.outputs import write_whole
 
 CLASSES: dict[str, type[HocketError]] = dict(inspect.getmembers(errors, inspect.isclass))
 AUDIO_ERRORS = [

@@ -9,11 +9,11 @@ import click
 import numpy as np
 import pytest
 
-from hocket.cli_speakers import name_known
+from hocket.cli.speakers import name_known
+from hocket.formats.writers import WRITERS, document
 from hocket.result import Turn
 from hocket.speakers import SpeakerStore, name_speakers
 from hocket.speakers.matching import distances, known_of
-from hocket.writers import WRITERS, document
 from tests.voices import MODEL, axis, between, exemplar, result_of
 
 

@@ -6,9 +6,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from hocket.tracking import Heard, State
-from hocket.tracking.fusion import activations_of
-from hocket.tracking.identity import Slots, assign, create, label, learn, merge, twins
+from hocket.online.fusion import activations_of
+from hocket.online.identity import Slots, assign, create, label, learn, merge, twins
+from hocket.online.tracker import Heard, State
 from tests.conversations import DIMENSION, RULES, met, slots_of, unit, voices
 
 A, B, C = voices(3)

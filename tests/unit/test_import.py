@@ -41,7 +41,7 @@ def fastest(*command: str) -> float:
 
 def test_import_loads_nothing_heavy() -> None:
     assert loaded_after("import hocket", HEAVY) == []
-    assert loaded_after("import hocket.cli", HEAVY) == []
+    assert loaded_after("import hocket.cli.main", HEAVY) == []
     assert loaded_after("from hocket import *", HEAVY) == []
 
 
@@ -56,7 +56,7 @@ def test_import_takes_a_fifth_of_a_second() -> None:
 
 @pytest.mark.timed
 def test_version_is_printed_at_once() -> None:
-    assert fastest("-m", "hocket.cli", "--version") <= 0.4
+    assert fastest("-m", "hocket.cli.main", "--version") <= 0.4
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_version_is_printed_at_once() -> None:
 def test_import_changes_nothing_global(observation: str) -> None:
     program = (
         "import os, threading, warnings, logging, signal, numpy, importlib.metadata\n"
-        f"before = {observation}\nimport hocket, hocket.cli\nassert {observation} == before"
+        f"before = {observation}\nimport hocket, hocket.cli.main\nassert {observation} == before"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

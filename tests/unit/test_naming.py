@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hocket.online.identity import create, merge, second_best, twins
+from hocket.online.naming import claims_of, name, person_claimed
+from hocket.online.tracker import Known, State, WindowResult, step
 from hocket.speakers import MOST_EXEMPLARS
 from hocket.speakers.matching import distances
-from hocket.tracking import Known, State, WindowResult, step
-from hocket.tracking.identity import create, merge, second_best, twins
-from hocket.tracking.naming import claims_of, name, person_claimed
 from tests.conversations import (
     DIMENSION,
     GEOMETRY,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from hocket import models
-from hocket.backends.onnx_file import read_metadata, with_weights
+from hocket.backends.openvino.onnx_file import read_metadata, with_weights
 from hocket.errors import ModelError
 
 SHIPPED = sorted(path.name for path in models.FOLDER.glob("*.onnx") if "wespeaker" not in path.name)

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from hocket import models
-from hocket.backends import compile_cache, open_openvino, openvino, this_processor
+from hocket.backends import open_openvino, this_processor
 from hocket.backends.choice import Processor
-from hocket.backends.front import cut
-from hocket.backends.onnx_file import read_metadata, with_weights
+from hocket.backends.openvino import compile_cache, graph, library
+from hocket.backends.openvino.front import cut
+from hocket.backends.openvino.onnx_file import read_metadata, with_weights
 from hocket.config import Runtime
 from hocket.errors import BackendError, ModelError
 from hocket.graph import Graph
@@ -42,8 +43,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def rounding(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     """A processor that says it computes in bfloat16, and computes in float32."""
-    monkeypatch.setattr(openvino, "capabilities", lambda: frozenset({"FP32", "BF16"}))
-    monkeypatch.setitem(openvino._HINTS, "bfloat16", "f32")
+    monkeypatch.setattr(graph, "capabilities", lambda: frozenset({"FP32", "BF16"}))
+    monkeypatch.setitem(graph._HINTS, "bfloat16", "f32")
 
 
 def files(name: str, embedding: str = "campplus") -> tuple[bytes, dict[str, bytes]]:
@@ -51,8 +52,13 @@ def files(name: str, embedding: str = "campplus") -> tuple[bytes, dict[str, byte
     return artefact.file.read(), models.weights_content(artefact)
 
 
-def load(name: str, precision: str = "float32", runtime: Runtime = ONE) -> Graph:
-    return open_openvino(name, *files(name), precision, runtime)
+def load(
+    name: str,
+    precision: str = "float32",
+    runtime: Runtime = ONE,
+    processor: Processor | None = None,
+) -> Graph:
+    return open_openvino(name, *files(name), precision, runtime, processor or this_processor())
 
 
 def output(graph: Graph, inputs: Arrays) -> np.ndarray:
@@ -63,21 +69,20 @@ def output(graph: Graph, inputs: Arrays) -> np.ndarray:
 @pytest.mark.usefixtures("rounding")
 @pytest.mark.parametrize("matrix", [True, False])
 @pytest.mark.parametrize("name", TRAINED)
-def test_a_graph_cut_in_two_says_what_it_said_whole(
-    name: str, matrix: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_graph_cut_in_two_says_what_it_said_whole(name: str, matrix: bool) -> None:
     other, here = (Processor(bfloat16=True, matrix=each) for each in (not matrix, matrix))
-    monkeypatch.setattr(openvino, "this_processor", lambda: other)
-    load(name, "bfloat16")  # cut otherwise, which the cache must not mistake for this one
-    monkeypatch.setattr(openvino, "this_processor", lambda: here)
-    whole, parted, inputs = load(name), load(name, "bfloat16"), samples(name)
+    load(
+        name, "bfloat16", processor=other
+    )  # cut otherwise, which the cache must not mistake for this one
+    whole, parted = load(name, processor=here), load(name, "bfloat16", processor=here)
+    inputs = samples(name)
     assert len(parted._parts) == 2
     halves = matrix and name == "segmentation"
     assert (parted._parts[1].input("front").partial_shape[1] == 3) == halves
     # sinc filters in halves leave out the product of rest and rest
     expected = pytest.approx(output(whole, inputs), abs=1e-3 if halves else 1e-5)
     assert output(parted, inputs) == expected
-    again = output(load(name, "bfloat16"), inputs)  # from the cache now
+    again = output(load(name, "bfloat16", processor=here), inputs)  # from the cache now
     assert again.tobytes() == output(parted, inputs).tobytes()
     assert parted.metadata == whole.metadata == opened("onnxruntime", name).metadata
 
@@ -87,18 +92,20 @@ def test_the_second_embedding_is_cut_too() -> None:
     content, weights = files("embedding", "wespeaker-resnet34")
     inputs = samples("embedding")
     whole, parted = (
-        output(open_openvino("embedding", content, weights, precision, ONE), inputs)
+        output(
+            open_openvino("embedding", content, weights, precision, ONE, this_processor()), inputs
+        )
         for precision in ("float32", "bfloat16")
     )
     assert parted == pytest.approx(whole, abs=1e-5 * float(np.abs(whole).max()))
 
 
 def read(name: str) -> tuple[Any, Any, dict[str, str]]:
-    library = openvino._import_openvino()
+    openvino = library.import_openvino()
     content, weights = files(name)
     return (
-        library,
-        library.Core().read_model(with_weights(content, weights)),
+        openvino,
+        openvino.Core().read_model(with_weights(content, weights)),
         read_metadata(content),
     )
 
@@ -147,7 +154,7 @@ def test_a_graph_without_such_a_place_is_refused() -> None:
 def test_bfloat16_is_refused_where_openvino_would_take_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(openvino, "capabilities", lambda: frozenset({"FP32", "INT8"}))
+    monkeypatch.setattr(graph, "capabilities", lambda: frozenset({"FP32", "INT8"}))
     with pytest.raises(BackendError, match="does not compute in it on this processor; give float"):
         load("segmentation", "bfloat16")
 
@@ -185,7 +192,7 @@ def test_the_second_start_compiles_nothing(
     name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = load(name)
-    monkeypatch.setattr(openvino._Compiler, "compile", compile_never)
+    monkeypatch.setattr(graph._Compiler, "compile", compile_never)
     second = load(name)
     inputs = samples(name)
     assert output(first, inputs).tobytes() == output(second, inputs).tobytes()
@@ -219,7 +226,7 @@ def test_a_damaged_cache_costs_a_warning(
         found = output(load("segmentation"), samples("segmentation"))
     assert found.tobytes() == expected.tobytes()
     assert caplog.messages == [f"{path}: damaged compile cache; compiling again"]
-    monkeypatch.setattr(openvino._Compiler, "compile", compile_never)
+    monkeypatch.setattr(graph._Compiler, "compile", compile_never)
     load("segmentation")  # it is whole again
 
 
@@ -279,8 +286,8 @@ def fresh(program: str, **environment: str) -> str:
 
 def test_the_telemetry_package_is_not_there_while_openvino_looks_for_it(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom hocket.backends.openvino import _import_openvino\n"
-        "library = _import_openvino()\n"
+        "import sys\nfrom hocket.backends.openvino.library import import_openvino\n"
+        "library = import_openvino()\n"
         "import openvino.tools.ovc as tools\n"
         "print(type(tools.telemetry).__module__, 'openvino_telemetry' in sys.modules)\n"
         "import openvino_telemetry\n"  # others may have it
@@ -295,7 +302,7 @@ def test_the_telemetry_package_is_not_there_while_openvino_looks_for_it(tmp_path
 def test_a_telemetry_package_that_others_use_stays_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = type(sys)("openvino_telemetry")
     monkeypatch.setitem(sys.modules, "openvino_telemetry", theirs)
-    openvino._import_openvino()
+    library.import_openvino()
     assert sys.modules["openvino_telemetry"] is theirs
 
 
@@ -318,9 +325,9 @@ def test_without_openvino_it_is_an_error_with_a_remedy(monkeypatch: pytest.Monke
 
 def test_a_file_that_is_another_graph_is_refused(cache: Path) -> None:
     with pytest.raises(ModelError, match=r"found inputs and outputs .*, expected "):
-        open_openvino("embedding", *files("segmentation"), "float32", ONE)
+        open_openvino("embedding", *files("segmentation"), "float32", ONE, this_processor())
     with pytest.raises(ModelError, match="OpenVINO cannot load it"):
-        open_openvino("segmentation", b"", {}, "float32", ONE)
+        open_openvino("segmentation", b"", {}, "float32", ONE, this_processor())
 
 
 def bindings_called(work: Callable[[], object]) -> set[str]:
@@ -343,10 +350,10 @@ def bindings_called(work: Callable[[], object]) -> set[str]:
 def test_threads_meet_in_no_function_of_the_bindings_that_is_not_set_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(openvino, "_went_through", set())
-    before = bindings_called(openvino._import_openvino)
+    monkeypatch.setattr(library, "_prepared", set())
+    before = bindings_called(library.import_openvino)
     inputs = samples("segmentation")
-    for graph in [load("segmentation", precision) for precision in ROUNDINGS]:
-        while_running = bindings_called(partial(graph.run, inputs))
+    for compiled in [load("segmentation", precision) for precision in ROUNDINGS]:
+        while_running = bindings_called(partial(compiled.run, inputs))
         assert {"infer", "to_dtype"} <= while_running <= before
-    assert not bindings_called(openvino._import_openvino)
+    assert not bindings_called(library.import_openvino)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hocket import Config, Diarizer, models
-from hocket.audio import read_audio
+from hocket.audio.reading import read_audio
 from hocket.config import GraphConfig, Runtime, WindowConfig
 from hocket.errors import ConfigError
 from hocket.graph import Graph, Tensors

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from hocket.concurrency import prefetched
 from hocket.errors import AudioFormatError
-from hocket.prefetch import prefetched
 
 
 class Source:

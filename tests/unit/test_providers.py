@@ -9,8 +9,8 @@ import pytest
 from hocket import models
 from hocket.backends import open_onnx
 from hocket.backends.onnx_runtime import PROVIDERS
-from hocket.cli import main
-from hocket.cli_outcome import UNUSABLE
+from hocket.cli.main import main
+from hocket.cli.outcome import UNUSABLE
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ModelError
 from hocket.graph import SPECS

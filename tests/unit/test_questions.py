@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
+from hocket.concurrency import WAITING, Questions
 from hocket.errors import BackendError
-from hocket.questions import WAITING, Questions
 
 
 def workers_left() -> list[str]:

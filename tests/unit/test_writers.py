@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hocket.formats.writers import WRITERS, document, field
 from hocket.result import Result, Turn
-from hocket.writers import WRITERS, document, field
 
 ANY_NAME = st.text(st.characters(), max_size=12)  # lone surrogates too, as in file names
 NAMES = st.text(max_size=12)

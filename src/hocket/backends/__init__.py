@@ -2,7 +2,7 @@
 
 from hocket.backends.choice import BACKENDS, INSTALL, PRECISIONS, Choice, Processor, choose
 from hocket.backends.onnx_runtime import open_onnx
-from hocket.backends.openvino import open_openvino
+from hocket.backends.openvino.graph import open_openvino
 from hocket.backends.processor import installed_backends, missing, this_processor
 from hocket.backends.reference import REFERENCES, ReferenceGraph
 

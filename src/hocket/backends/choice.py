@@ -22,7 +22,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 """Names of the precisions a user may choose."""
 
 BFLOAT16_GRAPHS = frozenset({"segmentation", "segmentation_from_peaks", "embedding"})
-"""Graphs that are run in bfloat16 behind a float32 front (`hocket.backends.front`)."""
+"""Graphs that are run in bfloat16 behind a float32 front (`hocket.backends.openvino.front`)."""
 
 INSTALL = {
     "onnxruntime": "run 'pip install onnxruntime'",

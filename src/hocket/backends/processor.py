@@ -41,7 +41,7 @@ def parse_cpuinfo(text: str) -> Processor:
 
 def _ask_openvino() -> Processor:
     """OpenVINO says whether it computes in bfloat16, which needs AVX-512; of the rest, nothing."""
-    from hocket.backends.openvino import capabilities
+    from hocket.backends.openvino.library import capabilities
 
     bfloat16 = "BF16" in capabilities() and platform.machine() in {"x86_64", "AMD64"}
     return Processor(bfloat16=bfloat16, avx512=bfloat16)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hocket.arrays import stretches
 from hocket.graph import SPECS, Tensors
-from hocket.powerset import SLOTS_OF_CLASS
+from hocket.segmentation.powerset import SLOTS_OF_CLASS
 
 MIN_ACTIVITY = 10.0  # frames; a slot must be active for more
 MIN_NORM = 0.1  # a shorter embedding carries no direction worth trusting

@@ -13,7 +13,7 @@ from hocket.clustering.selection import Odds, Selection, TwinLimit, select_speak
 from hocket.clustering.spectral import cluster as cluster_spectral
 from hocket.clustering.tracks import Tracks, tracks_of
 from hocket.clustering.vbx import cluster_spherical, cluster_with_plda
-from hocket.clustering.voices import Voices, centroids_of, unit_length
+from hocket.clustering.voices import Voices, centroids_of
 from hocket.errors import ConfigError
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "select_speakers",
     "touches_of",
     "tracks_of",
-    "unit_length",
 ]
 
 # of the mixture without a PLDA, on simulated recordings (docs/decisions/009-clustering.md)

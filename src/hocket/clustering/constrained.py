@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, UnitLabels, Units
+from hocket.arrays import Centroids, UnitLabels, Units, unit_length
 from hocket.clustering.assignment import PRICE_OF_DOUBT
 from hocket.clustering.division import UNSEEN_ODDS, TwoSpeakers, settle, traits_of
 from hocket.clustering.selection import Selection, TwinLimit
-from hocket.clustering.voices import Voices, centroids_of, unit_length
+from hocket.clustering.voices import Voices, centroids_of
 from hocket.config import SpeakerCount
 from hocket.errors import ConfigError
 

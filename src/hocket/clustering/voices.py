@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, UnitLabels
+from hocket.arrays import Centroids, UnitLabels, unit_length
 from hocket.clustering.tracks import Tracks
 
 BLOCK = 4_096  # voices that are added up at once
@@ -40,12 +40,6 @@ class Voices(NamedTuple):
             None if telephone is None else telephone[rows],
             None if tracks is None else tracks.at(rows),
         )
-
-
-def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors scaled to length one along the last axis; zero stays zero."""
-    norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
 
 def centroids_of(voices: Voices, labels: UnitLabels) -> Centroids:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hocket.clustering.division import TwoSpeakers
-from hocket.confidence import TurnModel
-from hocket.count_confidence import CountModel
+from hocket.confidence.count import CountModel
+from hocket.confidence.turns import TurnModel
 from hocket.errors import ConfigError, ModelError
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "data"
 RESTORE = "run 'pip install --force-reinstall hocket'"
 
 
@@ -90,7 +90,7 @@ class Catalogue:
 
     calibrations: thresholds of each embedding model.
     reasons: where those thresholds come from.
-    channels: files of `hocket.channels.ChannelModel`, by embedding model; not all have one.
+    channels: files of `ChannelModel`, by embedding model; not all have one.
     """
 
     weights: dict[str, Weights]

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from hocket.backends import open_onnx
 from hocket.errors import BackendError, ConfigError
+from hocket.files import write_whole
 from hocket.graph import SPECS, Port
-from hocket.models import weights_content
 from hocket.models.catalogue import Artefact, Catalogue, read_catalogue
+from hocket.models.coreml_packages import HASHES, write_hashes
 from hocket.models.examples import EXAMPLES, voice
-from hocket.models.packages import HASHES, write_hashes
-from hocket.models.placed import placed_file
-from hocket.outputs import write_whole
+from hocket.models.loading import weights_content
+from hocket.models.user_weights import placed_file
 
 TARGETS = ("onnx", "coreml")
 REMEDY = "give another folder"
@@ -111,7 +111,7 @@ def _exporter(target: str) -> Exporter:
 
 def readme(target: str, artefacts: list[Artefact], catalogue: Catalogue) -> str:
     """The page beside exported graphs, in Markdown."""
-    page = Template((resources.files("hocket.models") / f"readme-{target}.md").read_text())
+    page = Template((resources.files("hocket.models") / "data" / f"readme-{target}.md").read_text())
     used = sorted({name for artefact in artefacts for name in artefact.weights})
     rows = [catalogue.weights[name] for name in used]
     makers = dict.fromkeys([voice, *(EXAMPLES[artefact.graph] for artefact in artefacts)])

@@ -1,0 +1,1 @@
+"""Sound in: files, arrays, pipes and microphones become mono blocks at the graphs' rate."""

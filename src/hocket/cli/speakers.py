@@ -1,0 +1,354 @@
+"""The commands about speakers who are known across recordings: parse, call, print."""
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+
+from hocket.config import Config, GraphConfig, Runtime
+from hocket.corrections.constraints import NUMBERED
+from hocket.errors import AudioNotFoundError, StoreError, one_line
+from hocket.files import write_whole
+from hocket.offline.diarizer import Diarizer
+from hocket.result import EmbeddingModel, Result
+from hocket.speakers import (
+    ID_PREFIX,
+    Existing,
+    Match,
+    Speaker,
+    SpeakerStore,
+    checked_name,
+    export_speakers,
+    import_speakers,
+    name_speakers,
+    read_document,
+)
+from hocket.speakers.enroll import enrol, hear_clips, reembed, verify
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def store_option(*, required: bool) -> Callable[[Command], Command]:
+    """The option that names the file of speakers."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        envvar="HOCKET_STORE",
+        required=required,
+        metavar="FILE",
+        help="The file of speakers; HOCKET_STORE names it too.",
+    )
+
+
+def _hearing(command: Command) -> Command:
+    """Options of commands that hear recordings."""
+    command = click.option("--threads", type=int, help="Processor cores to use.")(command)
+    return click.option(
+        "--embedding",
+        default=GraphConfig.embedding,
+        show_default=True,
+        help="Embedding model; a store holds the voices of one.",
+    )(command)
+
+
+@click.group(name="speakers")
+def speakers_group() -> None:
+    """Speakers who are known across recordings, in a file that is yours.
+
+    A speaker is given by name, or by number as id:NUMBER.
+    """
+
+
+@speakers_group.command()
+@click.argument("name")
+@click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
+@store_option(required=True)
+@click.option("--consent", default="", help="What the person agreed to; kept with the voice.")
+@click.option("--speaker", "cluster", help="Whose voice, if several people speak: SPEAKER_00, ...")
+@click.option("--add", is_flag=True, help="Add to somebody who is in the store.")
+@_hearing
+def enroll(
+    name: str,
+    clips: tuple[str, ...],
+    store: Path,
+    consent: str,
+    cluster: str | None,
+    add: bool,
+    embedding: str,
+    threads: int | None,
+) -> int:
+    """Put NAME into the store by CLIPs of the voice, 2 s of speech or more, better 20 s."""
+    diarizer = _diarizer(embedding, threads)
+    if add or store.exists():
+        with SpeakerStore(store, create=not add) as known:
+            speaker = enrol(known, name, clips, diarizer, consent=consent, cluster=cluster, add=add)
+    else:  # a clip or a name that is refused leaves no file
+        name, exemplars = checked_name(name), hear_clips(clips, diarizer, consent, cluster)
+        with SpeakerStore(store) as new:
+            speaker = new.enrol(name, exemplars, diarizer.embedding_model)
+    click.echo(f"{speaker.name}: {_amount(speaker)}")
+    return 0
+
+
+@speakers_group.command(name="list")
+@store_option(required=True)
+def list_speakers(store: Path) -> int:
+    """List everybody: number, name, exemplars, speech, when last heard."""
+    with _existing(store) as opened:
+        for speaker in opened.speakers():
+            click.echo(_row(speaker))
+    return 0
+
+
+@speakers_group.command()
+@click.argument("who", metavar="NAME")
+@store_option(required=True)
+def show(who: str, store: Path) -> int:
+    """Show a speaker and where every exemplar came from."""
+    with _existing(store) as opened:
+        speaker, exemplars = opened.speaker(_who(who)), opened.exemplars(_who(who))
+        model = opened.model
+    click.echo(_row(speaker))
+    click.echo(f"in the store since {speaker.created_at}, by {model.name if model else 'no model'}")
+    for e in exemplars:
+        note = f", consent: {one_line(e.consent)}" if e.consent else ""
+        place = f"{one_line(e.source)} {e.start_s:.1f} - {e.end_s:.1f} s"
+        click.echo(f"exemplar {e.id}: {e.seconds:.1f} s of {place}, {e.added_at}{note}")
+    return 0
+
+
+@speakers_group.command()
+@click.argument("who", metavar="NAME")
+@click.argument("name", metavar="NEW")
+@store_option(required=True)
+def rename(who: str, name: str, store: Path) -> int:
+    """Give a speaker another name."""
+    with _existing(store) as opened:
+        click.echo(_row(opened.rename(_who(who), name)))
+    return 0
+
+
+@speakers_group.command()
+@click.argument("source", metavar="NAME")
+@click.argument("into", metavar="INTO")
+@store_option(required=True)
+@click.option("--force", is_flag=True, help="Even if NAME is permanent.")
+def merge(source: str, into: str, store: Path, force: bool) -> int:
+    """Give all exemplars of NAME to INTO, and delete NAME."""
+    with _existing(store) as opened:
+        click.echo(_row(opened.merge(_who(source), _who(into), force=force)))
+    return 0
+
+
+@speakers_group.command()
+@click.argument("who", metavar="NAME")
+@click.argument("name", metavar="NEW")
+@click.argument("exemplars", nargs=-1, required=True, type=int, metavar="EXEMPLAR...")
+@store_option(required=True)
+def split(who: str, name: str, exemplars: tuple[int, ...], store: Path) -> int:
+    """Give EXEMPLARs of NAME, by number as show lists them, to somebody NEW."""
+    with _existing(store) as opened:
+        click.echo(_row(opened.split(_who(who), exemplars, name)))
+    return 0
+
+
+@speakers_group.command()
+@click.argument("who", metavar="NAME")
+@store_option(required=True)
+@click.option("--off", is_flag=True, help="No longer.")
+def permanent(who: str, store: Path, off: bool) -> int:
+    """Keep a speaker through purge, and through forget and merge without --force."""
+    with _existing(store) as opened:
+        click.echo(_row(opened.set_permanent(_who(who), not off)))
+    return 0
+
+
+@speakers_group.command()
+@click.argument("who", nargs=-1, required=True, metavar="NAME...")
+@store_option(required=True)
+@click.option("--force", is_flag=True, help="Even if permanent.")
+def forget(who: tuple[str, ...], store: Path, force: bool) -> int:
+    """Delete speakers, so that nothing of the voice is left in the file."""
+    with _existing(store) as opened:
+        for one in who:
+            click.echo(f"forgot {opened.forget(_who(one), force=force).name}")
+    return 0
+
+
+@speakers_group.command()
+@click.option("--inactive-days", type=click.FloatRange(0), required=True)
+@store_option(required=True)
+def purge(inactive_days: float, store: Path) -> int:
+    """Forget everybody who was not heard for so many days and is not permanent."""
+    with _existing(store) as opened:
+        for speaker in opened.purge(timedelta(days=inactive_days)):
+            click.echo(f"forgot {speaker.name}")
+    return 0
+
+
+@speakers_group.command()
+@store_option(required=True)
+def compact(store: Path) -> int:
+    """Write the file anew, without anything that was deleted."""
+    with _existing(store) as opened:
+        opened.compact()
+    click.echo(f"wrote {store}")
+    return 0
+
+
+@speakers_group.command()
+@click.argument("recording")
+@store_option(required=True)
+@_hearing
+def identify(recording: str, store: Path, embedding: str, threads: int | None) -> int:
+    """Show which speakers of the store are in RECORDING."""
+    diarizer = _diarizer(embedding, threads)
+    with _existing(store) as opened:
+        opened.check_model(diarizer.embedding_model)
+        matches = opened.identify(diarizer(recording))
+    for match in matches:
+        click.echo(f"{match.cluster:<12} {match.seconds:>7.1f} s  {_identity(match)}")
+    if not matches:
+        click.echo("nobody speaks")
+    return 0
+
+
+@speakers_group.command(name="verify")
+@click.argument("who", metavar="NAME")
+@click.argument("clip")
+@store_option(required=True)
+@_hearing
+def verify_speaker(who: str, clip: str, store: Path, embedding: str, threads: int | None) -> int:
+    """Say whether the one person in CLIP is NAME."""
+    with _existing(store) as opened:
+        found = verify(opened, _who(who), clip, _diarizer(embedding, threads))
+    answer = "yes" if found.same else "no"
+    limit = f"distance {found.distance:.3f}, {found.threshold:g} at most"
+    click.echo(f"{answer}: {one_line(clip)} is {'' if found.same else 'not '}"
+               f"{found.speaker.name} ({limit})")  # fmt: skip
+    return 0
+
+
+@speakers_group.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@store_option(required=True)
+def export(file: Path, store: Path) -> int:
+    """Write all speakers as JSON to FILE, or to standard output."""
+    with _existing(store) as opened:
+        document = export_speakers(opened)
+    if str(file) == "-":
+        click.echo(document, nl=False)
+    else:
+        write_whole(file, document, "choose another place", private=True)
+        click.echo(f"wrote {file}")
+    return 0
+
+
+@speakers_group.command(name="import")
+@click.argument("file")
+@store_option(required=True)
+@click.option(
+    "--existing",
+    type=click.Choice(get_args(Existing)),
+    default="refuse",
+    show_default=True,
+    help="What to do with names that are in the store: nothing at all, keep them, add to them.",
+)
+def import_file(file: str, store: Path, existing: Existing) -> int:
+    """Add the speakers that export wrote to FILE; - reads standard input."""
+    document = _read(file)
+    if not store.exists():
+        read_document(document)  # what is refused leaves no file
+    with SpeakerStore(store) as opened:
+        for speaker in import_speakers(opened, document, existing):
+            click.echo(_row(speaker))
+    return 0
+
+
+@speakers_group.command(name="reembed")
+@store_option(required=True)
+@click.option("--drop", is_flag=True, help="Go without exemplars that cannot be heard again.")
+@_hearing
+def reembed_all(store: Path, drop: bool, embedding: str, threads: int | None) -> int:
+    """Hear all exemplars again with another embedding model, where they came from."""
+    with _existing(store) as opened:
+        dropped = reembed(opened, _diarizer(embedding, threads), drop=drop)
+    click.echo(f"wrote {store}, {dropped} exemplars dropped")
+    return 0
+
+
+def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None:
+    """The store whose speakers are to be named, if any; StoreError if it is another model's."""
+    if store is None:
+        return None
+    opened = _existing(store)
+    click.get_current_context().call_on_close(opened.close)
+    opened.check_model(model)
+    return opened
+
+
+def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
+    """A result with the names of speakers who are certain; suggestions go to standard error."""
+    # names that the user gave stay, and are nobody else's
+    matches = [
+        match
+        for match in store.identify(result)
+        if NUMBERED.fullmatch(match.cluster)
+        and not (match.speaker and match.speaker.name in result.speakers)
+    ]
+    for match in matches:
+        if match.speaker and not match.certain:
+            click.echo(f"hocket: {one_line(source)}: {match.cluster} {_identity(match)}", err=True)
+    heard = [match.speaker.id for match in matches if match.speaker and match.certain]
+    try:
+        if heard:
+            store.mark_heard(heard)
+    except StoreError as error:  # names are right all the same, as from a store only to be read
+        if click.get_current_context().meta.setdefault(f"{__name__}.{error}", error) is error:
+            click.echo(f"hocket: {error}", err=True)  # once, however many recordings
+    return name_speakers(result, matches)
+
+
+def _identity(match: Match) -> str:
+    if match.speaker is None:
+        return f"nobody in the store (nearest {match.distance:.3f})"
+    verb = "is" if match.certain else "may be"
+    sure = f"distance {match.distance:.3f}, {match.probability:.0%} sure"
+    return f"{verb} {match.speaker.name} ({sure})"
+
+
+def _diarizer(embedding: str, threads: int | None) -> Diarizer:
+    config = Config(graphs=GraphConfig(embedding=embedding))
+    return Diarizer(config, Runtime(threads=threads)).load()
+
+
+def _existing(store: Path) -> SpeakerStore:
+    return SpeakerStore(store, create=False)
+
+
+def _who(text: str) -> int | str:
+    """A speaker as the command line gives it: a name, or id:NUMBER."""
+    number = text.removeprefix(ID_PREFIX)
+    return int(number) if number != text and number.isascii() and number.isdigit() else text
+
+
+def _row(speaker: Speaker) -> str:
+    kept = ", permanent" if speaker.permanent else ""
+    return f"{speaker.id:>4} {speaker.name:<24} {_amount(speaker)}, {speaker.heard_at}{kept}"
+
+
+def _amount(speaker: Speaker) -> str:
+    return f"{speaker.exemplars} exemplars, {speaker.speech_s:.1f} s"
+
+
+def _read(file: str) -> str:
+    if file == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise AudioNotFoundError(file, f"cannot be read: {reason}", "check its name") from error

@@ -1,0 +1,147 @@
+"""The command that listens: hocket stream."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from hocket import models
+from hocket.audio.sources import FORMATS, Source, open_file, open_input, open_microphone
+from hocket.backends import BACKENDS, PRECISIONS
+from hocket.cli.display import live_table
+from hocket.cli.outcome import INTERRUPTED
+from hocket.cli.speakers import open_known, store_option
+from hocket.config import Config, GraphConfig, Runtime
+from hocket.online.stream import Stream
+from hocket.online.tracker import Update
+from hocket.result import Turn
+
+STDIN = "-"
+
+
+@click.command(name="stream")
+@click.argument("file", default=STDIN, metavar="[FILE|-]")
+@click.option("--mic", is_flag=True, help="Listen to the microphone; needs hocket[mic].")
+@click.option("--rate", type=int, default=16_000, show_default=True, help="Hz, of raw samples.")
+@click.option("--channels", type=int, default=1, show_default=True, help="Of raw samples.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="s16le",
+    show_default=True,
+    help="What standard input holds; files say what they are.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One object a line for every update.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=GraphConfig.precision,
+    show_default=True,
+)
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default=GraphConfig.backend,
+    show_default=True,
+)
+@store_option(required=False)
+@click.option("--max-speakers", type=int, help="Most speakers to tell apart.")
+@click.option("--threads", type=int, help="Processor cores to use. Default: all.")
+def stream_command(
+    file: str,
+    mic: bool,
+    rate: int,
+    channels: int,
+    form: str,
+    as_json: bool,
+    precision: str,
+    backend: str,
+    store: Path | None,
+    max_speakers: int | None,
+    threads: int | None,
+) -> int:
+    """Say who speaks while they do, in FILE, on standard input or at the microphone.
+
+    ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | hocket stream -
+
+    arecord -f S16_LE -r 16000 | hocket stream - --format wav
+    """
+    if mic and file != STDIN:
+        raise click.UsageError(f"found --mic and {file}; give one of them")
+    config = Config(graphs=GraphConfig(precision=precision, backend=backend))
+    if max_speakers is not None:
+        config = replace(config, live=replace(config.live, max_speakers=max_speakers))
+    known = open_known(store, models.embedding_model(config.graphs.embedding))
+    with (
+        _open(file, mic, rate, channels, form) as source,
+        Stream(
+            source.rate,
+            config=config,
+            runtime=Runtime(threads=threads),
+            store=known,
+            refinable=False,
+            name="stdin" if file == STDIN else file,
+        ) as stream,
+        _display(as_json) as show,
+    ):
+        return _run(stream, source, show)
+
+
+def _open(
+    file: str, mic: bool, rate: int, channels: int, form: str
+) -> AbstractContextManager[Source]:
+    if mic:
+        return open_microphone(rate)
+    if file == STDIN:
+        return open_input(sys.stdin.buffer, form, rate, channels)
+    return open_file(file)
+
+
+def _run(stream: Stream, source: Source, show: Callable[[Update], None]) -> int:
+    """Feed all there is; Ctrl-C ends the stream, and what was heard is said."""
+    code = 0
+    try:
+        for block in source.blocks:
+            for update in stream.feed(block):
+                show(update)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    for update in stream.finish():
+        show(update)
+    return code
+
+
+@contextmanager
+def _display(as_json: bool) -> Iterator[Callable[[Update], None]]:
+    if as_json or not sys.stdout.isatty():
+        yield _say_json if as_json else _say_lines
+        return
+    with live_table(sys.stdout) as show:
+        yield lambda update: show(update.time_s, update.final, update.tentative)
+
+
+def _say_json(update: Update) -> None:
+    found = {
+        "time": round(update.time_s, 3),
+        "final": [_turn(turn) for turn in update.final],
+        "tentative": [_turn(turn) for turn in update.tentative],
+    }
+    click.echo(json.dumps(found, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def _turn(turn: Turn) -> dict[str, object]:
+    times = {"start": round(turn.start_s, 3), "end": round(turn.end_s, 3)}
+    sure = {} if turn.confidence is None else {"confidence": round(turn.confidence, 3)}
+    return {**times, "speaker": turn.speaker, **sure}
+
+
+def _say_lines(update: Update) -> None:
+    for turn in update.final:
+        click.echo(f"{turn.start_s:9.2f} {turn.end_s:9.2f} {turn.speaker}")
+    sys.stdout.flush()

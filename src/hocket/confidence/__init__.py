@@ -1,0 +1,1 @@
+"""How sure turns and the number of speakers are."""

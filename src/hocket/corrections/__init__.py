@@ -1,0 +1,1 @@
+"""What a user knows of a recording, and what follows from it."""

@@ -1,0 +1,1 @@
+"""Voice vectors: subsegments of regions, packed for the network, freed of what channels add."""

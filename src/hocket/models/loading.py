@@ -1,0 +1,186 @@
+"""What ships and what the user placed: graphs and weights, verified before anything reads them."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.backends import (
+    REFERENCES,
+    Choice,
+    ReferenceGraph,
+    choose,
+    installed_backends,
+    open_onnx,
+    open_openvino,
+    this_processor,
+)
+from hocket.backends.coreml import open_package, require_system
+from hocket.config import GraphConfig, Runtime
+from hocket.embedding.channels import ChannelModel
+from hocket.errors import ConfigError, ModelError
+from hocket.graph import Graph
+from hocket.models import user_weights as placed
+from hocket.models.catalogue import Artefact, ModelFile, Weights, read_catalogue
+from hocket.models.coreml_packages import package_path
+from hocket.result import EmbeddingModel
+
+_log = logging.getLogger(__name__)
+
+
+def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
+    """Open a graph.
+
+    A small graph whose file is absent is computed by NumPy instead, and a warning says so.
+
+    Args:
+        graph: its name in `hocket.graph.SPECS`.
+        config: which embedding model, and on which backend.
+        runtime: how it is run.
+
+    Raises:
+        ConfigError: no such embedding model, precision or backend.
+        ModelError: a file is missing, altered, or not that graph.
+        BackendError: the runtime is not installed, or not for this system.
+    """
+    choice = choice_of(graph, config)
+    file_precision = "float32" if choice.precision == "bfloat16" else choice.precision
+    artefact = read_catalogue().artefact(graph, config.embedding, file_precision)
+    if choice.backend == "coreml":
+        require_system()  # first: elsewhere there is no use in building a package
+        return open_package(graph, package_path(artefact))
+    if graph in REFERENCES and not artefact.file.path.exists():
+        _log.warning("%s: no such file; NumPy computes '%s' instead", artefact.file.path, graph)
+        return ReferenceGraph(graph)
+    return open_verified(artefact, choice, runtime)
+
+
+def choice_of(graph: str, config: GraphConfig) -> Choice:
+    """The backend and precision that `load` takes; ConfigError and BackendError as there."""
+    catalogue = read_catalogue()
+    catalogue.check_embedding(config.embedding)
+    published = catalogue.precisions(graph, config.embedding)
+    return choose(graph, config, published, this_processor(), installed_backends(config.backend))
+
+
+def embedding_model(name: str) -> EmbeddingModel:
+    """What embeddings of the model called `name` are, whatever precision they are computed in.
+
+    Its identity is the hash of its trained weights: graphs that share them give vectors that may be
+    compared. Weights that were not placed yet have no hash.
+
+    Raises:
+        ConfigError: there is no such embedding model.
+    """
+    catalogue = read_catalogue()
+    artefact = catalogue.artefact("embedding", name, "float32")
+    (weights,) = (catalogue.weights[weights] for weights in artefact.weights)
+    file = find_weights(weights)
+    known = catalogue.calibrations[name]
+    return EmbeddingModel(
+        name=name,
+        sha256=file.sha256 if file else "",
+        dimension=artefact.geometry["dimension"],
+        name_distance=known["name_distance"],
+        suggest_distance=known["suggest_distance"],
+        verify_distance=known["verify_distance"],
+        match=(known["match_bias"], known["match_distance"], known["match_margin"]),
+    )
+
+
+def channel_model(name: str) -> ChannelModel | None:
+    """What channels add to embeddings of the model called `name`; None if nobody measured it.
+
+    Raises:
+        ConfigError: there is no such embedding model.
+        ModelError: the file is missing or altered.
+    """
+    catalogue = read_catalogue()
+    catalogue.check_embedding(name)
+    file = catalogue.channels.get(name)
+    if file is None:
+        return None
+    try:
+        return ChannelModel.from_bytes(file.read())
+    except ValueError as error:
+        raise ModelError(f"{file.path}: no model of channels ({error}); {file.remedy}") from error
+
+
+def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph:
+    """Open a graph's own file; errors as for `load`."""
+    content, weights = artefact.file.read(), weights_content(artefact)
+    if choice.backend == "openvino":
+        return open_openvino(
+            artefact.graph, content, weights, choice.precision, runtime, this_processor()
+        )
+    return open_onnx(artefact.graph, content, weights, choice.backend)
+
+
+def weights_content(artefact: Artefact) -> dict[str, bytes]:
+    """The verified weights that a graph's file points to, by name of their file.
+
+    Raises:
+        ModelError: a file is missing or altered, or weights were not placed yet.
+    """
+    catalogue, content = read_catalogue(), {}
+    for weights in (catalogue.weights[name] for name in artefact.weights):
+        file = find_weights(weights)
+        if file is None:
+            raise ModelError(
+                f"{weights.name}: the weights of {weights.model} are yours to place; "
+                f"run 'hocket models add FILE --as {weights.name}'"
+            )
+        content[weights.file_name] = file.read()
+    return content
+
+
+def find_weights(weights: Weights) -> ModelFile | None:
+    """Where weights lie; None if they are the user's to place and were not placed yet."""
+    return weights.file or placed.placed_file(weights)
+
+
+def add(checkpoint: Path, name: str) -> ModelFile:
+    """Place a published checkpoint, then run its graph once to see that it works.
+
+    Returns:
+        The file of weights that graphs now use.
+
+    Raises:
+        ConfigError: nothing of that name takes a checkpoint.
+        ModelError: the file is no such checkpoint, or its embeddings make no sense.
+        OutputError: the user's folder cannot be written.
+    """
+    catalogue = read_catalogue()
+    takers = [weights.name for weights in catalogue.weights.values() if weights.layout]
+    if name not in takers:
+        raise ConfigError(f"'{name}' takes no checkpoint; give one of {', '.join(takers)}")
+    weights = catalogue.weights[name]
+    content = placed.lay_out(checkpoint, weights)
+    artefact = catalogue.artefact("embedding", name, "float32")
+    in_memory = {weights.file_name: content}
+    _try_out(open_onnx("embedding", artefact.file.read(), in_memory), checkpoint)
+    return placed.write(content, weights)
+
+
+def _try_out(graph: Graph, checkpoint: Path) -> None:
+    """Embed three sounds; ModelError unless each has its own direction, alone or in a batch."""
+    from scipy.spatial.distance import pdist  # imported here: only this step needs it
+
+    rate = int(graph.metadata["sample_rate"])
+    noise = np.random.default_rng(0).standard_normal(rate)
+    buzz = np.sign(np.sin(2 * np.pi * 120 * np.arange(rate) / rate))
+    sounds = (np.stack([noise, buzz, np.cumsum(noise) / 50])[:, None] / 10).astype(np.float32)
+    everything: NDArray[np.float32] = np.ones((3, 1, 1), np.float32)
+    together = graph.run({"waveform": sounds, "masks": everything})["embeddings"][:, 0]
+    alone = graph.run({"waveform": sounds[:1], "masks": everything[:1]})["embeddings"][0, 0]
+    lengths = np.linalg.norm(together, axis=1)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        problem = "its embeddings are zero, NaN or infinite"
+    elif np.abs(together[0] - alone).max() > 1e-3 * lengths[0]:
+        problem = "a sound's embedding depends on its batch"
+    elif min(pdist(together, "cosine")) < 1e-9:
+        problem = "different sounds get one embedding"
+    else:
+        return
+    raise ModelError(f"{checkpoint}: {problem}; get the file again")

@@ -1,0 +1,1 @@
+"""Whole recordings: audio in, turns out."""

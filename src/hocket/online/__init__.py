@@ -1,0 +1,1 @@
+"""Streams: sound in as it comes, turns out while people speak."""

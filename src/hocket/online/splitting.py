@@ -1,0 +1,126 @@
+"""One speaker of a stream who turns out to be two: the offline evidence, as far as it goes by then.
+
+Two like voices are one speaker while little was said. The subsegments (here: units) of the last
+minutes are kept with their speakers, and a speaker who has said a good deal more since the last
+look is divided in two; where the odds are for two speakers, there are two from then on. What is
+final stays as it is (docs/decisions/022-splits-in-streams.md).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.arrays import unit_length
+from hocket.clustering.division import Halves, TwoSpeakers, settle, traits_of, widest
+from hocket.clustering.voices import Voices
+from hocket.online.identity import Slots
+from hocket.online.limits import Limits
+from hocket.online.state import NOBODY, Past, State, free_numbers
+
+MOST_KEPT = 600  # units, six minutes of speech: 0.5 MB
+LEAST_S = 0.3  # of a unit in which its slot speaks alone; less mixes people
+FEWEST = 12  # units of a speaker before the first look
+GROWTH = 1.15  # in units, from one look to the next
+SHARE = 0.5  # of a unit's seconds that no other unit has
+LEAST_HALF, LEAST_HALF_S = 5, 3.0  # as offline (docs/decisions/021-splits-and-merges.md)
+# between halves: who changes the room or the microphone does it once, and a stream may wait
+LEAST_CHANGES = 3
+LEAST_LOG_ODDS = 1.0  # of a split, which nothing undoes
+
+
+def keep(state: State, slots: Slots, labels: NDArray[np.int64]) -> State:
+    """The state with the units that a window brought, and the speaker of each.
+
+    Args:
+        state: with the window's units.
+        slots: of the window.
+        labels: (units,) from `label`.
+    """
+    seconds = slots.mine.max(axis=1, initial=0.0)
+    fit = slots.new & (labels != NOBODY) & (seconds > LEAST_S)
+    new = np.flatnonzero(fit & state.units.vectors.any(axis=1))
+    past, units = state.past, state.units
+    grown = Past(
+        np.concatenate([past.first, units.first[new]]),
+        np.concatenate([past.last, units.last[new]]),
+        np.concatenate([past.vectors, units.vectors[new]]),
+        np.concatenate([past.narrow, units.narrow[new]]),
+        np.concatenate([past.seconds, seconds[new] * SHARE]),
+        np.concatenate([past.owners, labels[new]]),
+    )
+    return replace(state, past=grown.at(slice(-MOST_KEPT, None)))
+
+
+def divide(state: State, model: TwoSpeakers, limits: Limits) -> State:
+    """The state with two speakers for every one that is likelier two."""
+    for speaker in range(len(state.names)):
+        members = np.flatnonzero(state.past.owners == speaker)
+        if len(members) < max(FEWEST, GROWTH * int(state.judged[speaker])):
+            continue
+        judged = state.judged.copy()
+        judged[speaker] = len(members)
+        state = replace(state, judged=judged)
+        room = np.count_nonzero(state.called == NOBODY) < limits.max_speakers
+        halves = _halves(state, members, model) if room else None
+        if halves is not None:
+            state = _split(state, speaker, members, halves)
+    return state
+
+
+def _halves(state: State, members: NDArray[np.int64], model: TwoSpeakers) -> Halves | None:
+    """The division of a speaker's units, in order of time, if the odds are for two speakers."""
+    past = state.past
+    vectors, seconds = past.vectors[members], past.seconds[members]
+    exact = vectors.astype(np.float64)
+    halves = settle(exact, seconds, widest(exact, seconds))
+    spoken = np.bincount(halves, seconds, minlength=2)
+    if min(np.bincount(halves, minlength=2)) < LEAST_HALF or spoken.min() < LEAST_HALF_S:
+        return None
+    # a region ends where the next unit does not reach into it
+    ends = np.maximum.accumulate(past.last[members])
+    regions = np.concatenate([[0], np.cumsum(past.first[members][1:] >= ends[:-1])])
+    voices = Voices(vectors, vectors, seconds, past.narrow[members])
+    traits = traits_of(voices, regions, halves)
+    if traits.block > 1 / LEAST_CHANGES or model.log_odds(traits) <= LEAST_LOG_ODDS:
+        return None
+    smaller = int(spoken[1] <= spoken[0])
+    found: Halves = (halves == smaller).astype(np.int64)
+    return found
+
+
+def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halves) -> State:
+    """The state with a new speaker for the second half of one's units."""
+    past, new = state.past, len(state.names)
+    weights = past.seconds[members] / SHARE
+    sums = np.stack([(weights * (halves == half)) @ past.vectors[members] for half in (0, 1)])
+    seconds = np.bincount(halves, weights, minlength=2)
+    owners = past.owners.copy()
+    owners[members[halves == 1]] = new
+    kept = state.owners != speaker
+    exemplars = np.concatenate([state.exemplars[kept], unit_length(sums.astype(np.float32))])
+    number = free_numbers(state, 1)[0]
+    apart = np.pad(state.apart, (0, 1))
+    apart[speaker, new] = apart[new, speaker] = 1
+    all_sums = np.concatenate([state.sums, sums[1:]])
+    all_seconds = np.append(state.seconds, seconds[1])
+    all_sums[speaker], all_seconds[speaker] = sums[0], seconds[0]
+    judged = np.append(state.judged, 0)
+    judged[speaker] = 0
+    return replace(
+        state,
+        numbers=np.append(state.numbers, number),
+        called=np.append(state.called, NOBODY),
+        created=number + 1,
+        sums=all_sums,
+        seconds=all_seconds,
+        exemplars=exemplars,
+        owners=np.concatenate([state.owners[kept], [speaker, new]]),
+        apart=apart,
+        past=past._replace(owners=owners),
+        judged=judged,
+        votes=np.pad(state.votes, ((0, 0), (0, 1))),
+        said=np.pad(state.said, ((0, 0), (0, 1))),
+        begun=np.append(state.begun, -1),
+        trust=np.append(state.trust, 0.0),
+    )

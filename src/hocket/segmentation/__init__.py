@@ -1,0 +1,1 @@
+"""Who of up to three local speakers speaks, and where one speaks alone."""
