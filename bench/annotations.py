@@ -13,16 +13,16 @@ Item = TypeVar("Item")
 class Turn(NamedTuple):
     """Somebody speaking, seconds from the start of the recording."""
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
     speaker: str
 
 
 class Region(NamedTuple):
     """A stretch of a recording that is scored, seconds from its start."""
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
 
 
 def read_rttm(path: Path) -> list[Turn]:
@@ -53,10 +53,10 @@ def turns_by_recording(path: Path) -> dict[str, list[Turn]]:
             continue
         if len(fields) < 8:
             raise BenchError(f"{place}: found {len(fields)} fields; a SPEAKER line has 8 or more")
-        start_s, duration_s = _seconds(place, fields[3]), _seconds(place, fields[4])
+        start, duration_s = _seconds(place, fields[3]), _seconds(place, fields[4])
         turns = found.setdefault(fields[1], [])
         if duration_s > 0:
-            turns.append(Turn(start_s, start_s + duration_s, fields[7]))
+            turns.append(Turn(start, start + duration_s, fields[7]))
     return found
 
 
@@ -67,7 +67,7 @@ def regions_by_recording(path: Path) -> dict[str, list[Region]]:
         if len(fields) != 4:
             raise BenchError(f"{place}: found {len(fields)} fields; a UEM line has 4")
         region = Region(_seconds(place, fields[2]), _seconds(place, fields[3]))
-        if region.end_s <= region.start_s:
+        if region.end <= region.start:
             raise BenchError(f"{place}: the region ends before it starts")
         found.setdefault(fields[0], []).append(region)
     if not found:

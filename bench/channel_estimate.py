@@ -202,11 +202,11 @@ def hocket_units() -> Embed:
     from hocket.offline.diarizer import Diarizer
 
     diarizer = Diarizer(Config(graphs=GraphConfig(precision="float32")))
-    trust = diarizer.config.clusters
+    trust = diarizer.config.clustering
 
     def embed(sound: Sound) -> NDArray[np.float32]:
         artifacts = diarizer.infer(sound)
-        units, alone = artifacts.units, artifacts.segmentation.occupancy[:, 1]
+        units, alone = artifacts.subsegments, artifacts.segmentation.occupancy[:, 1]
         least = artifacts.geometry.frames_of(trust.min_trusted_s)
         bounds = zip(units.first.tolist(), units.last.tolist(), strict=True)
         trusted = [

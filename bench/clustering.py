@@ -41,7 +41,7 @@ class Measured(TypedDict):
 
 
 def measure_clustering(method: str, numbers: Sequence[int], speakers: int, seed: int) -> Measured:
-    """Cluster so many voices of `speakers` speakers, as `ClusterConfig.method` says."""
+    """Cluster so many voices of `speakers` speakers, as `ClusteringConfig.method` says."""
     rows = [_ask(method, number, speakers, seed) for number in numbers]
     return Measured(method=method, seed=seed, dimension=DIMENSION, rows=rows)
 
@@ -86,13 +86,13 @@ def make_voices(number: int, speakers: int, seed: int) -> NDArray[np.float32]:
 def cluster_once(method: str, number: int, speakers: int, seed: int) -> Clustered:
     """Measure in this process, which should have done nothing else before."""
     from bench.worker import peak_rss_bytes
-    from hocket.clustering import CLUSTERERS, Request, Voices
+    from hocket.clustering import CLUSTERERS, Request, VoiceVectors
     from hocket.config import Config
     from hocket.models import read_catalogue
 
     calibration = read_catalogue().calibrations[Config().graphs.embedding]
     vectors = make_voices(number, speakers, seed)
-    voices = Voices(vectors, vectors, np.full(number, UNIT_S), np.zeros(number))
+    voices = VoiceVectors(vectors, vectors, np.full(number, UNIT_S), np.zeros(number))
     request = Request(calibration["threshold"])
     few = voices.at(np.arange(min(100, number)))
     CLUSTERERS[method](few, request)  # loads libraries

@@ -128,7 +128,7 @@ def compared(
     """Turns against a reference, speakers paired so that they share most time."""
     from scipy.optimize import linear_sum_assignment
 
-    last = max((each.end_s for each in (*turns, *reference)), default=0.0)
+    last = max((each.end for each in (*turns, *reference)), default=0.0)
     scored = np.zeros(round(last / GRID_S), np.bool_)
     for region in regions:
         scored[_ticks(region)] = True
@@ -142,7 +142,7 @@ def compared(
 
 
 def _ticks(stretch: Turn | Region) -> slice:
-    return slice(round(stretch.start_s / GRID_S), round(stretch.end_s / GRID_S))
+    return slice(round(stretch.start / GRID_S), round(stretch.end / GRID_S))
 
 
 def _speaking(turns: Sequence[Turn], scored: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -98,7 +98,7 @@ def count(task: Task) -> dict[str, Any]:
     watch, copied = Watch(), dict[str, int]()
     with counted(watch.add):
         for file in task["files"]:
-            result = diarizer(file, listener=watch.listen)
+            result = diarizer(file, progress=watch.listen)
             watch.end()
             for stage, size in ledger(result).items():
                 copied[stage] = copied.get(stage, 0) + size

@@ -83,7 +83,7 @@ class Recording:
             return float(soundfile.info(str(self.audio)).duration)
         except soundfile.LibsndfileError as error:
             if regions := self._stated_regions():
-                return max(region.end_s for region in regions)
+                return max(region.end for region in regions)
             raise BenchError(
                 f"{self.uri}: cannot read the duration of {self.audio.name}; add a .uem beside it"
             ) from error

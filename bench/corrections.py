@@ -12,7 +12,7 @@ from bench.corpus import Recording
 from bench.errors import BenchError
 from bench.scoring import score
 from hocket import Diarizer
-from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Stretch
+from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Segment
 from hocket.offline.artifacts import Artifacts
 
 LEAST_S, MOST_S = 1.0, 3.0  # of a stretch that somebody points at
@@ -30,8 +30,8 @@ class Known(NamedTuple):
     silent: stretches in which nobody speaks.
     """
 
-    alone: Mapping[str, Sequence[Stretch]]
-    silent: Sequence[Stretch]
+    alone: Mapping[str, Sequence[Segment]]
+    silent: Sequence[Segment]
 
 
 def measure_corrections(
@@ -52,7 +52,7 @@ def measure_corrections(
             continue
         sound = read_audio(str(recording.audio), target_rate=diarizer.geometry.sample_rate)
         turns, regions = recording.turns(), recording.regions()
-        known = known_of(turns, recording.duration_s())
+        known = index_exemplars(turns, recording.duration_s())
         drawn = (draw(known, rng) for _ in range(TRIES * share))
         constraints = list(islice((each for each in drawn if each), share))
         changes = changes_by(diarizer, diarizer.infer(sound), constraints, turns, regions)
@@ -73,20 +73,20 @@ def measure_corrections(
     }
 
 
-def known_of(turns: Sequence[Turn], duration_s: float) -> Known:
+def index_exemplars(turns: Sequence[Turn], duration_s: float) -> Known:
     """Where one person speaks alone, and where nobody does, LEAST_S or longer."""
     edges = sorted({0.0, duration_s, *(edge for turn in turns for edge in turn[:2])})
     pieces: list[tuple[frozenset[str], float, float]] = []
     for start, end in pairwise(edges):
-        who = frozenset(turn.speaker for turn in turns if turn.start_s < end and start < turn.end_s)
+        who = frozenset(turn.speaker for turn in turns if turn.start < end and start < turn.end)
         begin = pieces.pop()[1] if pieces and pieces[-1][0] == who else start
         pieces.append((who, begin, end))
-    alone, silent = defaultdict[str, list[Stretch]](list), list[Stretch]()
+    alone, silent = defaultdict[str, list[Segment]](list), list[Segment]()
     for who, start, end in pieces:
         if len(who) == 1 and end - start >= LEAST_S:
-            alone[next(iter(who))].append(Stretch(start, end))
+            alone[next(iter(who))].append(Segment(start, end))
         if not who and end - start >= LEAST_S + 2 * MARGIN_S:
-            silent.append(Stretch(start + MARGIN_S, end - MARGIN_S))
+            silent.append(Segment(start + MARGIN_S, end - MARGIN_S))
     return Known(alone, silent)
 
 
@@ -118,7 +118,7 @@ def changes_by(
 
     def der(*given: Constraint) -> float:
         result = diarizer.finish(artifacts, constraints=given)
-        found = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+        found = [Turn(turn.start, turn.end, turn.speaker) for turn in result.turns]
         return float(score(turns, found, regions).as_row()["der_percent"] or 0)
 
     without = der() if constraints else 0.0
@@ -128,10 +128,10 @@ def changes_by(
     ]
 
 
-def _part(stretches: Sequence[Stretch], rng: Draws) -> Stretch:
+def _part(segments_of: Sequence[Segment], rng: Draws) -> Segment:
     """A part of one of the stretches, the longer the likelier."""
-    lengths = np.array([each.length_s for each in stretches])
-    within = stretches[int(rng.choice(len(stretches), p=lengths / lengths.sum()))]
+    lengths = np.array([each.length_s for each in segments_of])
+    within = segments_of[int(rng.choice(len(segments_of), p=lengths / lengths.sum()))]
     length = min(within.length_s, rng.uniform(LEAST_S, MOST_S))
-    start = within.start_s + rng.uniform(0, max(0.0, within.length_s - length))
-    return Stretch(float(start), float(start + length))
+    start = within.start + rng.uniform(0, max(0.0, within.length_s - length))
+    return Segment(float(start), float(start + length))

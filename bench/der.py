@@ -93,7 +93,7 @@ class Hocket:
             result = self._diarizer(str(recording.audio), num_speakers=speakers or None)
         except HocketError as error:
             raise BenchError(str(error)) from error
-        turns = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+        turns = [Turn(turn.start, turn.end, turn.speaker) for turn in result.turns]
         return Hypothesis(turns, dict(result.seconds))
 
 

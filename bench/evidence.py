@@ -14,21 +14,21 @@ from bench.annotations import Turn
 from bench.corpus import Recording
 from bench.errors import BenchError
 from hocket import Config, Diarizer
-from hocket.arrays import UnitLabels, unit_length
+from hocket.arrays import ClusterLabels, unit_length
 from hocket.clustering import (
     CLUSTERERS,
     Request,
-    TwinLimit,
+    DuplicateLimit,
     TwoSpeakers,
-    Voices,
+    VoiceVectors,
     find_speakers,
     tracks_of,
 )
 from hocket.clustering.division import Halves, Traits
 from hocket.clustering.resolution import LEAST_S, LEAST_VOICES
 from hocket.config import GraphConfig, SpeakerCount
-from hocket.embedding.channels import free_units
-from hocket.embedding.subsegments import unit_seconds
+from hocket.embedding.channels import compensate_subsegments
+from hocket.embedding.subsegments import subsegment_seconds
 from hocket.errors import HocketError
 from hocket.offline.artifacts import Artifacts
 
@@ -52,9 +52,9 @@ class Talk(NamedTuple):
     speakers: (voices,) numbers of those of the reference; NOBODY where none is alone.
     """
 
-    voices: Voices
+    voices: VoiceVectors
     regions: NDArray[np.int64]
-    clusters: UnitLabels
+    clusters: ClusterLabels
     speakers: NDArray[np.int64]
 
 
@@ -88,10 +88,12 @@ def measure_evidence(
         diarizer = Diarizer(Config(graphs=GraphConfig(embedding=embedding)))
         talks = [_listen(diarizer, each, progress) for each in recordings]
         shipped = TwoSpeakers.of(diarizer.calibration)
-        limit = TwinLimit(*(diarizer.calibration[f"twin_{name}"] for name in TwinLimit._fields))
+        limit = DuplicateLimit(
+            *(diarizer.calibration[f"duplicate_{name}"] for name in DuplicateLimit._fields)
+        )
     except HocketError as error:
         raise BenchError(str(error)) from error
-    least_s = diarizer.config.clusters.min_speaker_s
+    least_s = diarizer.config.clustering.min_speaker_s
     cases, model = Cases(), shipped
     for _ in range(ROUNDS):
         for number, talk in enumerate(talks):
@@ -129,21 +131,23 @@ def evidence_table(results: dict[str, Any]) -> str:
 
 def talk_of(diarizer: Diarizer, artifacts: Artifacts, turns: Sequence[Turn]) -> Talk:
     """What `Diarizer.finish` would find the speakers in, and who is alone in the reference."""
-    clusters, units, geometry = diarizer.config.clusters, artifacts.units, artifacts.geometry
+    clusters, units, geometry = diarizer.config.clustering, artifacts.subsegments, artifacts.geometry
     found = artifacts.embeddings
     finite = np.asarray(np.isfinite(found).all(axis=1))
     vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
-    vectors, narrow, telephone = free_units(vectors, artifacts.bands, diarizer.channel_model)
+    vectors, narrow, telephone = compensate_subsegments(
+        vectors, artifacts.bands, diarizer.channel_model
+    )
     alone = np.concatenate([[0.0], np.cumsum(artifacts.segmentation.occupancy[:, 1])])
     lengths = units.last - units.first
     probability = (alone[units.last] - alone[units.first]) / lengths
     long_enough = lengths >= geometry.frames_of(clusters.min_trusted_s)
     sure = probability >= clusters.min_trusted_probability
     trusted = np.asarray(vectors.any(axis=1)) & long_enough & sure
-    seconds = unit_seconds(artifacts.runs, units, geometry)
+    seconds = subsegment_seconds(artifacts.regions, units, geometry)
     said = artifacts.segmentation
     tracks = tracks_of(said.activity, said.first_frames, units) if telephone.any() else None
-    voices = Voices(vectors, found, seconds, narrow, telephone, tracks).at(trusted)
+    voices = VoiceVectors(vectors, found, seconds, narrow, telephone, tracks).at(trusted)
     bounds = np.stack([units.first, units.last], axis=1)[trusted] * geometry.frame_step
     bounds_s = (geometry.frame_start(0) + bounds) / geometry.sample_rate
     request = Request(diarizer.calibration["threshold"])
@@ -160,7 +164,7 @@ def speakers_alone(bounds_s: Values, turns: Sequence[Turn]) -> NDArray[np.int64]
     names = sorted({turn.speaker for turn in turns})
     spoken = np.zeros((len(bounds_s), len(names)))
     for turn in turns:
-        shared = np.minimum(bounds_s[:, 1], turn.end_s) - np.maximum(bounds_s[:, 0], turn.start_s)
+        shared = np.minimum(bounds_s[:, 1], turn.end) - np.maximum(bounds_s[:, 0], turn.start)
         spoken[:, names.index(turn.speaker)] += np.maximum(shared, 0)
     shares = spoken / (bounds_s[:, 1] - bounds_s[:, 0])[:, None]
     most = shares.max(axis=1, initial=0)
@@ -170,7 +174,7 @@ def speakers_alone(bounds_s: Values, turns: Sequence[Turn]) -> NDArray[np.int64]
 
 
 def cases_of(
-    recording: int, talk: Talk, limit: TwinLimit, model: TwoSpeakers, min_speaker_s: float
+    recording: int, talk: Talk, limit: DuplicateLimit, model: TwoSpeakers, min_speaker_s: float
 ) -> Cases:
     """What comes up in a recording under these odds, as far as its truth is known."""
     found = Cases()

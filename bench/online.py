@@ -67,8 +67,8 @@ def measure_online(
 
 def waiting_times(updates: "Sequence[Update]") -> tuple[float, float]:
     """The longest that sound waited to be shown, and to be final: (tentative, final) seconds."""
-    shown = [after.time_s - before.time_s for before, after in pairwise(updates)]
-    final = [update.time_s - turn.start_s for update in updates for turn in update.final]
+    shown = [after.time - before.time for before, after in pairwise(updates)]
+    final = [update.time - turn.start for update in updates for turn in update.final]
     return max(shown, default=0.0), max(final, default=0.0)
 
 
@@ -80,7 +80,7 @@ def _stream(stream: "Stream", recording: Recording) -> "list[Update]":
 
 
 def _turn(turn: Any) -> Turn:
-    return Turn(turn.start_s, turn.end_s, turn.speaker)
+    return Turn(turn.start, turn.end, turn.speaker)
 
 
 def _der(scores: dict[str, Score]) -> float:

@@ -142,7 +142,7 @@ def measure_forgetting(path: Path) -> dict[str, Any]:
     rng = np.random.default_rng(PEOPLE)
     with SpeakerStore(path) as store:
         for index in range(PEOPLE):
-            store.enrol(f"person {index}", made_up(EXEMPLARS, rng), MADE_UP)
+            store.enroll(f"person {index}", made_up(EXEMPLARS, rng), MADE_UP)
         chosen = [f"person {index}" for index in rng.permutation(PEOPLE)[:FORGOTTEN]]
         pieces = [
             voice[first : first + PIECE]

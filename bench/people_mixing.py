@@ -43,10 +43,10 @@ def lay_turns(
         last = able[int(rng.integers(len(able)))]
         length = left[last].pop(0)
         if turns and rng.random() < INTERRUPTED:
-            shorter = min(length, turns[-1].end_s - turns[-1].start_s)
-            start = turns[-1].end_s - rng.uniform(0, OVERLAP) * shorter
+            shorter = min(length, turns[-1].end - turns[-1].start)
+            start = turns[-1].end - rng.uniform(0, OVERLAP) * shorter
         elif turns:
-            start = turns[-1].end_s + rng.exponential(PAUSE_S)
+            start = turns[-1].end + rng.exponential(PAUSE_S)
         if start + length > most_s:
             break
         turns.append(Turn(start, start + length, last))
@@ -63,15 +63,15 @@ def mix(voices: Mapping[str, Sequence[Sound]], most_s: float, rng: np.random.Gen
     """
     lengths = {name: [len(part) / RATE for part in said] for name, said in voices.items()}
     turns = lay_turns(lengths, most_s, rng)
-    end = max((turn.end_s for turn in turns), default=0.0) + PAUSE_S
+    end = max((turn.end for turn in turns), default=0.0) + PAUSE_S
     total = np.zeros(round(end * RATE), np.float32)
     for name in sorted(voices):
         said, heard = np.concatenate(voices[name]), 0
         track = np.zeros_like(total)
         for turn in turns:
             if turn.speaker == name:
-                first = round(turn.start_s * RATE)
-                size = round((turn.end_s - turn.start_s) * RATE)
+                first = round(turn.start * RATE)
+                size = round((turn.end - turn.start) * RATE)
                 track[first : first + size] += said[heard : heard + size]
                 heard += size
         gain = LEVEL / level(said) * 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
@@ -86,7 +86,7 @@ def in_room(sound: Sound, rng: np.random.Generator) -> Sound:
 
 def overlap_percent(turns: list[Turn]) -> float:
     """How much of the time in which anybody speaks two people do."""
-    edges = sorted([(t.start_s, 1) for t in turns] + [(t.end_s, -1) for t in turns])
+    edges = sorted([(t.start, 1) for t in turns] + [(t.end, -1) for t in turns])
     spoken, overlapped, people, before = 0.0, 0.0, 0, 0.0
     for time, change in edges:
         spoken += (time - before) * (people > 0)

@@ -180,7 +180,7 @@ def gatherings(kinds: Mapping[str, Clips], seeds: int, minutes: float) -> Iterat
 
 def turns_of(result: "Result") -> list[Turn]:
     """A result's turns as the benchmark's."""
-    return [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+    return [Turn(turn.start, turn.end, turn.speaker) for turn in result.turns]
 
 
 def described_as(conversations: Sequence[Gathering]) -> dict[str, Any]:

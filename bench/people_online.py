@@ -44,7 +44,7 @@ FIVE_OTHERS = "five others"
 BLOCK_S = 10.0
 
 
-class Listener(NamedTuple):
+class ProgressCallback(NamedTuple):
     """What conversations are streamed with, and what was found."""
 
     diarizer: "Diarizer"
@@ -88,47 +88,47 @@ def measure_online_names(
     from hocket.config import Runtime
 
     kinds = by_kind(clips)
-    listener = Listener(
+    progress = ProgressCallback(
         Diarizer(runtime=Runtime(threads=threads)).load(), threads, Found({}, {}, [])
     )
     progress("enrolling those who are not there")
     five = {name: divide(each).enrolled for name, each in kinds[MEETING].items()}
     one = {name: divide(each).enrolled for name, each in kinds[PANEL].items()}
-    meeting = enrol_all(dict(list(five.items())[:PRESENT]), CLEAN, PRESENT, listener.diarizer)
-    panel = enrol_all(one, ROOM, len(one), listener.diarizer)
+    meeting = enrol_all(dict(list(five.items())[:PRESENT]), CLEAN, PRESENT, progress.diarizer)
+    panel = enrol_all(one, ROOM, len(one), progress.diarizer)
     described = list[Gathering]()
     for gathering in gatherings(kinds, seeds, minutes):
         described.append(gathering)
         progress(f"{gathering.kind} {gathering.seed}")
         if gathering.kind == MEETING:
-            _ask_meeting(listener, gathering)
+            _ask_meeting(progress, gathering)
             continue
         for case, enrolled, names in (
-            (listener.case(PANEL, FIVE_OTHERS, CLEAN), meeting, meeting.names),
-            (listener.case(PANEL, ONLY_OTHERS, ROOM), panel, others_of(gathering, panel)),
+            (progress.case(PANEL, FIVE_OTHERS, CLEAN), meeting, meeting.names),
+            (progress.case(PANEL, ONLY_OTHERS, ROOM), panel, others_of(gathering, panel)),
         ):
-            listener.ask_strangers(gathering, case, enrolled, names)
-    model = listener.diarizer.embedding_model
+            progress.ask_strangers(gathering, case, enrolled, names)
+    model = progress.diarizer.embedding_model
     return {
         "seeds": seeds,
         "conversations": described_as(described),
         "embedding": model.name,
         "name_distance": model.name_distance,
-        **rows_of(listener.found, model.name_distance),
+        **rows_of(progress.found, model.name_distance),
         **allowed(),
     }
 
 
-def _ask_meeting(listener: Listener, gathering: Gathering) -> None:
+def _ask_meeting(progress: ProgressCallback, gathering: Gathering) -> None:
     """Stream a meeting to stores of all its people, and to one without one of them."""
     for enrolment in ENROLMENTS:
-        enrolled = enrol_all(gathering.enrolled, enrolment, gathering.seed, listener.diarizer)
-        listener.ask_known(gathering, enrolment, enrolled)
+        enrolled = enrol_all(gathering.enrolled, enrolment, gathering.seed, progress.diarizer)
+        progress.ask_known(gathering, enrolment, enrolled)
         if enrolment == CLEAN:
             there = sorted(enrolled.names)
             left_out = there[gathering.seed % len(there)]
-            case = listener.case(MEETING, FOUR, CLEAN)
-            listener.ask_strangers(gathering, case, enrolled, enrolled.names - {left_out})
+            case = progress.case(MEETING, FOUR, CLEAN)
+            progress.ask_strangers(gathering, case, enrolled, enrolled.names - {left_out})
 
 
 def _called(heard: Heard, names: frozenset[str]) -> dict[str, str]:
@@ -147,6 +147,4 @@ def stream_turns(talk: Talk, store: "SpeakerStore", threads: int | None) -> Sequ
     for start in range(0, len(talk.sound), size):
         updates += stream.feed(talk.sound[start : start + size])
     updates += stream.finish()
-    return [
-        Turn(turn.start_s, turn.end_s, turn.speaker) for update in updates for turn in update.final
-    ]
+    return [Turn(turn.start, turn.end, turn.speaker) for update in updates for turn in update.final]

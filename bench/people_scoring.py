@@ -127,7 +127,7 @@ def _steps(turns: Sequence[Turn], steps: int) -> tuple[tuple[str, ...], Spoken]:
     names = tuple(sorted({turn.speaker for turn in turns}))
     spoken = np.zeros((len(names), steps), np.bool_)
     for turn in turns:
-        first, last = round(turn.start_s / STEP_S), round(turn.end_s / STEP_S)
+        first, last = round(turn.start / STEP_S), round(turn.end / STEP_S)
         spoken[names.index(turn.speaker), first:last] = True
     return names, spoken
 

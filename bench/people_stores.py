@@ -89,7 +89,7 @@ def enrol_all(
     from hocket import SpeakerStore
     from hocket.errors import AudioVoiceError
     from hocket.speakers import export_speakers
-    from hocket.speakers.enroll import hear_voice
+    from hocket.speakers.enroll import extract_voice
 
     rng = np.random.default_rng((seed, ENROLMENTS.index(enrolment)))
     refused = set()
@@ -97,11 +97,11 @@ def enrol_all(
         for person, sound in sounds.items():
             clip = in_room(sound, rng) if enrolment == ROOM else sound
             try:
-                voice = hear_voice(clip, diarizer, sample_rate=RATE, name=person)
+                voice = extract_voice(clip, diarizer, sample_rate=RATE, name=person)
             except AudioVoiceError:
                 refused.add(person)
                 continue
-            store.enrol(person, voice.exemplars, voice.model)
+            store.enroll(person, voice.exemplars, voice.model)
         there = store.speakers()
         return Enrolled(
             export_speakers(store),

@@ -61,7 +61,7 @@ def measure_verification(clips: Clips, threads: int | None, progress: Progress) 
         sounds = {name: parts.enrolled for name, parts in divided.items()}
         enrolled = enrol_all(sounds, place, len(sounds), diarizer)
         progress(f"hearing {sum(map(len, short.values()))} clips, {place}")
-        heard = hear_clips(short, place, diarizer)
+        heard = embed_clips(short, place, diarizer)
         several = [len(clips[owner]) > 1 for owner in heard.owners]
         about = {
             "place": place,
@@ -97,10 +97,10 @@ def cut(said: tuple[Sound, ...]) -> list[Sound]:
     return found[:CLIPS_OF_ONE]
 
 
-def hear_clips(short: Mapping[str, list[Sound]], place: str, diarizer: "Diarizer") -> Heard:
+def embed_clips(short: Mapping[str, list[Sound]], place: str, diarizer: "Diarizer") -> Heard:
     """What `hocket speakers verify` hears in clips; those that it refuses are counted."""
     from hocket.errors import AudioVoiceError
-    from hocket.speakers.enroll import LEAST_COMPARED_S, hear_voice
+    from hocket.speakers.enroll import LEAST_COMPARED_S, extract_voice
 
     rng = np.random.default_rng(ENROLMENTS.index(place))
     owners, embeddings, refused = list[str](), list[NDArray[np.float32]](), 0
@@ -108,7 +108,7 @@ def hear_clips(short: Mapping[str, list[Sound]], place: str, diarizer: "Diarizer
         for clip in clips:
             sound = in_room(clip, rng) if place == ROOM else clip
             try:
-                voice = hear_voice(
+                voice = extract_voice(
                     sound, diarizer, least_s=LEAST_COMPARED_S, sample_rate=RATE, name=name
                 )
             except AudioVoiceError:

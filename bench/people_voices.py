@@ -12,7 +12,7 @@ from scipy.ndimage import binary_closing, binary_dilation, binary_opening
 
 from bench.errors import BenchError
 from bench.matching import AUDIO_SUFFIXES
-from hocket.arrays import stretches
+from hocket.arrays import segments_of
 
 RATE = 16_000
 ENROLLED_S = 20.0
@@ -90,7 +90,7 @@ def phrases(
     closed = binary_closing(np.pad(loud, pause), np.ones(pause + 1, np.bool_))
     kept = binary_dilation(closed, np.ones(2 * margin + 1, np.bool_))[pause:][:steps]
     found, begun = list[Sound](), list[Sound]()
-    for first, last in stretches(kept).tolist():
+    for first, last in segments_of(kept).tolist():
         begun.append(sound[first * LEVEL_STEP : last * LEVEL_STEP])
         if sum(map(len, begun)) >= least_s * RATE:
             found.append(np.concatenate(begun))

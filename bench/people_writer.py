@@ -26,7 +26,7 @@ def enrol_many(path: Path, name: str, number: int) -> None:
     rng = np.random.default_rng()
     with SpeakerStore(path, timeout_s=WAIT_S) as store:
         for index in range(number):
-            speaker = store.enrol(f"{name}-{index}", made_up(EXEMPLARS, rng), MADE_UP)
+            speaker = store.enroll(f"{name}-{index}", made_up(EXEMPLARS, rng), MADE_UP)
             print(speaker.name, flush=True)
 
 

@@ -58,11 +58,11 @@ def worth_of(
     rng: np.random.Generator,
 ) -> dict[str, float]:
     """Seconds of confusion in a recording, in its questions, and in random stretches as long."""
-    turns = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+    turns = [Turn(turn.start, turn.end, turn.speaker) for turn in result.turns]
     confused: Values = GRID_S * compared(turns, reference, regions).confused.astype(np.float64)
     asked = review(result, seconds=seconds)
-    lengths = [question.end_s - question.start_s for question in asked.questions]
-    places = [(question.start_s, question.end_s) for question in asked.questions]
+    lengths = [question.end - question.start for question in asked.questions]
+    places = [(question.start, question.end) for question in asked.questions]
     chance = [_inside(confused, _scattered(lengths, result.duration_s, rng)) for _ in range(DRAWS)]
     return {
         "confusion_s": float(confused.sum()),
@@ -83,7 +83,7 @@ def _inside(confused: Values, places: Sequence[tuple[float, float]]) -> float:
 def _scattered(
     lengths: Sequence[float], duration_s: float, rng: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """Stretches of these lengths in any order, anywhere, that do not overlap."""
+    """Segments of these lengths in any order, anywhere, that do not overlap."""
     order = rng.permutation(np.asarray(lengths))
     gaps = np.diff(
         np.sort(rng.uniform(0, max(0.0, duration_s - order.sum()), len(order))), prepend=0

@@ -169,10 +169,10 @@ def _answer(message: dict[str, Any], uri: str, audio: Path) -> Answer:
         seconds = _time(message["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise _UnusableError("found no seconds and [start, end, speaker]") from error
-    if any(turn.end_s < turn.start_s for turn in turns):
+    if any(turn.end < turn.start for turn in turns):
         raise _UnusableError("found a turn that ends before it starts")
     # As in an RTTM file: a turn of no duration is none.
-    return Answer([turn for turn in turns if turn.end_s > turn.start_s], seconds)
+    return Answer([turn for turn in turns if turn.end > turn.start], seconds)
 
 
 def _time(value: Any) -> float:

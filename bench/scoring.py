@@ -180,7 +180,7 @@ def _annotation(turns: Iterable[Turn]) -> Annotation:
     annotation = Annotation()
     for track, turn in enumerate(turns):
         # A track of its own: two turns with the same bounds would replace one another.
-        annotation[Segment(turn.start_s, turn.end_s), track] = turn.speaker
+        annotation[Segment(turn.start, turn.end), track] = turn.speaker
     return annotation
 
 

@@ -21,9 +21,9 @@ def simulate(out: Path, voices: Path, timelines: tuple[Path, ...], **batch: Any)
 
     The same seed makes the same files, however many of them.
     """
-    from bench.simulation import Batch, Voices, write_talks
+    from bench.simulation import Batch, VoiceVectors, write_talks
 
-    people = Voices.of(voices, batch["half"])
+    people = VoiceVectors.of(voices, batch["half"])
     path = write_talks(out, Batch(**batch), people, timelines, progress)
     click.echo(f"written to {path}", err=True)
 

@@ -170,11 +170,11 @@ def write_clip(recordings: Sequence[Recording], path: Path) -> float:
         if enough
         else max(recordings, key=durations.__getitem__)
     )
-    first_turn_s = min((turn.start_s for turn in source.turns()), default=0.0)
-    start_s = max(0.0, min(first_turn_s, durations[source] - CLIP_S))
+    first_turn_s = min((turn.start for turn in source.turns()), default=0.0)
+    start = max(0.0, min(first_turn_s, durations[source] - CLIP_S))
     try:
         with soundfile.SoundFile(str(source.audio)) as audio:
-            audio.seek(round(start_s * audio.samplerate))
+            audio.seek(round(start * audio.samplerate))
             samples = audio.read(round(CLIP_S * audio.samplerate))
             soundfile.write(str(path), samples, audio.samplerate, subtype="PCM_16")
             return len(samples) / float(audio.samplerate)

@@ -27,9 +27,9 @@ HEARD = ("graphs", "windows", "runs", "units")
 
 SEARCH: dict[str, tuple[float, ...]] = {
     "clusters.threshold": (0.5, 0.55, 0.6, 0.65, 0.7),
-    "clusters.twin_at_1s": (0.17, 0.21, 0.25, 0.29, 0.33),
-    "clusters.twin_growth": (0.08, 0.1, 0.12, 0.14, 0.16, 0.18),
-    "clusters.twin_most": (0.55, 0.6, 0.65, 0.7),
+    "clustering.duplicate_at_1s": (0.17, 0.21, 0.25, 0.29, 0.33),
+    "clustering.duplicate_growth": (0.08, 0.1, 0.12, 0.14, 0.16, 0.18),
+    "clustering.duplicate_most": (0.55, 0.6, 0.65, 0.7),
     "clusters.min_trusted_s": (0.5, 0.8, 1.0),
     "clusters.min_trusted_probability": (0.0, 0.5, 0.6, 0.7, 0.8),
     "clusters.min_speaker_s": (0.0, 0.6, 0.9, 1.2),
@@ -93,7 +93,7 @@ class Bench:
 
     @staticmethod
     def _score(diarizer: Diarizer, recording: Recording, artifacts: Artifacts) -> Score:
-        turns = [Turn(t.start_s, t.end_s, t.speaker) for t in diarizer.finish(artifacts).turns]
+        turns = [Turn(t.start, t.end, t.speaker) for t in diarizer.finish(artifacts).turns]
         return score(recording.turns(), turns, recording.regions())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.backends.reference import ReferenceGraph
-from hocket.config import RunConfig
+from hocket.config import RegionConfig
 from hocket.geometry import Geometry
 from hocket.online.identity import Slots
 from hocket.online.tracker import (
@@ -41,7 +41,7 @@ RULES = Rules(
         max_speakers=64,
     ),
     Pace(delay=355, latest=593, step=STEP, ramp=59, fade=6.0, min_pause=18, min_turn=12),
-    RunConfig(),
+    RegionConfig(),
     FrameModel(bias=-1.4, margin=1.8, speech=0.3, learnt=0.2, alone=-0.7),
 )
 DIMENSION = 16
@@ -80,17 +80,17 @@ def windows_of(
         slots = rng.permutation(3)[: here.any(axis=0).sum()]
         masks = np.zeros((len(here), 3), np.float32)
         masks[:, slots] = here[:, np.flatnonzero(here.any(axis=0))]
-        units = _units(talking, vectors, (max(0, before - 30), end), noise, rng)
-        found.append(_window(first, masks, units, end))
+        subsegments = _units(talking, vectors, (max(0, before - 30), end), noise, rng)
+        found.append(_window(first, masks, subsegments, end))
         before = end
     return found
 
 
-def _window(first: int, masks: NDArray[np.float32], units: Heard, end: int) -> WindowResult:
+def _window(first: int, masks: NDArray[np.float32], subsegments: Heard, end: int) -> WindowResult:
     people = np.minimum(masks.sum(axis=1), 2).astype(int)
     occupancy = np.eye(3, dtype=np.float32)[people]
     samples = GEOMETRY.frame_start(end)
-    return WindowResult(first, masks.astype(np.float16), occupancy, masks, units, samples)
+    return WindowResult(first, masks.astype(np.float16), occupancy, masks, subsegments, samples)
 
 
 def _units(
@@ -146,7 +146,7 @@ def met(
         owners=np.arange(number),
         apart=np.zeros((number, number), np.int64),
         judged=np.zeros(number, np.int64),
-        units=Heard(frames, frames + UNIT, vectors, np.zeros(len(frames))),
+        subsegments=Heard(frames, frames + UNIT, vectors, np.zeros(len(frames))),
         votes=np.zeros((0, number), np.float32),
         said=np.zeros((0, number), np.bool_),
         begun=np.full(number, -1),
@@ -156,7 +156,7 @@ def met(
 
 def slots_of(state: State, seconds: float = 1.0) -> Slots:
     """All units that were heard are one slot's."""
-    rows = state.units.vectors @ unit_rows(state.sums).T
+    rows = state.subsegments.vectors @ unit_rows(state.sums).T
     mine = np.zeros((len(rows), 3))
     mine[:, 0] = seconds
     away = np.full((3, len(state.names)), np.inf)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.config import UnitConfig
+from hocket.config import SubsegmentConfig
 from hocket.graph import SPECS, Graph, Port
 
 BATCHES = (1, 4, 16)
-GRID = round(UnitConfig.grid_s * 16_000)
-LONGEST = ceil(UnitConfig.length_s / UnitConfig.grid_s) * GRID
+GRID = round(SubsegmentConfig.grid_s * 16_000)
+LONGEST = ceil(SubsegmentConfig.length_s / SubsegmentConfig.grid_s) * GRID
 LENGTHS = {
     "segmentation": (80_000, 160_000),
     "segmentation_masks": (80_000, 160_000),

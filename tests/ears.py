@@ -107,7 +107,7 @@ def ears_of(
     *,
     config: Config | None = None,
     threads: int = 1,
-    span_s: float = 2.0,
+    crop_s: float = 2.0,
     before: Callable[[], None] = nothing,
     sound_step: int | None = None,
 ) -> Ears:
@@ -117,7 +117,7 @@ def ears_of(
         RuleSegmentation(geometry, before),
         RuleEmbedding(geometry.frame_step, before=before, sound_step=sound_step),
         config.windows.batch,
-        span_s,
+        crop_s,
         config,
         Runtime(threads=threads),
     )

@@ -53,7 +53,7 @@ def speaking(turns: Sequence[Turn], samples: int) -> np.ndarray:
     """Where anybody speaks, (samples,)."""
     found = np.zeros(samples, np.bool_)
     for turn in turns:
-        found[round(turn.start_s * RATE) : round(turn.end_s * RATE)] = True
+        found[round(turn.start * RATE) : round(turn.end * RATE)] = True
     return found
 
 
@@ -62,4 +62,4 @@ def rms(sound: np.ndarray) -> float:
 
 
 def talker_seconds(turns: Sequence[Turn], name: str) -> float:
-    return sum(turn.end_s - turn.start_s for turn in turns if turn.speaker == name)
+    return sum(turn.end - turn.start for turn in turns if turn.speaker == name)

@@ -52,7 +52,7 @@ def result_of(
         exclusive_turns=tuple(turns),
         speakers=names,
         embeddings=np.array(embeddings, np.float32).reshape(-1, DIMENSION),
-        duration_s=start,
+        duration=start,
         seconds={},
         embedding_model=model,
     )

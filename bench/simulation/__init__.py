@@ -8,7 +8,7 @@
 from bench.people_mixing import Talk
 from bench.simulation.channels import CHANNELS
 from bench.simulation.making import KINDS, simulate
-from bench.simulation.voices import HALVES, Voices
+from bench.simulation.voices import HALVES, VoiceVectors
 from bench.simulation.writing import Batch, write_talks
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "KINDS",
     "Batch",
     "Talk",
-    "Voices",
+    "VoiceVectors",
     "simulate",
     "write_talks",
 ]

@@ -6,7 +6,7 @@ from bench.errors import BenchError
 from bench.people_voices import RATE, Sound
 from bench.simulation.conversing import Manner, Wanted, converse, words_of
 from bench.simulation.scene import Scene, Script
-from bench.simulation.voices import Voices, rotated
+from bench.simulation.voices import VoiceVectors, rotated
 from bench.simulation.words import LEAST_S, Words, faded
 
 NEAREST = 3
@@ -18,7 +18,7 @@ BREAK_S, LONG_BREAK_S, LONG_BREAKS = 0.4, (1.0, 3.0), 0.08
 DRIFT_DB, DRIFT_STEP_DB = 3.0, 0.7
 
 
-def call_like(voices: Voices, rng: np.random.Generator) -> Scene:
+def call_like(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
     """A call of two people whose voices are alike: one is among the nearest 3 of the other."""
     voices.require(2)
     first = voices.draw(1, rng)[0]
@@ -26,13 +26,15 @@ def call_like(voices: Voices, rng: np.random.Generator) -> Scene:
     return _call(voices, [first, near[int(rng.integers(len(near)))]], rng)
 
 
-def call_any(voices: Voices, rng: np.random.Generator) -> Scene:
+def call_any(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
     """A call of any two people."""
     voices.require(2)
     return _call(voices, voices.draw(2, rng), rng)
 
 
-def monologue(voices: Voices, rng: np.random.Generator, repeat_s: float | None = None) -> Scene:
+def monologue(
+    voices: VoiceVectors, rng: np.random.Generator, repeat_s: float | None = None
+) -> Scene:
     """One person with natural pauses, 5 to 60 s, as long as there are words.
 
     Args:
@@ -63,7 +65,7 @@ def monologue(voices: Voices, rng: np.random.Generator, repeat_s: float | None =
 
 
 def monologue_long(
-    voices: Voices, rng: np.random.Generator, repeat_s: float | None = None
+    voices: VoiceVectors, rng: np.random.Generator, repeat_s: float | None = None
 ) -> Scene:
     """A monologue of 1 to 20 minutes, shorter ones likelier; words are said again and again."""
     drawn = float(np.exp(rng.uniform(*np.log(LONG_S))))
@@ -73,7 +75,7 @@ def monologue_long(
     return monologue(voices, rng, length)
 
 
-def _call(voices: Voices, names: list[str], rng: np.random.Generator) -> Scene:
+def _call(voices: VoiceVectors, names: list[str], rng: np.random.Generator) -> Scene:
     script = Script(words_of(voices, names, rng), rng)
     manner = Manner(PAUSE_S, rng.uniform(*OVERLAPPED), OVERLAP_S, BACKCHANNELS)
     turns = [0]

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.people_voices import RATE
 from bench.simulation.scene import Said, Script
-from bench.simulation.voices import Voices, rotated
+from bench.simulation.voices import VoiceVectors, rotated
 from bench.simulation.words import LEAST_S, Words
 
 OVERLAP_MOST = 0.5  # of the shorter of the two turns
@@ -52,7 +52,7 @@ def converse(
         last = said
 
 
-def words_of(voices: Voices, names: list[str], rng: np.random.Generator) -> dict[str, Words]:
+def words_of(voices: VoiceVectors, names: list[str], rng: np.random.Generator) -> dict[str, Words]:
     """What these voices have to say, each from a drawn piece on, each piece once."""
     return {name: Words(rotated(voices.pieces(name), rng)) for name in names}
 

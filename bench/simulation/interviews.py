@@ -5,7 +5,7 @@ import numpy as np
 from bench.simulation.conversing import Manner, Wanted, converse, words_of
 from bench.simulation.nonspeech import add_nonspeech
 from bench.simulation.scene import Scene, Script
-from bench.simulation.voices import Voices
+from bench.simulation.voices import VoiceVectors
 
 INTERVIEW_S = (20.0, 120.0)
 LONG_SHAPE, LONG_SCALE_S, LEAST_LONG_S = 2.0, 4.0, 1.0  # 8 s on average
@@ -51,7 +51,7 @@ class Interview:
         return self.script.able(name) and (name != self.rare or self.rare_turns > 0)
 
 
-def interview(voices: Voices, rng: np.random.Generator) -> Scene:
+def interview(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
     """An interview of two or three people, one of whom may have 1 to 3 turns of 1 to 3 s."""
     voices.require(2)
     # Squared: long turns need words, and about half of the guests should have minutes of them.
@@ -66,7 +66,7 @@ def interview(voices: Voices, rng: np.random.Generator) -> Scene:
     return script.scene()
 
 
-def panel(voices: Voices, rng: np.random.Generator) -> Scene:
+def panel(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
     """2 to 10 people with turns of 2 to 8 s, nobody twice in a row."""
     voices.require(2)
     names = voices.draw(int(rng.integers(*PANEL_SPEAKERS, endpoint=True)), rng)

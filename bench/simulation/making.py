@@ -22,7 +22,7 @@ from bench.simulation.channels import (
 from bench.simulation.interviews import interview, panel
 from bench.simulation.meetings import LONG_S, meeting
 from bench.simulation.scene import Scene, excerpt
-from bench.simulation.voices import Voices
+from bench.simulation.voices import VoiceVectors
 
 CALL_DB = 12.0  # most that one party of a call is louder
 MEETING_ROOMS, EXCERPT_ROOMS = 0.8, 0.3
@@ -34,7 +34,7 @@ REPEATING = ("monologue", "monologue-long")
 class Given(NamedTuple):
     """What a scene is made of; attributes as in `simulate`."""
 
-    voices: Voices
+    voices: VoiceVectors
     rng: np.random.Generator
     timelines: Sequence[Path] = ()
     repeat_s: float | None = None
@@ -58,7 +58,7 @@ def simulate(
     channel: str,
     seed: int,
     index: int,
-    voices: Voices,
+    voices: VoiceVectors,
     timelines: Sequence[Path] = (),
     *,
     repeat_s: float | None = None,
@@ -120,9 +120,9 @@ def _excerpt(given: Given) -> Scene:
             break
     length_s = min(rng.uniform(*EXCERPT_S), whole_s)
     turn = scene.turns[int(rng.integers(len(scene.turns)))]
-    start_s = rng.uniform(turn.start_s, turn.end_s) - rng.uniform(0, length_s)
-    start_s = min(max(0.0, start_s), whole_s - length_s)
-    return excerpt(scene, start_s, start_s + length_s)
+    start = rng.uniform(turn.start, turn.end) - rng.uniform(0, length_s)
+    start = min(max(0.0, start), whole_s - length_s)
+    return excerpt(scene, start, start + length_s)
 
 
 def _call_levels(speakers: int, rng: np.random.Generator) -> list[float]:

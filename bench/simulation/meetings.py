@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.people_voices import RATE
 from bench.simulation.nonspeech import add_nonspeech
 from bench.simulation.scene import Scene, Script, joined
-from bench.simulation.voices import Voices, rotated
+from bench.simulation.voices import VoiceVectors, rotated
 from bench.simulation.words import Words
 
 MEETING_S = (60.0, 480.0)
@@ -23,7 +23,7 @@ Turns = tuple[Turn, ...]
 
 
 def meeting(
-    voices: Voices,
+    voices: VoiceVectors,
     rng: np.random.Generator,
     timelines: Sequence[Path],
     lengths_s: tuple[float, float] = MEETING_S,
@@ -45,15 +45,15 @@ def meeting(
     turns = _drawn(timelines, rng, lengths_s)
     spoken: dict[str, float] = {}
     for turn in turns:
-        spoken[turn.speaker] = spoken.get(turn.speaker, 0.0) + turn.end_s - turn.start_s
+        spoken[turn.speaker] = spoken.get(turn.speaker, 0.0) + turn.end - turn.start
     order = sorted(spoken, key=lambda speaker: (-spoken[speaker], speaker))
     cast = dict(zip(order, voices.draw_rich(len(order), rng), strict=False))
     words = {n: Words(rotated(voices.pieces(n), rng), again=True) for n in cast.values()}
     script = Script(words, rng)
     for turn in turns:
         if turn.speaker in cast:
-            at = round(turn.start_s * RATE)
-            script.say(cast[turn.speaker], turn.end_s - turn.start_s, at)
+            at = round(turn.start * RATE)
+            script.say(cast[turn.speaker], turn.end - turn.start, at)
     add_nonspeech(script, rng)
     return script.scene()
 
@@ -95,12 +95,12 @@ def _recordings(folder: Path) -> tuple[Turns, ...]:
 
 def _part(turns: Turns, rng: np.random.Generator, lengths_s: tuple[float, float]) -> list[Turn]:
     """The turns of a part that begins with a turn, seconds from there on."""
-    whole_s = max(turn.end_s for turn in turns)
+    whole_s = max(turn.end for turn in turns)
     length_s = rng.uniform(*lengths_s)
-    drawn = turns[int(rng.integers(len(turns)))].start_s
-    start_s = max(0.0, min(drawn, whole_s - length_s))
+    drawn = turns[int(rng.integers(len(turns)))].start
+    start = max(0.0, min(drawn, whole_s - length_s))
     clipped = [
-        Turn(max(0.0, turn.start_s - start_s), min(turn.end_s - start_s, length_s), turn.speaker)
+        Turn(max(0.0, turn.start - start), min(turn.end - start, length_s), turn.speaker)
         for turn in turns
     ]
-    return [turn for turn in clipped if turn.end_s - turn.start_s >= LEAST_TURN_S]
+    return [turn for turn in clipped if turn.end - turn.start >= LEAST_TURN_S]

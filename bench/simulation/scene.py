@@ -111,24 +111,24 @@ def joined(turns: list[Turn]) -> list[Turn]:
     last: dict[str, int] = {}
     for turn in sorted(turns):
         before = found[last[turn.speaker]] if turn.speaker in last else None
-        if before is not None and turn.start_s - before.end_s <= PAUSE_S:
-            end_s = max(before.end_s, turn.end_s)
-            found[last[turn.speaker]] = before._replace(end_s=end_s)
+        if before is not None and turn.start - before.end <= PAUSE_S:
+            end = max(before.end, turn.end)
+            found[last[turn.speaker]] = before._replace(end=end)
         else:
             last[turn.speaker] = len(found)
             found.append(turn)
     return found
 
 
-def excerpt(scene: Scene, start_s: float, end_s: float) -> Scene:
+def excerpt(scene: Scene, start: float, end: float) -> Scene:
     """What lies between two times, with turns clipped to it and without whoever says nothing."""
-    first, last = round(start_s * RATE), round(end_s * RATE)
-    start_s, end_s = first / RATE, last / RATE
+    first, last = round(start * RATE), round(end * RATE)
+    start, end = first / RATE, last / RATE
     clipped = [
-        Turn(max(turn.start_s, start_s) - start_s, min(turn.end_s, end_s) - start_s, turn.speaker)
+        Turn(max(turn.start, start) - start, min(turn.end, end) - start, turn.speaker)
         for turn in scene.turns
     ]
-    turns = [turn for turn in clipped if turn.end_s - turn.start_s > 0]
+    turns = [turn for turn in clipped if turn.end - turn.start > 0]
     speakers = {turn.speaker for turn in turns}
     tracks = {name: track[first:last] for name, track in scene.tracks.items() if name in speakers}
     return Scene(tracks, turns)

@@ -28,7 +28,7 @@ Vector = NDArray[np.float32]
 Embed = Callable[[Sound], Vector]
 
 
-class Voices:
+class VoiceVectors:
     """Who there is to speak.
 
     clips: files of everybody, by name.
@@ -41,7 +41,7 @@ class Voices:
         self._embed = embed or embed_with_hocket
 
     @classmethod
-    def of(cls, folder: Path, half: str | None = None, embed: Embed | None = None) -> "Voices":
+    def of(cls, folder: Path, half: str | None = None, embed: Embed | None = None) -> "VoiceVectors":
         """Voices of a folder that has a folder of clips for everybody.
 
         Args:
@@ -121,7 +121,7 @@ class Voices:
 
 
 def clips_of(folder: Path, half: str | None) -> dict[str, tuple[Path, ...]]:
-    """Clips of everybody in a folder, or of half of them; everything else as in `Voices.of`."""
+    """Clips of everybody in a folder, or of half of them; everything else as in `VoiceVectors.of`."""
     clips = find_voices(folder)
     if half is None:
         return clips

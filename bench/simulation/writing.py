@@ -12,7 +12,7 @@ from bench.people_mixing import Talk
 from bench.people_voices import RATE
 from bench.report import write_results
 from bench.simulation.making import simulate
-from bench.simulation.voices import Voices
+from bench.simulation.voices import VoiceVectors
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Batch:
 def write_talks(
     out: Path,
     batch: Batch,
-    voices: Voices,
+    voices: VoiceVectors,
     timelines: Sequence[Path],
     progress: Callable[[str], None],
 ) -> Path:
@@ -68,7 +68,7 @@ def write_talks(
 def write_talk(folder: Path, name: str, talk: Talk) -> None:
     """Write the sound as 16-bit FLAC, the turns as RTTM, and all of it as the scored region."""
     lines = [
-        f"SPEAKER {name} 1 {turn.start_s:.3f} {turn.end_s - turn.start_s:.3f} "
+        f"SPEAKER {name} 1 {turn.start:.3f} {turn.end - turn.start:.3f} "
         f"<NA> <NA> {turn.speaker} <NA> <NA>\n"
         for turn in talk.turns
     ]

@@ -15,7 +15,7 @@ def load(threads: int, preset: str | None) -> Engine:
     diarizer = Diarizer(config=config, runtime=runtime)
 
     def diarize(audio: str) -> Turns:
-        return [(turn.start_s, turn.end_s, turn.speaker) for turn in diarizer(audio).turns]
+        return [(turn.start, turn.end, turn.speaker) for turn in diarizer(audio).turns]
 
     settings = {"config": asdict(config), "runtime": asdict(runtime)}
     return Engine(diarize, {"preset": preset, **settings})

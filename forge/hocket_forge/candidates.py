@@ -17,7 +17,7 @@ from hocket.backends import (
     open_openvino,
     this_processor,
 )
-from hocket.config import Config, Runtime, UnitConfig
+from hocket.config import Config, Runtime, SubsegmentConfig
 from hocket.graph import Graph, Tensors
 from hocket_forge import counts, quantize
 from hocket_forge.coreml import FLOAT32_GRAPHS
@@ -133,20 +133,20 @@ def calibration_pieces(folder: Path) -> list[dict[str, Array]]:
     """
     files = sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav"))
     longest = CALIBRATION_SAMPLES / 16_000
-    config = Config(units=UnitConfig(length_s=longest, hop_s=longest, span_s=longest))
-    listener = _Listener(Diarizer(config, Runtime(threads=1)))
+    config = Config(units=SubsegmentConfig(length_s=longest, hop_s=longest, crop_s=longest))
+    progress = _Listener(Diarizer(config, Runtime(threads=1)))
     for file in files:
-        listener.diarizer.infer(read_audio(file, target_rate=16_000))
-    if len(listener.heard) < CALIBRATION_PIECES:
+        progress.diarizer.infer(read_audio(file, target_rate=16_000))
+    if len(progress.heard) < CALIBRATION_PIECES:
         raise ForgeError(
-            f"{folder}: found {len(listener.heard)} pieces of one voice, "
+            f"{folder}: found {len(progress.heard)} pieces of one voice, "
             f"need {CALIBRATION_PIECES}; add recordings"
         )
-    chosen = np.random.default_rng(0).permutation(len(listener.heard))[:CALIBRATION_PIECES]
+    chosen = np.random.default_rng(0).permutation(len(progress.heard))[:CALIBRATION_PIECES]
     everything = np.ones((1, 1, 1), np.float32)
     return [
         {
-            "waveform": np.resize(listener.heard[index], CALIBRATION_SAMPLES)[None, None],
+            "waveform": np.resize(progress.heard[index], CALIBRATION_SAMPLES)[None, None],
             "masks": everything,
         }
         for index in chosen.tolist()

@@ -134,7 +134,7 @@ def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
 
         def __call__(self, recording: Recording) -> Hypothesis:
             turns = diarizer(str(recording.audio)).turns
-            return Hypothesis([Turn(turn.start_s, turn.end_s, turn.speaker) for turn in turns])
+            return Hypothesis([Turn(turn.start, turn.end, turn.speaker) for turn in turns])
 
     found = measure_errors(find_recordings(data), WithGraph(), lambda _: None)
     return {"all": found["all"], "kinds": found["kinds"], "audio_minutes": found["audio_minutes"]}

@@ -153,15 +153,15 @@ def test_sounds_of_a_slab_are_near_what_they_are_alone(
         speech[start : start + length] * gain
         for start, gain in zip(starts, (1, 10, 1), strict=True)
     ]
-    slab, masks = np.zeros(76_800, np.float32), torch.zeros(3, 240)
+    pack, masks = np.zeros(76_800, np.float32), torch.zeros(3, 240)
     for row, sound in enumerate(sounds):
-        slab[25_600 * row : 25_600 * row + length] = sound
+        pack[25_600 * row : 25_600 * row + length] = sound
         masks[row, 80 * row : 80 * row + 70] = 1
-    together = embed(campplus_local, slab, masks)
+    together = embed(campplus_local, pack, masks)
     alone = torch.cat([embed(campplus_local, sound, torch.ones(1, 1)) for sound in sounds])
     cosines = functional.cosine_similarity(together, alone)
     assert cosines.min() > 0.97
-    joined = embed(campplus_local, slab, torch.ones(1, 1)).expand(3, -1)
+    joined = embed(campplus_local, pack, torch.ones(1, 1)).expand(3, -1)
     assert (functional.cosine_similarity(joined, alone) < cosines - 0.05).all()
 
 

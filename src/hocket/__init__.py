@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hocket.online.stream import Stream
     from hocket.result import Result, Turn
     from hocket.speakers import SpeakerStore
-    from hocket.speakers.enroll import enrol, verify
+    from hocket.speakers.enroll import enroll, verify
     from hocket.version import __version__ as __version__
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "Stream",
     "Turn",
     "diarize",
-    "enrol",
+    "enroll",
     "verify",
 ]
 
@@ -42,7 +42,7 @@ _HOMES = {
     "Stream": "hocket.online.stream",
     "Turn": "hocket.result",
     "diarize": "hocket.offline.diarizer",
-    "enrol": "hocket.speakers.enroll",
+    "enroll": "hocket.speakers.enroll",
     "verify": "hocket.speakers.enroll",
 }
 

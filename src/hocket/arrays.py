@@ -17,7 +17,7 @@ Waveform: TypeAlias = Annotated[NDArray[np.float32], "samples"]
 Windows: TypeAlias = Annotated[NDArray[np.float32], "windows samples"]
 """Overlapping windows of a waveform."""
 
-Peaks: TypeAlias = Annotated[NDArray[np.float32], "windows 160 places"]
+SincFeatures: TypeAlias = Annotated[NDArray[np.float32], "windows 160 places"]
 """Highest outputs of the segmentation's sinc filters over three steps, then of their negatives."""
 
 LogProbs: TypeAlias = Annotated[NDArray[np.float32], "windows frames 7"]
@@ -32,10 +32,10 @@ Occupancy: TypeAlias = Annotated[NDArray[np.float32], "frames 3"]
 FrameCounts: TypeAlias = Annotated[NDArray[np.int32], "frames"]
 """Number of people speaking in each frame of the recording."""
 
-Runs: TypeAlias = Annotated[NDArray[np.int64], "runs 2"]
+Regions: TypeAlias = Annotated[NDArray[np.int64], "runs 2"]
 """First and past-the-last frame of stretches in which one person speaks alone."""
 
-UnitEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "units dimension"]
+SubsegmentEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "units dimension"]
 """One voice vector per unit, not normalised; all zero where there is none."""
 
 Centroids: TypeAlias = Annotated[NDArray[np.float32], "clusters dimension"]
@@ -50,7 +50,7 @@ BandLevels: TypeAlias = Annotated[NDArray[np.float32], "crops 3"]
 ChannelWeights: TypeAlias = Annotated[NDArray[np.float64], "units 4"]
 """How far a sound is full, medium, narrow and telephone band; a row sums to 1."""
 
-UnitLabels: TypeAlias = Annotated[NDArray[np.int32], "units"]
+ClusterLabels: TypeAlias = Annotated[NDArray[np.int32], "units"]
 """Cluster of every unit, -1 for none."""
 
 Votes: TypeAlias = Annotated[NDArray[np.float32], "frames clusters"]
@@ -60,10 +60,10 @@ Activations: TypeAlias = Annotated[NDArray[np.bool_], "frames clusters"]
 """True where a cluster speaks."""
 
 
-class Units(NamedTuple):
+class Subsegments(NamedTuple):
     """What is embedded, all columns (units,): frames `first` to `last` of a run."""
 
-    run: NDArray[np.int64]
+    region: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
 
@@ -100,7 +100,7 @@ def check_array(name: str, array: object, dtype: type[np.generic], axes: tuple[s
         raise GraphInputError(f"{name}: found {array.dtype} {array.shape}; pass a {expected}")
 
 
-def stretches(active: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
+def segments_of(active: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
     """First and past-the-last index of every stretch of ones in (frames,), as (stretches, 2)."""
     padded: NDArray[np.bool_] = np.zeros(len(active) + 2, np.bool_)
     padded[1:-1] = active

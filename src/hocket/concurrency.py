@@ -1,14 +1,15 @@
-"""Work on other threads: an iterator run ahead, and tasks whose results come in order."""
+"""Work on other threads: an iterator run ahead, and a map whose results come in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import Any, Self, TypeVar, cast
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 
 _END = object()
 PATIENCE_S = 0.05  # how soon a stopped thread is noticed
@@ -74,43 +75,34 @@ def _drain(queue: Queue[object]) -> Iterator[Item]:
         yield cast("Item", item)
 
 
-Answer = TypeVar("Answer")
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool of so many threads; on leaving, none of its tasks is left."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="hocket")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
-WAITING = 2  # questions per worker beside the one it answers: nobody idles while answers are read
 
+def ordered_map(
+    function: Callable[[Item], Outcome], items: Iterable[Item], pool: ThreadPoolExecutor, most: int
+) -> Iterator[Outcome]:
+    """What `function` returns for each item, in the order of items.
 
-class Questions:
-    """What was asked and not yet taken. Only the thread that asks may take answers."""
+    Items are taken as results are asked for, so a chain of these maps works at the pace of whoever
+    consumes the last one. What `function` raises is raised in the item's turn.
 
-    def __init__(self, pool: ThreadPoolExecutor, workers: int) -> None:
-        self._pool = pool
-        self._most = (1 + WAITING) * workers
-        self._open: deque[tuple[Future[Any], Callable[[Any], None]]] = deque()
-
-    @classmethod
-    @contextmanager
-    def to(cls, workers: int) -> Iterator[Self]:
-        """Questions to so many workers; on leaving, none of them is left."""
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="hocket")
-        try:
-            yield cls(pool, workers)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def ask(self, work: Callable[[], Answer], then: Callable[[Answer], None]) -> None:
-        """Have a worker do `work`; `then` takes what it returns, on this thread, in its turn."""
-        self._open.append((self._pool.submit(work), then))
-
-    def take(self) -> None:
-        """Take answers while they are there, and wait for some while too many are open."""
-        while self._open and (len(self._open) > self._most or self._open[0][0].done()):
-            self._take_first()
-
-    def take_all(self) -> None:
-        """Take all answers, and those to what is asked meanwhile."""
-        while self._open:
-            self._take_first()
-
-    def _take_first(self) -> None:
-        future, then = self._open.popleft()
-        then(future.result())
+    Args:
+        function: called on the pool's threads.
+        items: taken on the caller's thread.
+        pool: who does the work; several maps may share one.
+        most: results that may be open at once.
+    """
+    waiting: deque[Future[Outcome]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        while waiting and (len(waiting) >= most or waiting[0].done()):
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

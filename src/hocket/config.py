@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from hocket.errors import ConfigError
 
@@ -33,10 +33,12 @@ class GraphConfig:
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """How a recording is cut for the segmentation graph.
+    """How a recording is cut into windows for the segmentation.
 
-    ramp_s: how much of either end of a window counts less than its middle.
-    batch: windows per call; here because a runtime may add in another order for another number.
+    step_s: from one window to the next.
+    ramp_s: length of either end of a window, which counts less than its middle.
+    batch: windows per call; a setting of results because a runtime may add in another order when
+        the number differs.
     """
 
     step_s: float = 5.0
@@ -48,49 +50,49 @@ class WindowConfig:
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Where somebody speaks, and where alone.
+class RegionConfig:
+    """Where somebody speaks, and where one speaker speaks alone.
 
     min_speech: probability above which somebody speaks.
-    min_overlap: probability above which more than one person speaks.
-    min_takeover: probability of another person's taking over above which a run is cut in two.
-    takeover_s: speech on either side of a possible cut that is compared.
-    longest_s: a longer run is cut in two, so that what waits for its end never grows.
+    min_overlap: probability above which several speakers speak.
+    min_change: probability of a speaker change above which a region is cut in two.
+    change_s: speech on either side of a possible speaker change that is compared.
+    longest_s: a longer region is cut, so that memory stays bounded.
     """
 
     min_speech: float = 0.4
     min_overlap: float = 0.55
-    min_takeover: float = 0.5
-    takeover_s: float = 0.25
+    min_change: float = 0.5
+    change_s: float = 0.25
     longest_s: float = 30.0
 
     def __post_init__(self) -> None:
-        _check_numbers(self, above_zero=("takeover_s", "longest_s"))
+        _check_numbers(self, above_zero=("change_s", "longest_s"))
 
 
 @dataclass(frozen=True)
-class UnitConfig:
-    """Which parts of runs are embedded.
+class SubsegmentConfig:
+    """Which parts of regions are embedded, and how they are batched.
 
-    length_s: length of a unit.
-    hop_s: longest distance from one unit to the next.
-    min_s: a shorter run has no unit.
-    grid_s: what is heard at once is rounded up to a multiple of this, so that lengths recur.
-    span_s: longest stretch of a run that is heard at once; None: as the manifest says of the model.
-    slab_s: length of what is heard at once if the network can tell several spans apart.
-    gap_s: least distance of two spans in it.
+    length_s: length of a subsegment.
+    hop_s: longest distance from one subsegment to the next.
+    min_s: a shorter region has no subsegment.
+    grid_s: lengths of calls are rounded up to a multiple of this, so that they recur.
+    crop_s: longest stretch of a region in one call; None: as calibrated.
+    pack_s: length of a pack, for networks that keep several sounds of one call apart.
+    gap_s: least distance of two crops in a pack.
     """
 
     length_s: float = 1.2
     hop_s: float = 0.6
     min_s: float = 0.2
     grid_s: float = 0.25
-    span_s: float | None = None
-    slab_s: float = 9.6
+    crop_s: float | None = None
+    pack_s: float = 9.6
     gap_s: float = 0.06
 
     def __post_init__(self) -> None:
-        above_zero = ("length_s", "hop_s", "min_s", "grid_s", "span_s", "slab_s")
+        above_zero = ("length_s", "hop_s", "min_s", "grid_s", "crop_s", "pack_s")
         _check_numbers(self, above_zero=above_zero)
         if self.min_s > self.length_s or self.hop_s > self.length_s:
             raise ConfigError(
@@ -99,44 +101,63 @@ class UnitConfig:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSubsegments(SubsegmentConfig):
+    """`SubsegmentConfig` in which nothing is left open."""
+
+    crop_s: float
+
+
 @dataclass(frozen=True)
-class ClusterConfig:
-    """How voices become speakers; where None, the manifest says, by embedding model.
+class ClusteringConfig:
+    """How embeddings become speakers. None: as calibrated for the embedding model.
 
     method: name of the clusterer: agglomerative, centroid, spectral, mixture or vbx.
     plda: path of the trained PLDA that vbx needs, for embeddings of the same network.
-    threshold: cosine distance from which two clusters are two people.
-    twin_at_1s, twin_growth, twin_most: how similar a cluster may be to a larger one and be somebody
-        else: with one second of speech, more with each doubling of it, and at most.
-    min_trusted_s: a shorter unit is given to a speaker but does not make one.
-    min_trusted_probability: so is a unit in which one person speaks less probably than this.
-    min_speaker_s: a cluster with less speech is a speaker only if it is the largest, or if more are
-        asked for.
+    threshold: cosine distance from which two clusters are two speakers.
+    duplicate_at_1s, duplicate_growth, duplicate_most: cosine up to which a cluster may resemble a
+        larger one and still be another speaker: with one second of speech, more with each doubling
+        of it, and at most.
+    min_trusted_s: a shorter subsegment is assigned to a speaker but does not create one.
+    min_trusted_probability: the same for a subsegment in which one speaker speaks alone with a lower
+        probability than this.
+    min_speaker_s: a cluster with less speech is a speaker only if it is the largest, or if more
+        speakers are requested.
     """
 
     method: str = "agglomerative"
     plda: str | None = None
     threshold: float | None = None
-    twin_at_1s: float | None = None
-    twin_growth: float | None = None
-    twin_most: float | None = None
+    duplicate_at_1s: float | None = None
+    duplicate_growth: float | None = None
+    duplicate_most: float | None = None
     min_trusted_s: float = 0.5
     min_trusted_probability: float = 0.6
     min_speaker_s: float = 0.9
 
     def __post_init__(self) -> None:
-        _check_numbers(self, infinite=("threshold", "twin_at_1s", "twin_most"))
+        _check_numbers(self, infinite=("threshold", "duplicate_at_1s", "duplicate_most"))
         if self.method == "vbx" and self.plda is None:
             raise ConfigError("method is 'vbx' but plda is not given; give a trained PLDA's file")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResolvedClustering(ClusteringConfig):
+    """`ClusteringConfig` in which nothing is left open."""
+
+    threshold: float
+    duplicate_at_1s: float
+    duplicate_growth: float
+    duplicate_most: float
+
+
 @dataclass(frozen=True)
 class TurnConfig:
-    """How parts of runs become turns, and which pauses and turns are too short to keep.
+    """How parts of regions become turns, and which pauses and turns are too short to keep.
 
-    fade_s: time after which what a part of a run says of its slot elsewhere counts less by e.
-    min_pause_s: a speaker's pauses shorter than this are closed.
-    min_turn_s: turns shorter than this, once pauses are closed, are dropped.
+    fade_s: time constant with which a part of a region loses its influence on a slot's speaker.
+    min_pause_s: shorter pauses of a speaker are closed.
+    min_turn_s: shorter turns are dropped, once pauses are closed.
     """
 
     fade_s: float = 0.1
@@ -148,18 +169,31 @@ class TurnConfig:
 
 
 @dataclass(frozen=True)
-class LiveConfig:
-    """How a stream is heard; thresholds that are None are the manifest's, by embedding model.
+class StreamConfig:
+    """How a stream is processed. None: as calibrated for the embedding model.
 
-    window_s: what is heard at once, at most the segmentation's own window.
-    step_s: from one update to the next, so the longest that speech waits for its first turn.
-    delay_s: after which what was heard is final.
-    latest_s: a turn that goes on is given out in parts, so that none of it waits longer than this.
-    back_s: of what was heard before, embedded again with what is new.
-    create_s: speech somebody new needs within a window.
-    match, create, update, merge: see `hocket.online.tracker.Limits`; distances, 1 - cosine.
-    loyalty: what a slot is nearer to whom earlier windows heard in the same frames.
-    max_speakers: more are not made, beside those known before.
+    Distances are 1 - cosine.
+
+    window_s: length of a window, at most the segmentation's own.
+    step_s: from one update to the next; the longest wait of speech for its first turn.
+    delay_s: age at which frames become final.
+    latest_s: a turn that continues is given out in parts, so that no part waits longer than this.
+    back_s: sound before the newest step that is embedded again with it.
+    create_s: speech that a new speaker needs within a window.
+    match: a slot nearer than this to a speaker may be that speaker.
+    create: subsegments at least this far from all speakers, and their mean, may be a new speaker.
+    update: a subsegment nearer than this updates its speaker's embedding.
+    merge: two speakers nearer than this are one, unless they spoke at the same time.
+    name: a speaker no farther than this from a known speaker gets that name.
+    name_early: the same, with less than `name_s` of speech.
+    crowd: reduction of `name_early` for every doubling of the known speakers beyond five.
+    name_s: seconds of subsegments, which overlap; about half as much speech.
+    margin: least lead over the second nearest speaker with which a subsegment updates its speaker.
+    coherence: least length of the mean of a new speaker's unit vectors.
+    continuity_bonus: what a slot is nearer to the speaker that earlier windows gave its frames to.
+    slot_bonus: what a subsegment is nearer to the speaker of its slot.
+    most_exemplars: exemplars kept of each speaker.
+    max_speakers: most speakers, beside the known ones.
     """
 
     window_s: float = 7.5
@@ -172,7 +206,15 @@ class LiveConfig:
     create: float | None = None
     update: float | None = None
     merge: float | None = None
-    loyalty: float = 0.3
+    name: float | None = None
+    name_early: float | None = None
+    crowd: float | None = None
+    name_s: float = 8.0
+    margin: float = 0.1
+    coherence: float = 0.7
+    continuity_bonus: float = 0.3
+    slot_bonus: float = 0.1
+    most_exemplars: int = 4
     max_speakers: int = 64
 
     def __post_init__(self) -> None:
@@ -184,17 +226,30 @@ class LiveConfig:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResolvedStream(StreamConfig):
+    """`StreamConfig` in which nothing is left open."""
+
+    match: float
+    create: float
+    update: float
+    merge: float
+    name: float
+    name_early: float
+    crowd: float
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that may change a result, stage by stage; the defaults are the preset balanced."""
 
     graphs: GraphConfig = field(default_factory=GraphConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
-    runs: RunConfig = field(default_factory=RunConfig)
-    units: UnitConfig = field(default_factory=UnitConfig)
-    clusters: ClusterConfig = field(default_factory=ClusterConfig)
+    regions: RegionConfig = field(default_factory=RegionConfig)
+    subsegments: SubsegmentConfig = field(default_factory=SubsegmentConfig)
+    clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
     turns: TurnConfig = field(default_factory=TurnConfig)
-    live: LiveConfig = field(default_factory=LiveConfig)
+    stream: StreamConfig = field(default_factory=StreamConfig)
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -202,6 +257,55 @@ class Config:
         if name not in PRESETS:
             raise ConfigError(f"preset is '{name}'; give one of {', '.join(PRESETS)}")
         return cls(**PRESETS[name])
+
+    def resolved(self, calibration: Mapping[str, float]) -> "ResolvedConfig":
+        """The same, with the calibrated value wherever a threshold is None.
+
+        Args:
+            calibration: of the embedding model, from the model manifest.
+        """
+        return ResolvedConfig(
+            graphs=self.graphs,
+            windows=self.windows,
+            regions=self.regions,
+            subsegments=_filled(self.subsegments, ResolvedSubsegments, calibration, {}),
+            clustering=_filled(self.clustering, ResolvedClustering, calibration, {}),
+            turns=self.turns,
+            stream=_filled(self.stream, ResolvedStream, calibration, STREAM_CALIBRATION),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedConfig(Config):
+    """`Config` in which nothing is left open."""
+
+    subsegments: ResolvedSubsegments
+    clustering: ResolvedClustering
+    stream: ResolvedStream
+
+
+STREAM_CALIBRATION: Mapping[str, str] = {
+    **{name: f"stream_{name}" for name in ("match", "create", "update", "merge", "crowd")},
+    "name": "name_distance",
+    "name_early": "stream_name",
+}
+"""Names in the model manifest of a stream's thresholds; of all others the names are equal."""
+
+Resolved = TypeVar("Resolved", ResolvedSubsegments, ResolvedClustering, ResolvedStream)
+
+
+def _filled(
+    settings: SubsegmentConfig | ClusteringConfig | StreamConfig,
+    kind: type[Resolved],
+    calibration: Mapping[str, float],
+    names: Mapping[str, str],
+) -> Resolved:
+    """Settings of the resolved kind; `names` are those in the manifest, where they differ."""
+    values = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    for name in kind.__annotations__:
+        if values[name] is None:
+            values[name] = calibration[names.get(name, name)]
+    return kind(**values)
 
 
 @dataclass(frozen=True)

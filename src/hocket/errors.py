@@ -12,7 +12,9 @@
     ├── BackendError (RuntimeError)      a runtime is not installed or failed
     ├── SpeakerError (ValueError)        no such speaker, a name that is taken, an odd embedding
     ├── StoreError (RuntimeError)        a file of speakers cannot be used, or not with this model
-    └── OutputError (OSError)            a result cannot be written
+    ├── OutputError (OSError)            a result cannot be written
+    ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
+    └── Cancelled                        the caller cancelled
 
 Every message is one line: what was found, where, and what to do.
 """
@@ -86,6 +88,14 @@ class StoreError(HocketError, RuntimeError):
 
 class OutputError(HocketError, OSError):
     """A result cannot be written."""
+
+
+class ArgumentError(HocketError, TypeError):
+    """An argument of a function is unknown or of the wrong type."""
+
+
+class Cancelled(HocketError):
+    """The caller set the `cancel` event before the result was complete."""
 
 
 def one_line(text: str) -> str:

@@ -15,35 +15,35 @@ class Turn:
         speaker; None where nobody says. Turns that differ in nothing else are equal.
     """
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
     speaker: str
     confidence: float | None = field(default=None, compare=False)
 
     @property
-    def duration_s(self) -> float:
+    def duration(self) -> float:
         """Length of the turn."""
-        return self.end_s - self.start_s
+        return self.end - self.start
 
 
 @dataclass(frozen=True, order=True)
-class Doubt:
+class UncertainSegment:
     """A stretch of a turn of which it is not sure that its speaker speaks.
 
     confidence: probability, at a moment of the stretch, that its speaker speaks.
     alternatives: other speakers that it may be, the nearest first.
     """
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
     speaker: str
     confidence: float
     alternatives: tuple[str, ...] = ()
 
     @property
-    def expected_error_s(self) -> float:
+    def expected_error(self) -> float:
         """Seconds of the stretch that are wrong on average."""
-        return (self.end_s - self.start_s) * (1 - self.confidence)
+        return (self.end - self.start) * (1 - self.confidence)
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class Result:
     speakers: names in order of first appearance.
     embeddings: (speakers, dimension) unit vectors, in the order of `speakers`; zero for the only
         speaker of a recording without a usable embedding.
-    duration_s: length of the recording.
+    duration: length of the recording.
     seconds: busy time per stage, added up over workers: stages are at work at the same time.
     copied: bytes of samples moved from one array to another, per stage.
     embedding_model: what made `embeddings`; None if that is not known.
     count_confidence: probability of the number of speakers found, and of one fewer and one more, by
         number; what is missing to 1 is that of all other numbers. {0: 1.0} where nobody speaks;
         empty where nobody says.
-    doubts: stretches of the turns that are less sure than 0.9, in order of time.
+    uncertain: stretches of the turns that are less sure than 0.9, in order of time.
     """
 
     uri: str
@@ -94,12 +94,12 @@ class Result:
     exclusive_turns: tuple[Turn, ...]
     speakers: tuple[str, ...]
     embeddings: Centroids
-    duration_s: float
+    duration: float
     seconds: dict[str, float] = field(repr=False)
     copied: dict[str, int] = field(repr=False, default_factory=dict)
     embedding_model: EmbeddingModel | None = field(repr=False, default=None)
     count_confidence: Mapping[int, float] = field(repr=False, default_factory=dict)
-    doubts: tuple[Doubt, ...] = field(repr=False, default=())
+    uncertain: tuple[UncertainSegment, ...] = field(repr=False, default=())
 
     def at_least(self, confidence: float) -> "Result":
         """The same without the turns of both kinds that are less sure, and their doubts.
@@ -115,13 +115,13 @@ class Result:
         kept = sure(self.turns)
         ends = {speaker: [(0.0, 0.0)] for speaker in self.speakers}
         for turn in kept:  # in order of time
-            ends.setdefault(turn.speaker, [(0.0, 0.0)]).append((turn.start_s, turn.end_s))
+            ends.setdefault(turn.speaker, [(0.0, 0.0)]).append((turn.start, turn.end))
 
-        def is_kept(doubt: Doubt) -> bool:
-            turns = ends[doubt.speaker]
-            place = bisect_right(turns, (doubt.start_s, float("inf"))) - 1
-            return doubt.start_s < turns[place][1]
+        def is_kept(segment: UncertainSegment) -> bool:
+            turns = ends[segment.speaker]
+            place = bisect_right(turns, (segment.start, float("inf"))) - 1
+            return segment.start < turns[place][1]
 
-        doubts = tuple(filter(is_kept, self.doubts))
+        uncertain = tuple(filter(is_kept, self.uncertain))
         exclusive = sure(self.exclusive_turns)
-        return replace(self, turns=kept, exclusive_turns=exclusive, doubts=doubts)
+        return replace(self, turns=kept, exclusive_turns=exclusive, uncertain=uncertain)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, stretches
+from hocket.arrays import Activations, segments_of
 from hocket.geometry import Geometry
 from hocket.result import Turn
 
@@ -15,11 +15,11 @@ def tidy(activations: Activations, min_pause: int, min_turn: int) -> Activations
     tidied = activations.copy()
     for cluster in range(activations.shape[1]):
         column = tidied[:, cluster]
-        turns = stretches(column)
+        turns = segments_of(column)
         for (_, end), (start, _) in pairwise(turns):
             if start - end < min_pause:
                 column[end:start] = True
-        for start, end in stretches(column):
+        for start, end in segments_of(column):
             if end - start < min_turn:
                 column[start:end] = False
     return tidied
@@ -43,7 +43,7 @@ def to_turns(
     """Turns in order of time, within a recording of `samples` samples."""
     turns = []
     for cluster, name in enumerate(names):
-        for first, last in stretches(activations[:, cluster]).tolist():
+        for first, last in segments_of(activations[:, cluster]).tolist():
             start = min(geometry.frame_start(first), samples)
             end = min(geometry.frame_start(last), samples)
             if end > start:

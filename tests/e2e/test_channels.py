@@ -12,15 +12,15 @@ from bench.annotations import read_rttm
 from bench.simulation.bands import in_telephone_band
 from bench.simulation.codecs import through_file
 from hocket import Config, Diarizer, SpeakerStore, Stream, models
-from hocket.arrays import Units, unit_length
+from hocket.arrays import Subsegments, unit_length
 from hocket.config import GraphConfig, Runtime
 from hocket.embedding.bands import band_levels
-from hocket.embedding.channels import free_units, membership, weights_of
+from hocket.embedding.channels import compensate_subsegments, membership, weights_of
 from hocket.errors import ModelError
 from hocket.formats.writers import WRITERS, document
 from hocket.offline.artifacts import Artifacts
 from hocket.online.tracker import WindowResult
-from hocket.speakers.enroll import embed, enrol, hear_voice
+from hocket.speakers.enroll import embed, enroll, extract_voice
 from tests.people import ANNA_S, BEN_S, RATE
 from tests.places import CLIPS, CONVERSATION
 
@@ -110,13 +110,13 @@ def cosines(one: Artifacts, other: Artifacts, diarizer: Diarizer) -> NDArray[np.
     turns = read_rttm(PANEL.with_suffix(".rttm"))
     means = []
     for artifacts in (one, other):
-        units, model = artifacts.units, diarizer.channel_model
-        middles = (units.first + units.last) / 2 * 270 / RATE
-        vectors = free_units(unit_length(artifacts.embeddings), artifacts.bands, model).vectors
+        subsegments, model = artifacts.subsegments, diarizer.channel_model
+        middles = (subsegments.first + subsegments.last) / 2 * 270 / RATE
+        vectors = compensate_subsegments(
+            unit_length(artifacts.embeddings), artifacts.bands, model
+        ).vectors
         for who in (ANNA, BEN):
-            spoken = [
-                (t.start_s < middles) & (middles < t.end_s) for t in turns if t.speaker == who
-            ]
+            spoken = [(t.start < middles) & (middles < t.end) for t in turns if t.speaker == who]
             means.append(vectors[np.any(spoken, axis=0)].mean(axis=0))
     directions = unit_length(np.stack(means))
     return directions[:2] @ directions[2:].T
@@ -173,13 +173,13 @@ def panel_from() -> Sound:
 def test_units_of_a_stream_are_freed_before_they_are_tracked(
     diarizer: Diarizer, raw: Diarizer, panel_from: Sound
 ) -> None:
-    called, full = by_telephone(panel_from), window_of(panel_from, raw).units
-    before, after = (window_of(called, each).units for each in (raw, diarizer))
+    called, full = by_telephone(panel_from), window_of(panel_from, raw).subsegments
+    before, after = (window_of(called, each).subsegments for each in (raw, diarizer))
     assert len(before.vectors) == len(after.vectors) >= 1
     np.testing.assert_allclose(np.linalg.norm(after.vectors, axis=1), 1, atol=1e-5)
     nearer = [
-        unit_length(units.vectors.mean(axis=0)) @ unit_length(full.vectors.mean(axis=0))
-        for units in (before, after)
+        unit_length(subsegments.vectors.mean(axis=0)) @ unit_length(full.vectors.mean(axis=0))
+        for subsegments in (before, after)
     ]
     assert nearer[1] > nearer[0] + 0.05
 
@@ -191,8 +191,8 @@ def test_units_of_a_stream_have_levels_of_their_own_and_of_their_window(
     stream = Stream(RATE, refinable=False)
     sound = by_telephone(panel_from)[: round(WINDOW_S * RATE)]
     sound[: 3 * RATE] = panel_from[: 3 * RATE]
-    units = Units(np.array([0, 1]), np.array([30, 90]), np.array([100, 160]))
-    bands = stream._ears._bands(units, sound, 250)
+    subsegments = Subsegments(np.array([0, 1]), np.array([30, 90]), np.array([100, 160]))
+    bands = stream._ears._bands(subsegments, sound, 250)
     assert bands is not None
     np.testing.assert_array_equal(bands.usual, band_levels(sound, RATE))
     np.testing.assert_allclose(bands.seconds, 70 * 270 / RATE)
@@ -205,8 +205,8 @@ def test_units_of_a_stream_have_levels_of_their_own_and_of_their_window(
     own, around = (np.clip(levels, (-40, -70, -70), 0) for levels in (bands.levels, bands.usual))
     expected = membership((own * 70 * 270 / RATE + around) / (70 * 270 / RATE + 1))
     np.testing.assert_allclose(weights_of(bands), expected, atol=1e-6)
-    assert stream._ears._bands(Units(*np.zeros((3, 0), np.int64)), sound, 250) is None
-    assert replace(stream._ears, channels=None)._bands(units, sound, 250) is None
+    assert stream._ears._bands(Subsegments(*np.zeros((3, 0), np.int64)), sound, 250) is None
+    assert replace(stream._ears, channels=None)._bands(subsegments, sound, 250) is None
 
 
 @pytest.mark.parametrize("clip", FULL_BAND, ids=lambda path: path.stem)
@@ -226,25 +226,27 @@ def test_full_band_streams_are_as_they_were(clip: Path) -> None:
 # The store
 
 
-def person(spans: tuple[tuple[float, float], ...]) -> Sound:
+def person(crops: tuple[tuple[float, float], ...]) -> Sound:
     panel = samples_of(PANEL)
-    return np.concatenate([panel[round(a * RATE) : round(b * RATE)] for a, b in spans])
+    return np.concatenate([panel[round(a * RATE) : round(b * RATE)] for a, b in crops])
 
 
 def test_exemplars_of_a_telephone_are_freed(diarizer: Diarizer, raw: Diarizer) -> None:
     anna = person(ANNA_S)
-    full = hear_voice(anna, raw, sample_rate=RATE).embedding
+    full = extract_voice(anna, raw, sample_rate=RATE).embedding
     before, after = (
-        hear_voice(by_telephone(anna), each, sample_rate=RATE).embedding for each in (raw, diarizer)
+        extract_voice(by_telephone(anna), each, sample_rate=RATE).embedding
+        for each in (raw, diarizer)
     )
     assert np.linalg.norm(after) == pytest.approx(1, abs=1e-5)
     assert full @ after > full @ before + 0.05
 
 
 def test_full_band_exemplars_are_as_they_were_to_the_bit(diarizer: Diarizer, raw: Diarizer) -> None:
-    for spans in (ANNA_S, BEN_S):
+    for crops in (ANNA_S, BEN_S):
         found, before = (
-            hear_voice(person(spans), each, sample_rate=RATE).exemplars for each in (diarizer, raw)
+            extract_voice(person(crops), each, sample_rate=RATE).exemplars
+            for each in (diarizer, raw)
         )
         assert [e.embedding.tobytes() for e in found] == [e.embedding.tobytes() for e in before]
 
@@ -255,8 +257,8 @@ def test_who_is_enrolled_in_full_band_is_nearer_by_telephone(
     distances = []
     for name, each in (("raw", raw), ("freed", diarizer)):
         with SpeakerStore(tmp_path / f"{name}.db") as store:
-            enrol(store, "Anna", [clip_of(person(ANNA_S), tmp_path)], each)
-            voice = hear_voice(by_telephone(person(ANNA_S)), each, sample_rate=RATE)
+            enroll(store, "Anna", [clip_of(person(ANNA_S), tmp_path)], each)
+            voice = extract_voice(by_telephone(person(ANNA_S)), each, sample_rate=RATE)
             distances.append(store.verify("Anna", voice.embedding, voice.model).distance)
     assert distances[1] < distances[0] - 0.05
 

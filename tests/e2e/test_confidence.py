@@ -31,7 +31,7 @@ def artifacts(diarizer: Diarizer) -> Artifacts:
 
 
 def edges(turns: tuple[Turn, ...]) -> list[tuple[float, float, str]]:
-    return [(turn.start_s, turn.end_s, turn.speaker) for turn in turns]
+    return [(turn.start, turn.end, turn.speaker) for turn in turns]
 
 
 def all_turns(result: Result) -> tuple[Turn, ...]:
@@ -55,7 +55,7 @@ def test_every_turn_and_the_number_have_a_probability(
     for turn in result.turns:
         within[turn.speaker].append(turn)
     for part in result.exclusive_turns:
-        (whole,) = [t for t in within[part.speaker] if t.start_s <= part.start_s < t.end_s]
+        (whole,) = [t for t in within[part.speaker] if t.start <= part.start < t.end]
         assert part.confidence == whole.confidence
 
 
@@ -80,7 +80,7 @@ def test_turns_and_speakers_are_what_they_are_without_it(
 def test_two_who_talk_clearly_are_two_most_likely(diarizer: Diarizer, artifacts: Artifacts) -> None:
     result = diarizer.finish(artifacts)
     assert result.count_confidence[2] > 0.5
-    spoken = np.array([turn.duration_s for turn in result.turns])
+    spoken = np.array([turn.duration for turn in result.turns])
     sure = np.array([turn.confidence for turn in result.turns])
     assert np.average(sure, weights=spoken) > 0.8
 

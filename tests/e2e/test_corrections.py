@@ -87,8 +87,8 @@ def test_a_name_that_is_given_wins_over_a_store(
             ((start, end) for start, end, name in known if name == "Ben"),
             key=lambda turn: turn[1] - turn[0],
         )
-        stretch = [start + 0.1, end - 0.1]
-        (folder / "names.json").write_text(json.dumps([{"is": wrong, "at": stretch}]))
+        segment = [start + 0.1, end - 0.1]
+        (folder / "names.json").write_text(json.dumps([{"is": wrong, "at": segment}]))
         assert hocket(*usual, "--constraints", "names.json") == 0
         found = turns_of(capsys)
         assert [turn[:2] for turn in found] == [turn[:2] for turn in known]

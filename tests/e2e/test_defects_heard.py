@@ -16,16 +16,16 @@ from bench.host_loops import Overheard
 from hocket import Config, Diarizer, SpeakerStore, Stream
 from hocket.config import (
     GraphConfig,
-    LiveConfig,
+    StreamConfig,
     Runtime,
-    UnitConfig,
+    SubsegmentConfig,
 )
 from hocket.errors import AudioVoiceError, ConfigError
 from hocket.graph import Tensors
-from hocket.online.state import Known
+from hocket.online.state import KnownSpeaker
 from hocket.online.tracker import Update
 from hocket.result import Turn
-from hocket.speakers.enroll import enrol, hear_voice
+from hocket.speakers.enroll import enroll, extract_voice
 from tests.places import CLIPS, CONVERSATION
 
 RATE = 16_000
@@ -92,7 +92,7 @@ def spoken_frames(turns: Sequence[Turn], frames: int = 3_000) -> dict[str, NDArr
     """Who speaks in every hundredth of a second."""
     found = {turn.speaker: np.zeros(frames, np.bool_) for turn in turns}
     for turn in turns:
-        found[turn.speaker][round(100 * turn.start_s) : round(100 * turn.end_s)] = True
+        found[turn.speaker][round(100 * turn.start) : round(100 * turn.end)] = True
     return found
 
 
@@ -112,7 +112,7 @@ def test_the_rate_that_is_given_is_the_rate_that_is_used(rate: int) -> None:
     assert set(found) == set(expected)
     for name, frames in expected.items():
         assert np.count_nonzero(frames != found[name]) < 0.1 * np.count_nonzero(frames)
-    assert turns[-1].end_s <= 30.0
+    assert turns[-1].end <= 30.0
 
 
 @pytest.mark.parametrize("seconds", [0.7, 1.81, 4.0, 9.99, 10.01, 12.345])
@@ -123,18 +123,18 @@ def test_a_stream_says_nothing_beyond_its_end_and_all_up_to_it(
     updates = streamed(samples)
     heard = len(samples) / RATE
     for update in updates:
-        assert update.time_s <= heard
-        assert all(0 <= t.start_s < t.end_s <= heard for t in (*update.final, *update.tentative))
-    assert finals(updates)[-1].end_s == pytest.approx(heard, abs=0.1)
+        assert update.time <= heard
+        assert all(0 <= t.start < t.end <= heard for t in (*update.final, *update.tentative))
+    assert finals(updates)[-1].end == pytest.approx(heard, abs=0.1)
 
 
 def test_more_overlap_of_windows_says_nothing_twice(conversation: Sound) -> None:
     expected = spoken_frames(finals(streamed(conversation)))
-    turns = finals(streamed(conversation, config=Config(live=LiveConfig(step_s=0.9))))
+    turns = finals(streamed(conversation, config=Config(stream=StreamConfig(step_s=0.9))))
     found = spoken_frames(turns)
     for name in found:
         own = [turn for turn in turns if turn.speaker == name]
-        assert all(before.end_s <= after.start_s for before, after in pairwise(own))
+        assert all(before.end <= after.start for before, after in pairwise(own))
     said, usual = (sum(frames.sum() for frames in each.values()) for each in (found, expected))
     assert said == pytest.approx(usual, rel=0.1)
 
@@ -146,8 +146,8 @@ def test_what_was_heard_before_does_not_shift_a_later_stream(conversation: Sound
     later = conversation[6 * RATE :]
     fresh = finals(streamed(later))
     again = finals(streamed(later, known=earlier.state.speakers()))
-    assert again[0].start_s == pytest.approx(fresh[0].start_s, abs=0.017)
-    assert again[-1].end_s == pytest.approx(fresh[-1].end_s, abs=0.017)
+    assert again[0].start == pytest.approx(fresh[0].start, abs=0.017)
+    assert again[-1].end == pytest.approx(fresh[-1].end, abs=0.017)
 
 
 # What is said is said by somebody
@@ -165,8 +165,8 @@ def test_words_that_are_all_there_is_are_heard(words: Sound) -> None:
         list(Diarizer(runtime=ONE)(sound, sample_rate=RATE).turns),
     ):
         assert [turn.speaker for turn in turns] == ["SPEAKER_00"] * 4
-        assert [turn.start_s for turn in turns] == pytest.approx(starts, abs=0.15)
-        assert [turn.duration_s for turn in turns] == pytest.approx([0.9] * 4, abs=0.25)
+        assert [turn.start for turn in turns] == pytest.approx(starts, abs=0.15)
+        assert [turn.duration for turn in turns] == pytest.approx([0.9] * 4, abs=0.25)
 
 
 def test_overlap_is_heard_without_asking(conversation: Sound) -> None:
@@ -211,7 +211,7 @@ def test_a_network_that_fails_makes_nobody(
 
 
 def test_windows_that_would_leave_sound_unheard_are_refused() -> None:
-    far = Config(live=LiveConfig(step_s=12.0, latest_s=20.0))
+    far = Config(stream=StreamConfig(step_s=12.0, latest_s=20.0))
     with pytest.raises(
         ConfigError, match=r"^found step_s 12\.0 and back_s 0\.59; give a window_s of at least"
     ):
@@ -219,9 +219,9 @@ def test_windows_that_would_leave_sound_unheard_are_refused() -> None:
 
 
 def test_the_shortest_step_is_a_frame(words: Sound) -> None:
-    tiny = Config(live=LiveConfig(step_s=1e-6))
+    tiny = Config(stream=StreamConfig(step_s=1e-6))
     updates = streamed(words[: round(0.4 * RATE)], config=tiny)
-    steps = [after.time_s - before.time_s for before, after in pairwise(updates)]
+    steps = [after.time - before.time for before, after in pairwise(updates)]
     assert steps
     assert max(steps) == pytest.approx(270 / RATE)
 
@@ -252,16 +252,16 @@ CHANGED: dict[str, dict[str, Any]] = {
         "length_s": 2.4,
         "hop_s": 0.3,
         "min_s": 0.9,
-        "span_s": 1.3,
-        "slab_s": 5.0,
+        "crop_s": 1.3,
+        "pack_s": 5.0,
         "gap_s": 0.5,
     },
     "clusters": {
         "method": "centroid",
         "threshold": 0.2,
-        "twin_at_1s": 0.0,
-        "twin_growth": 1.0,
-        "twin_most": 0.0,
+        "duplicate_at_1s": 0.0,
+        "duplicate_growth": 1.0,
+        "duplicate_most": 0.0,
         "min_trusted_probability": 0.99,
         "min_speaker_s": 8.0,
     },
@@ -321,7 +321,7 @@ def test_no_setting_is_left_out() -> None:
 
 
 def test_loyalty_reaches_the_tracker() -> None:
-    stream = Stream(RATE, config=Config(live=LiveConfig(loyalty=0.7)), runtime=ONE)
+    stream = Stream(RATE, config=Config(stream=StreamConfig(loyalty=0.7)), runtime=ONE)
     assert stream.rules.limits.loyalty == 0.7  # which changes what is said, as every limit does
     stream.close()
 
@@ -331,7 +331,9 @@ def test_what_a_voice_is_heard_in_is_rounded_up_to_the_grid(
 ) -> None:
     lengths = []
     for grid_s in (0.25, 3.0):
-        hear_voice(words, Diarizer(Config(units=UnitConfig(grid_s=grid_s))), sample_rate=RATE)
+        extract_voice(
+            words, Diarizer(Config(subsegments=SubsegmentConfig(grid_s=grid_s))), sample_rate=RATE
+        )
         lengths.append(graphs[1].calls[-1][0][-1])
     assert lengths[0] % (RATE // 4) == lengths[1] % (3 * RATE) == 0
     assert lengths[0] < lengths[1]
@@ -351,10 +353,10 @@ def test_the_number_of_speakers_is_known_without_asking(conversation: Sound) -> 
 
 def test_a_voice_is_heard_the_same_every_time(words: Sound) -> None:
     diarizer = Diarizer(runtime=ONE)
-    once, again = (hear_voice(words, diarizer, sample_rate=RATE) for _ in range(2))
+    once, again = (extract_voice(words, diarizer, sample_rate=RATE) for _ in range(2))
     assert once.embedding.tobytes() == again.embedding.tobytes()
     assert np.linalg.norm(once.embedding) == pytest.approx(1, abs=1e-5)
-    updates = streamed(words, known=[Known("Ben", once.embedding[None])])
+    updates = streamed(words, known=[KnownSpeaker("Ben", once.embedding[None])])
     assert {turn.speaker for turn in finals(updates)} == {"Ben"}
 
 
@@ -365,7 +367,7 @@ def test_an_enrolment_that_fails_leaves_a_stream_as_it_is(
     updates = stream.feed(conversation[: 15 * RATE])
     with SpeakerStore(tmp_path / "team.db") as store:
         with pytest.raises(AudioVoiceError, match="give a clip with 2 s or more"):
-            enrol(store, "Ben", [halves(words, tmp_path)], Diarizer(runtime=ONE))
+            enroll(store, "Ben", [halves(words, tmp_path)], Diarizer(runtime=ONE))
         assert store.speakers() == ()
     updates += stream.feed(conversation[15 * RATE :])
     assert updates + stream.finish() == streamed(conversation)
@@ -383,7 +385,7 @@ def test_a_stream_calls_who_was_renamed_by_the_new_name(
     result = Diarizer(runtime=ONE)(conversation, sample_rate=RATE)
     with SpeakerStore(tmp_path / "team.db") as store:
         for name, cluster in (("Ada", "SPEAKER_00"), ("Bo", "SPEAKER_01")):
-            store.enrol_cluster(name, result, cluster)
+            store.enroll_cluster(name, result, cluster)
         store.rename("Ada", "Ada Maria")
         updates = streamed(conversation, store=store)
     assert {turn.speaker for turn in finals(updates)} == {"Ada Maria", "Bo"}

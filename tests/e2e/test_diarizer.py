@@ -16,7 +16,7 @@ from hocket import Config, Diarizer, Result, diarize
 from hocket.audio import decoding
 from hocket.audio import reading as audio
 from hocket.audio.reading import read_audio
-from hocket.config import PRESETS, ClusterConfig, GraphConfig, Runtime, SpeakerCount, TurnConfig
+from hocket.config import PRESETS, ClusteringConfig, GraphConfig, Runtime, SpeakerCount, TurnConfig
 from hocket.errors import ConfigError, GraphInputError
 from hocket.formats.writers import WRITERS, document
 from hocket.result import Turn
@@ -67,7 +67,7 @@ def test_der_stays_within_budget_on_real_and_simulated_clips(preset: str) -> Non
 
 def test_a_result_carries_turns_speakers_embeddings_and_times(conversation: Result) -> None:
     assert conversation.uri == "conversation"
-    assert conversation.duration_s == 30.0
+    assert conversation.duration == 30.0
     assert conversation.speakers == ("SPEAKER_00", "SPEAKER_01")
     assert conversation.embeddings.shape == (2, 192)
     assert np.allclose(np.linalg.norm(conversation.embeddings, axis=1), 1, atol=1e-5)
@@ -89,13 +89,13 @@ def test_a_result_tells_what_was_copied(diarizer: Diarizer, conversation: Result
 def test_turns_are_sorted_and_inside_the_recording(conversation: Result) -> None:
     assert list(conversation.turns) == sorted(conversation.turns)
     for turn in conversation.turns:
-        assert 0 <= turn.start_s < turn.end_s <= conversation.duration_s
-        assert turn.duration_s >= 0.18
+        assert 0 <= turn.start < turn.end <= conversation.duration
+        assert turn.duration >= 0.18
 
 
 def test_exclusive_turns_never_overlap_and_keep_the_names(conversation: Result) -> None:
     ordered = conversation.exclusive_turns
-    assert all(before.end_s <= after.start_s for before, after in pairwise(ordered))
+    assert all(before.end <= after.start for before, after in pairwise(ordered))
     assert {turn.speaker for turn in ordered} == set(conversation.speakers)
     assert covered(conversation.turns) == pytest.approx(covered(ordered), abs=1e-6)
 
@@ -104,8 +104,8 @@ def covered(turns: tuple[Turn, ...]) -> float:
     """Seconds in which anybody speaks."""
     total, reached = 0.0, 0.0
     for turn in sorted(turns):
-        total += max(0.0, turn.end_s - max(turn.start_s, reached))
-        reached = max(reached, turn.end_s)
+        total += max(0.0, turn.end - max(turn.start, reached))
+        reached = max(reached, turn.end)
     return total
 
 
@@ -179,9 +179,9 @@ def test_finish_replays_artifacts_with_other_settings(diarizer: Diarizer) -> Non
     longer = replace(Config(), turns=TurnConfig(min_turn_s=2.0))
     turns = Diarizer(longer).finish(artifacts).turns
     assert len(turns) < len(first.turns)
-    assert all(turn.duration_s >= 1.9 for turn in turns)
+    assert all(turn.duration >= 1.9 for turn in turns)
     # linkage makes one cluster of all; the order of time parts it again
-    merged = replace(Config(), clusters=ClusterConfig(threshold=2.0))
+    merged = replace(Config(), clustering=ClusteringConfig(threshold=2.0))
     assert len(Diarizer(merged).finish(artifacts).speakers) == 2
     assert len(diarizer.finish(artifacts, SpeakerCount(1, 1)).speakers) == 1
 
@@ -189,18 +189,18 @@ def test_finish_replays_artifacts_with_other_settings(diarizer: Diarizer) -> Non
 @pytest.mark.parametrize("length", [0, 5_000, 160_000, 200_001])
 def test_artifacts_hold_together(diarizer: Diarizer, length: int) -> None:
     artifacts = diarizer.infer(samples_of(CONVERSATION)[112_000 : 112_000 + length])
-    runs, units, said = artifacts.runs, artifacts.units, artifacts.segmentation
+    regions, subsegments, said = artifacts.regions, artifacts.subsegments, artifacts.segmentation
     assert artifacts.samples == length
     assert said.activity.shape[0] == len(said.first_frames)
     assert len(said.occupancy) == (said.first_frames[-1] + said.activity.shape[1] if length else 0)
-    assert (runs[:, 0] < runs[:, 1]).all()
-    assert (runs[1:, 0] >= runs[:-1, 1]).all()
-    assert (runs[units.run, 0] <= units.first).all()
-    assert (units.last <= runs[units.run, 1]).all()
-    assert all(artifacts.geometry.frame_start(last) <= length for last in units.last.tolist())
-    assert artifacts.embeddings.shape == (len(units.run), 192)
+    assert (regions[:, 0] < regions[:, 1]).all()
+    assert (regions[1:, 0] >= regions[:-1, 1]).all()
+    assert (regions[subsegments.run, 0] <= subsegments.first).all()
+    assert (subsegments.last <= regions[subsegments.run, 1]).all()
+    assert all(artifacts.geometry.frame_start(last) <= length for last in subsegments.last.tolist())
+    assert artifacts.embeddings.shape == (len(subsegments.run), 192)
     assert artifacts.embeddings.any(axis=1).all()
-    assert (len(runs) > 0) == (length > 0)
+    assert (len(regions) > 0) == (length > 0)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -236,7 +236,7 @@ def test_more_speakers_than_the_audio_holds_is_no_crash(diarizer: Diarizer) -> N
 
 def test_an_unknown_clusterer_is_refused_by_name(diarizer: Diarizer) -> None:
     artifacts = diarizer.infer(np.zeros(16_000, np.float32))
-    wrong = replace(Config(), clusters=ClusterConfig(method="magic"))
+    wrong = replace(Config(), clustering=ClusteringConfig(method="magic"))
     with pytest.raises(ConfigError, match="method is 'magic'; give one of agglomerative"):
         Diarizer(wrong).finish(artifacts)
 
@@ -245,7 +245,7 @@ def test_progress_is_told_for_every_stage(diarizer: Diarizer) -> None:
     told: dict[str, list[tuple[int, int]]] = {}
     diarizer(
         CONVERSATION,
-        listener=lambda stage, done, total: told.setdefault(stage, []).append((done, total)),
+        progress=lambda stage, done, total: told.setdefault(stage, []).append((done, total)),
     )
     assert list(told) == ["segmentation", "embedding"]
     for steps in told.values():
@@ -273,27 +273,27 @@ def test_without_speech_the_result_is_empty_and_valid(
 ) -> None:
     result = diarizer(make(rate), sample_rate=rate)
     assert result.turns == result.exclusive_turns == result.speakers == ()
-    assert result.duration_s == pytest.approx(12.0, abs=1e-3)
+    assert result.duration == pytest.approx(12.0, abs=1e-3)
     for name in WRITERS:
         document(result, name)
 
 
 def test_white_noise_gives_a_valid_result(diarizer: Diarizer) -> None:
     result = diarizer(white_noise(16_000), sample_rate=16_000)
-    assert all(0 <= turn.start_s < turn.end_s <= 12 for turn in result.turns)
+    assert all(0 <= turn.start < turn.end <= 12 for turn in result.turns)
 
 
 @pytest.mark.parametrize("length", [0, 1, 269, 1_600, 14_400, 159_999, 160_000, 160_001])
 def test_any_length_gives_a_valid_result(diarizer: Diarizer, length: int) -> None:
     samples = samples_of(CONVERSATION)[112_000 : 112_000 + length]
     result = diarizer(samples, sample_rate=16_000)
-    assert result.duration_s == length / 16_000
-    assert all(turn.end_s <= result.duration_s for turn in result.turns)
+    assert result.duration == length / 16_000
+    assert all(turn.end <= result.duration for turn in result.turns)
 
 
 def test_half_a_file_keeps_its_speech(diarizer: Diarizer, conversation: Result) -> None:
     result = diarizer(samples_of(CONVERSATION)[: 15 * 16_000], sample_rate=16_000)
-    before = [turn for turn in conversation.turns if turn.end_s < 14]
+    before = [turn for turn in conversation.turns if turn.end < 14]
     assert covered(result.turns) >= 0.9 * covered(tuple(before))
 
 

@@ -10,15 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from hocket import Config, Diarizer, Result
-from hocket.arrays import UnitLabels, unit_length
-from hocket.clustering import CLUSTERERS, Request, TwinLimit, Voices, select_speakers
-from hocket.config import ClusterConfig, SpeakerCount
-from hocket.embedding.subsegments import plan_units
+from hocket.arrays import ClusterLabels, unit_length
+from hocket.clustering import CLUSTERERS, Request, DuplicateLimit, VoiceVectors, select_speakers
+from hocket.config import ClusteringConfig, SpeakerCount
+from hocket.embedding.subsegments import plan_subsegments
 from hocket.formats.writers import WRITERS, document
 from hocket.geometry import Geometry
 from hocket.offline.artifacts import Artifacts
 from hocket.segmentation.aggregation import Segmentation
-from hocket.segmentation.regions import RunFinder, count_people
+from hocket.segmentation.regions import RegionFinder, count_people
 
 SHIPPED = Geometry(16_000, 160_000, 270, 991, 589, 3)
 DIMENSION = 8
@@ -50,18 +50,18 @@ def artifacts_of(speech: Speech) -> Artifacts:
     occupancy = np.stack([1 - spoken, spoken, 0 * spoken], axis=1)
     segmentation = Segmentation(starts, activity.astype(np.float16), occupancy)
     config = Config()
-    counts = count_people(occupancy, config.runs)
-    finder = RunFinder(config.runs, SHIPPED.frames_of(config.runs.longest_s))
-    runs = np.concatenate([finder.feed(counts, np.zeros(len(counts))), finder.close()])
-    units = plan_units(runs, SHIPPED, config.units)
+    counts = count_people(occupancy, config.regions)
+    finder = RegionFinder(config.regions, SHIPPED.frames_of(config.regions.longest_s))
+    regions = np.concatenate([finder.feed(counts, np.zeros(len(counts))), finder.close()])
+    subsegments = plan_subsegments(regions, SHIPPED, config.subsegments)
     return Artifacts(
         uri="talk",
         samples=25 * 16_000,
         geometry=SHIPPED,
         segmentation=segmentation,
-        runs=runs,
-        units=units,
-        embeddings=np.zeros((len(units.run), DIMENSION), np.float32),
+        regions=regions,
+        subsegments=subsegments,
+        embeddings=np.zeros((len(subsegments.run), DIMENSION), np.float32),
         seconds={"segmentation": 1.0},
     )
 
@@ -70,7 +70,7 @@ def with_voices(*voices: int) -> Artifacts:
     """The dialogue, each of its runs spoken by the voice of that number."""
     artifacts = artifacts_of(DIALOGUE)
     noise = np.random.default_rng(1).normal(size=artifacts.embeddings.shape) * 0.05
-    vectors = np.eye(DIMENSION)[np.array(voices)[artifacts.units.run]] + noise
+    vectors = np.eye(DIMENSION)[np.array(voices)[artifacts.subsegments.run]] + noise
     return replace(artifacts, embeddings=vectors.astype(np.float32))
 
 
@@ -86,16 +86,16 @@ def finish(
     artifacts: Artifacts, count: SpeakerCount | None = None, method: str = "agglomerative"
 ) -> Result:
     """What comes out, which is a valid result whatever goes in."""
-    result = Diarizer(Config(clusters=ClusterConfig(method=method))).finish(artifacts, count)
+    result = Diarizer(Config(clustering=ClusteringConfig(method=method))).finish(artifacts, count)
     number = len(result.speakers)
     assert result.speakers == tuple(f"SPEAKER_{index:02d}" for index in range(number))
     assert result.embeddings.shape == (number, DIMENSION)
     assert np.isfinite(result.embeddings).all()
     assert list(result.turns) == sorted(result.turns)
     assert {turn.speaker for turn in result.turns} == set(result.speakers)
-    assert all(0 <= turn.start_s < turn.end_s <= 25 for turn in result.turns)
+    assert all(0 <= turn.start < turn.end <= 25 for turn in result.turns)
     alone = result.exclusive_turns
-    assert all(before.end_s <= after.start_s for before, after in pairwise(alone))
+    assert all(before.end <= after.start for before, after in pairwise(alone))
     assert {turn.speaker for turn in alone} <= set(result.speakers)
     assert set(result.seconds) == {"segmentation", "clustering", "reconstruct"}
     for name in WRITERS:
@@ -108,10 +108,10 @@ def finish(
 def all_speech(result: Result) -> Iterator[tuple[float, float]]:
     """Turns as one speaker's, to tenths of a second."""
     for turn in result.turns:
-        yield round(turn.start_s, 1), round(turn.end_s, 1)
+        yield round(turn.start, 1), round(turn.end, 1)
 
 
-def number_of(labels: UnitLabels) -> int:
+def number_of(labels: ClusterLabels) -> int:
     """Number of speakers; they must be numbered from 0 without a gap."""
     speakers = set(labels.tolist()) - {-1}
     assert speakers == set(range(len(speakers)))
@@ -129,7 +129,7 @@ def test_without_units_there_are_no_turns(count: SpeakerCount | None) -> None:
 @pytest.mark.parametrize("seconds", [0.3, 1.0], ids=["doubted", "trusted"])
 def test_one_unit_is_one_speaker(count: SpeakerCount | None, seconds: float) -> None:
     artifacts = artifacts_of([(3.0, 3.0 + seconds)])
-    assert len(artifacts.units.run) == 1
+    assert len(artifacts.subsegments.run) == 1
     result = finish(replace(artifacts, embeddings=artifacts.embeddings + 1), count)
     assert list(all_speech(result)) == [(3.0, 3.0 + seconds)]
     np.testing.assert_allclose(result.embeddings, DIMENSION**-0.5, rtol=1e-5)
@@ -139,7 +139,7 @@ def test_one_unit_is_one_speaker(count: SpeakerCount | None, seconds: float) -> 
 def test_all_speech_is_somebodys_however_alike_the_voices_are(count: SpeakerCount | None) -> None:
     result = finish(with_embeddings(1.0), count)
     assert len(result.speakers) == (count.minimum if count else 1)
-    spoken = sum(turn.duration_s for turn in result.exclusive_turns)
+    spoken = sum(turn.duration for turn in result.exclusive_turns)
     assert spoken == pytest.approx(sum(last - first for first, last in DIALOGUE), abs=0.1)
 
 
@@ -181,7 +181,7 @@ def test_voices_come_back_as_speakers_in_order_of_appearance() -> None:
 
 @pytest.mark.parametrize(("least_s", "number"), [(0.5, 3), (0.9, 2)])
 def test_a_unit_that_is_too_short_to_be_trusted_makes_nobody(least_s: float, number: int) -> None:
-    clusters = ClusterConfig(min_trusted_s=least_s, min_speaker_s=0.0)
+    clusters = ClusteringConfig(min_trusted_s=least_s, min_speaker_s=0.0)
     artifacts = with_voices(0, 1, 2, 1, 0)  # the third speaks for 0.8 s
     assert len(Diarizer(Config(clusters=clusters)).finish(artifacts).speakers) == number
 
@@ -207,13 +207,13 @@ def test_every_clusterer_makes_do_with_odd_voices(method: str, count: SpeakerCou
 
 @pytest.mark.parametrize(
     "settings",
-    [{name: value} for name in ("threshold", "twin_at_1s", "twin_most") for value in (0.0, np.inf)]
+    [{name: value} for name in ("threshold", "duplicate_at_1s", "duplicate_most") for value in (0.0, np.inf)]
     + [{"min_trusted_s": value, "min_speaker_s": value} for value in (0.0, 100.0)]
     + [{"min_trusted_probability": value} for value in (0.0, 1.5)],
     ids=str,
 )
 def test_every_accepted_setting_gives_turns(settings: dict[str, float]) -> None:
-    config = Config(clusters=ClusterConfig(**settings))
+    config = Config(clustering=ClusteringConfig(**settings))
     assert Diarizer(config).finish(with_voices(0, 1, 0, 1, 2)).turns
 
 
@@ -232,9 +232,9 @@ def test_five_hours_of_voices_are_clustered_in_time(
 ) -> None:
     """The first step costs the same for all counts of one minimum."""
     embeddings = make(np.random.default_rng(0)).astype(np.float32)
-    voices = Voices(unit_length(embeddings), embeddings, np.full(MANY, 0.6), np.zeros(MANY))
+    voices = VoiceVectors(unit_length(embeddings), embeddings, np.full(MANY, 0.6), np.zeros(MANY))
     calibration = Diarizer().calibration
-    limit = TwinLimit(*(calibration[f"twin_{name}"] for name in TwinLimit._fields))
+    limit = DuplicateLimit(*(calibration[f"duplicate_{name}"] for name in DuplicateLimit._fields))
     start = time.process_time()
     clusters = CLUSTERERS["agglomerative"](voices, Request(calibration["threshold"], minimum))
     counts = [SpeakerCount(minimum, maximum) for maximum in (None, minimum, minimum + 2)]

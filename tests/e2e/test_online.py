@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from bench.host_loops import Overheard
 from hocket import Diarizer, SpeakerStore, Stream, models
-from hocket.config import Config, GraphConfig, LiveConfig, Runtime
+from hocket.config import Config, GraphConfig, StreamConfig, Runtime
 from hocket.errors import AudioContentError, ConfigError, OutputError
 from hocket.graph import Tensors
 from hocket.models.catalogue import read_catalogue
-from hocket.online.state import Known
+from hocket.online.state import KnownSpeaker
 from hocket.online.stream import follow, updates_of
 from hocket.online.tracker import Update
 from hocket.result import Turn
@@ -69,16 +69,16 @@ def test_two_people_are_told_apart_as_they_speak() -> None:
     names = {turn.speaker for turn in finals(expected())}
     assert names == {"SPEAKER_00", "SPEAKER_01"}
     offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
-    spoken = sum(turn.duration_s for turn in finals(expected()))
-    assert spoken == pytest.approx(sum(t.duration_s for t in offline.turns), rel=0.1)
+    spoken = sum(turn.duration for turn in finals(expected()))
+    assert spoken == pytest.approx(sum(t.duration for t in offline.turns), rel=0.1)
 
 
 def test_what_was_heard_is_shown_within_two_seconds_and_final_within_ten() -> None:
-    live = LiveConfig()
+    live = StreamConfig()
     for before, update in pairwise(expected()):
-        assert update.time_s - before.time_s <= live.step_s + 0.02 < 2
+        assert update.time - before.time <= live.step_s + 0.02 < 2
     for update in expected():
-        assert all(update.time_s - turn.start_s <= 10 for turn in update.final)
+        assert all(update.time - turn.start <= 10 for turn in update.final)
 
 
 @settings(max_examples=4, deadline=None)
@@ -121,12 +121,12 @@ def test_a_final_turn_never_changes_and_none_is_said_twice() -> None:
     for update in expected():
         for turn in update.final:
             assert all(
-                turn.start_s >= other.end_s or turn.end_s <= other.start_s
+                turn.start >= other.end or turn.end <= other.start
                 for other in said
                 if other.speaker == turn.speaker
             )
         said += update.final
-        assert all(0 <= turn.start_s < turn.end_s <= update.time_s for turn in update.tentative)
+        assert all(0 <= turn.start < turn.end <= update.time for turn in update.tentative)
 
 
 def test_filters_hear_all_sound_once_and_every_window_says_what_it_says_alone() -> None:
@@ -294,16 +294,16 @@ def test_nothing_can_be_fed_to_a_finished_stream() -> None:
 
 def test_settings_that_cannot_keep_their_promise_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"give a latest_s of at least 11\.8, not 10\.0$"):
-        LiveConfig(delay_s=10.0)
+        StreamConfig(delay_s=10.0)
 
 
 def test_thresholds_are_those_of_the_embedding_model() -> None:
     stream = Stream(RATE, runtime=ONE, refinable=False)
     theirs = read_catalogue().calibrations[stream.config.graphs.embedding]
     names = {
-        **{name: f"live_{name}" for name in ("match", "create", "update", "merge", "crowd")},
+        **{name: f"stream_{name}" for name in ("match", "create", "update", "merge", "crowd")},
         "name": "name_distance",
-        "name_early": "live_name",
+        "name_early": "stream_name",
     }
     for own, listed in names.items():
         assert getattr(stream.rules.limits, own) == theirs[listed], own
@@ -312,34 +312,35 @@ def test_thresholds_are_those_of_the_embedding_model() -> None:
 def test_a_first_window_that_is_longer_than_a_step_is_heard() -> None:
     """Without sound from before: a step fits into three of the network's gates, the window not."""
     step, window = 70 * 270 / RATE, (4 + 6 * 70) * 270 / RATE
-    config = Config(live=LiveConfig(back_s=0.0, step_s=step, window_s=window))
+    config = Config(stream=StreamConfig(back_s=0.0, step_s=step, window_s=window))
     updates = fed(conversation(), config=config)
-    assert updates[0].time_s == pytest.approx((4 + 70) * 270 / RATE)
+    assert updates[0].time == pytest.approx((4 + 70) * 270 / RATE)
     assert finals(updates)
 
 
 def test_a_known_voice_is_called_by_its_name() -> None:
     offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
-    known = [Known("Ada", offline.embeddings[:1]), Known("Bo", offline.embeddings[1:])]
+    known = [
+        KnownSpeaker("Ada", offline.embeddings[:1]),
+        KnownSpeaker("Bo", offline.embeddings[1:]),
+    ]
     updates = fed(conversation(), known=known)
     assert {turn.speaker for turn in finals(updates)} == {"Ada", "Bo"}
     here = [turn for turn in finals(updates) if turn.speaker == "Ada"]
     there = [turn for turn in offline.turns if turn.speaker == offline.speakers[0]]
-    assert sum(t.duration_s for t in here) == pytest.approx(
-        sum(t.duration_s for t in there), rel=0.15
-    )
+    assert sum(t.duration for t in here) == pytest.approx(sum(t.duration for t in there), rel=0.15)
 
 
 def test_who_is_in_a_store_is_called_by_the_name_there(tmp_path: Path) -> None:
     offline = Diarizer(runtime=ONE)(conversation(), sample_rate=RATE)
     with SpeakerStore(tmp_path / "voices.db") as store:
-        store.enrol_cluster("Ada", offline, offline.speakers[0])
-        updates = fed(conversation(), store=store, config=Config(live=LiveConfig(max_speakers=1)))
+        store.enroll_cluster("Ada", offline, offline.speakers[0])
+        updates = fed(conversation(), store=store, config=Config(stream=StreamConfig(max_speakers=1)))
     assert {turn.speaker for turn in finals(updates)} == {"Ada", "SPEAKER_01"}
 
 
 def test_no_more_speakers_than_allowed() -> None:
-    config = Config(live=LiveConfig(max_speakers=1))
+    config = Config(stream=StreamConfig(max_speakers=1))
     assert {turn.speaker for turn in finals(fed(conversation(), config=config))} == {"SPEAKER_00"}
 
 

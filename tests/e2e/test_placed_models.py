@@ -85,7 +85,7 @@ def test_the_library_diarizes_with_placed_weights(resnet34: Path) -> None:
         assert np.isfinite(found.embeddings).all()
         assert found.turns
         # who speaks is up to random weights, when somebody does is not
-        speech, usual_speech = (sum(t.duration_s for t in r.turns) for r in (found, expected))
+        speech, usual_speech = (sum(t.duration for t in r.turns) for r in (found, expected))
         assert speech == pytest.approx(usual_speech, rel=0.2)
 
 

@@ -14,7 +14,7 @@ from scipy.signal import butter, sosfilt
 from bench.annotations import Region, Turn, read_rttm
 from bench.scoring import Score, score
 from hocket import Config, Diarizer, Result
-from hocket.arrays import Units
+from hocket.arrays import Subsegments
 from hocket.offline.artifacts import Artifacts
 from hocket.segmentation.aggregation import Segmentation
 from tests.places import CLIPS, CONVERSATION
@@ -36,8 +36,8 @@ def samples() -> NDArray[np.float32]:
 
 
 def scored(result: Result, truth: list[Turn] = TRUTH) -> Score:
-    found = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
-    return score(truth, found, [Region(0.0, result.duration_s)])
+    found = [Turn(turn.start, turn.end, turn.speaker) for turn in result.turns]
+    return score(truth, found, [Region(0.0, result.duration)])
 
 
 def test_a_narrow_band_costs_little(diarizer: Diarizer, samples: NDArray[np.float32]) -> None:
@@ -85,8 +85,8 @@ def test_who_is_loud_at_times_stays_the_same_speaker(
     for turn in TRUTH:
         turns[turn.speaker] += 1
         if turns[turn.speaker] % 2 == 0:
-            span = slice(int(turn.start_s * RATE), int(turn.end_s * RATE))
-            changed[span] = change(changed[span])
+            crop = slice(int(turn.start * RATE), int(turn.end * RATE))
+            changed[crop] = change(changed[crop])
     found = scored(diarizer(changed, sample_rate=RATE))
     assert found.speakers_found == 2
     assert found.as_row()["confusion_percent"] <= 10
@@ -106,7 +106,7 @@ def test_music_alone_is_hardly_anybody(preset: str, most_s: float) -> None:
     music = chords(20 * RATE)
     diarizer = Diarizer(Config.preset(preset))
     result = diarizer(0.1 * music / music.std(), sample_rate=RATE)
-    assert sum(turn.duration_s for turn in result.turns) < most_s
+    assert sum(turn.duration for turn in result.turns) < most_s
 
 
 def test_music_under_speech_adds_no_speaker(
@@ -124,8 +124,8 @@ def test_one_person_stays_one(diarizer: Diarizer, samples: NDArray[np.float32]) 
         alone = np.zeros_like(samples)
         for turn in TRUTH:
             if turn.speaker == speaker:
-                span = slice(int(turn.start_s * RATE), int(turn.end_s * RATE))
-                alone[span] = samples[span]
+                crop = slice(int(turn.start * RATE), int(turn.end * RATE))
+                alone[crop] = samples[crop]
         assert len(diarizer(alone, sample_rate=RATE).speakers) == 1
 
 
@@ -138,7 +138,7 @@ def test_speakers_there_only_because_asked_for_take_little(preset: str, most_s: 
     result = Diarizer(Config.preset(preset))(CLIPS / "trn05.flac", num_speakers=3)
     seconds = dict.fromkeys(result.speakers, 0.0)
     for turn in result.turns:
-        seconds[turn.speaker] += turn.duration_s
+        seconds[turn.speaker] += turn.duration
     *others, _ = sorted(seconds.values())
     assert len(others) == 2
     assert sum(others) < most_s
@@ -149,7 +149,7 @@ def test_a_dominant_voice_hides_nobody(diarizer: Diarizer) -> None:
     samples, _ = soundfile.read(CLIPS / "panel03.flac", dtype="float32")
     by_speaker: dict[str, list[NDArray[np.float32]]] = {}
     for turn in read_rttm(CLIPS / "panel03.rttm"):
-        piece = samples[int(turn.start_s * RATE) : int(turn.end_s * RATE)]
+        piece = samples[int(turn.start * RATE) : int(turn.end * RATE)]
         by_speaker.setdefault(turn.speaker, []).append(piece)
     short, *_, long = sorted(by_speaker.values(), key=lambda pieces: sum(map(len, pieces)))
     spoken = np.concatenate([*long * 8, *short])
@@ -170,9 +170,9 @@ def test_hours_keep_their_speakers(diarizer: Diarizer, samples: NDArray[np.float
     """Two hours of the same half minute, said in a slightly different voice each time."""
     once = diarizer.infer(samples)
     single = diarizer.finish(once)
-    units, step = once.units, once.geometry.frame_step / RATE
-    middles = (units.first + units.last) / 2 * step
-    ends = [turn.end_s for turn in single.exclusive_turns]
+    subsegments, step = once.subsegments, once.geometry.frame_step / RATE
+    middles = (subsegments.first + subsegments.last) / 2 * step
+    ends = [turn.end for turn in single.exclusive_turns]
     spoken = np.minimum(np.searchsorted(ends, middles), len(ends) - 1)
     names = [single.exclusive_turns[index].speaker for index in spoken]
     many = repeated(once, COPIES)
@@ -182,7 +182,7 @@ def test_hours_keep_their_speakers(diarizer: Diarizer, samples: NDArray[np.float
     result = diarizer.finish(replace(many, embeddings=embeddings))
     assert len(result.speakers) == 2
     assert len(result.turns) == pytest.approx(COPIES * len(single.turns), rel=0.05)
-    assert all(a.end_s <= b.start_s for a, b in pairwise(result.exclusive_turns))
+    assert all(a.end <= b.start for a, b in pairwise(result.exclusive_turns))
 
 
 def repeated(once: Artifacts, copies: int) -> Artifacts:
@@ -190,7 +190,7 @@ def repeated(once: Artifacts, copies: int) -> Artifacts:
     starts, activity, occupancy = once.segmentation
     frames = len(occupancy)
     offset = np.arange(copies) * frames
-    units = once.units
+    subsegments = once.subsegments
     bands = once.bands
     assert bands is not None
     return replace(
@@ -202,11 +202,11 @@ def repeated(once: Artifacts, copies: int) -> Artifacts:
             np.tile(activity, (copies, 1, 1)),
             np.tile(occupancy, (copies, 1)),
         ),
-        runs=(offset[:, None, None] + once.runs).reshape(-1, 2),
-        units=Units(
-            (np.arange(copies)[:, None] * len(once.runs) + units.run).ravel(),
-            (offset[:, None] + units.first).ravel(),
-            (offset[:, None] + units.last).ravel(),
+        regions=(offset[:, None, None] + once.regions).reshape(-1, 2),
+        subsegments=Subsegments(
+            (np.arange(copies)[:, None] * len(once.regions) + subsegments.run).ravel(),
+            (offset[:, None] + subsegments.first).ravel(),
+            (offset[:, None] + subsegments.last).ravel(),
         ),
         embeddings=np.tile(once.embeddings, (copies, 1)),
     )

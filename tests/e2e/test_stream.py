@@ -81,7 +81,7 @@ def test_graphs_by_rule_hear_who_was_written(talk: Path) -> None:
     speak(diarizer)
     result = diarizer(talk)
     spoken = sum(length for number, length in TALK if number) / RATE
-    assert sum(turn.duration_s for turn in result.exclusive_turns) == pytest.approx(spoken, rel=0.1)
+    assert sum(turn.duration for turn in result.exclusive_turns) == pytest.approx(spoken, rel=0.1)
 
 
 def test_a_recording_of_nan_is_refused_and_nothing_is_left(
@@ -98,7 +98,7 @@ def test_a_recording_of_nan_is_refused_and_nothing_is_left(
 def test_of_half_a_file_that_half_is_heard(talk: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = talk.read_bytes()
     result = diarizer_by_rule()(data[: len(data) // 2], name="half.wav")
-    assert result.duration_s == pytest.approx(sum(length for _, length in TALK) / RATE / 2, abs=0.1)
+    assert result.duration == pytest.approx(sum(length for _, length in TALK) / RATE / 2, abs=0.1)
     assert [message.split(";")[0] for message in caplog.messages] == [
         "half.wav: truncated or damaged"
     ]

@@ -74,10 +74,10 @@ def test_windows_that_share_peaks_say_what_pyannotes_say() -> None:
 
 
 @pytest.mark.parametrize("span", range(4))
-def test_embeddings_point_where_3d_speakers_do(span: int) -> None:
+def test_embeddings_point_where_3d_speakers_do(crop: int) -> None:
     golden = np.load(GOLDEN / "campplus.npz")
-    start, end = golden["spans"][span]
-    expected = golden["embeddings"][span]
+    start, end = golden["spans"][crop]
+    expected = golden["embeddings"][crop]
     graph = load("embedding")
     waveform = conversation()[None, None, start:end]
     found = graph.run({"waveform": waveform, "masks": np.ones((1, 1, 1), np.float32)})

@@ -13,7 +13,7 @@ from hocket.arrays import Bands, unit_length
 from hocket.embedding.channels import (
     ChannelModel,
     free,
-    free_units,
+    compensate_subsegments,
     membership,
     pooled,
     usual_levels,
@@ -193,9 +193,9 @@ def test_rows_that_are_no_direction_are_left_alone(value: float) -> None:
 def test_no_bands_and_no_model_change_nothing() -> None:
     vectors = voices(2)
     bands = Bands(np.array([0, 0]), levels_array(TELEPHONE), np.ones(1))
-    assert free_units(vectors, None, model_of()).vectors is vectors
-    assert free_units(vectors, bands, None).vectors is vectors
-    assert free_units(vectors, bands, model_of()).vectors.tobytes() != vectors.tobytes()
+    assert compensate_subsegments(vectors, None, model_of()).vectors is vectors
+    assert compensate_subsegments(vectors, bands, None).vectors is vectors
+    assert compensate_subsegments(vectors, bands, model_of()).vectors.tobytes() != vectors.tobytes()
 
 
 def test_vectors_do_not_depend_on_each_other() -> None:

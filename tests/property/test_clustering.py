@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from hocket.arrays import UnitLabels, unit_length
-from hocket.clustering import CLUSTERERS, Request, Voices, agglomerative, centroids_of
+from hocket.arrays import ClusterLabels, unit_length
+from hocket.clustering import CLUSTERERS, Request, VoiceVectors, agglomerative, centroids_of
 from hocket.clustering.agglomerative import agglomerate
 from hocket.clustering.merging import Groups, Linkage, merge_nearest
 from hocket.errors import ConfigError
@@ -20,14 +20,14 @@ SEEDS = st.integers(0, 2**32 - 1)
 THRESHOLDS = st.floats(0.05, 1.6)
 COORDINATES = st.floats(-1000, 1000, width=32).filter(lambda value: value == 0 or abs(value) > 1e-3)
 
-Planted = tuple[Voices, NDArray[np.int64]]
+Planted = tuple[VoiceVectors, NDArray[np.int64]]
 """Voices, and the speaker of each."""
 
 
-def voices_of(vectors: NDArray[np.floating]) -> Voices:
+def voices_of(vectors: NDArray[np.floating]) -> VoiceVectors:
     embeddings = vectors.astype(np.float32)
     number = len(vectors)
-    return Voices(unit_length(embeddings), embeddings, np.full(number, 2.0), np.zeros(number))
+    return VoiceVectors(unit_length(embeddings), embeddings, np.full(number, 2.0), np.zeros(number))
 
 
 def plant(sizes: list[int], seed: int) -> Planted:
@@ -39,7 +39,7 @@ def plant(sizes: list[int], seed: int) -> Planted:
     return voices_of(directions[speakers] + noise), speakers
 
 
-def scattered(number: int, seed: int) -> Voices:
+def scattered(number: int, seed: int) -> VoiceVectors:
     """Voices that belong to nobody in particular."""
     return voices_of(np.random.default_rng(seed).normal(size=(number, 4)))
 
@@ -53,7 +53,7 @@ def groups(labels: NDArray[np.generic]) -> set[frozenset[int]]:
     return {frozenset(np.flatnonzero(labels == cluster).tolist()) for cluster in clusters}
 
 
-def number_of(labels: UnitLabels) -> int:
+def number_of(labels: ClusterLabels) -> int:
     """Number of clusters; they must be numbered from 0 without a gap."""
     assert labels.dtype == np.int32
     clusters = set(labels.tolist())
@@ -62,7 +62,7 @@ def number_of(labels: UnitLabels) -> int:
 
 
 def merged_by_hand(
-    voices: Voices, threshold: float, at_least: int, method: Linkage
+    voices: VoiceVectors, threshold: float, at_least: int, method: Linkage
 ) -> set[frozenset[int]]:
     """Merge the two groups that are nearest, until they are `threshold` apart."""
     found = [frozenset([index]) for index in range(len(voices.vectors))]
@@ -237,7 +237,7 @@ def test_never_are_more_voices_merged_at_once_than_the_limit(
 ) -> None:
     merged = list[int]()
 
-    def watched(these: Groups, *args: object, **options: int) -> UnitLabels:
+    def watched(these: Groups, *args: object, **options: int) -> ClusterLabels:
         merged.append(len(these.sizes))
         return merge_nearest(these, *args, **options)
 

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import Units
+from hocket.arrays import Subsegments
 from hocket.confidence.count import CountModel, count_confidence, poisson_binomial
 from hocket.confidence.turns import (
     Evidence,
     SpeakerEvidence,
-    Stretches,
+    Segments,
     TurnModel,
     TurnTraits,
-    doubts_of,
+    uncertain_segments,
     evidence_of,
     logistic,
     margins,
@@ -54,11 +54,11 @@ class Talk(NamedTuple):
             activations[place * frames : (place + 1) * frames, label] = True
         occupancy = np.tile(np.float32([1 - self.speech, self.speech, 0]), (total, 1))
         first = frames * np.arange(len(self.labels))
-        units = Units(np.arange(len(self.labels)), first, first + frames)
+        subsegments = Subsegments(np.arange(len(self.labels)), first, first + frames)
         split = np.array(self.split or [-5.0] * number)
         apart = np.array(self.apart or [np.inf, *[5.0] * (number - 1)])
         speakers = SpeakerEvidence.gather(self.similarity, (split, apart))
-        return evidence_of(activations, speakers, occupancy, units, GEOMETRY)
+        return evidence_of(activations, speakers, occupancy, subsegments, GEOMETRY)
 
     def confidence(self) -> NDArray[np.float64]:
         evidence = self.evidence()
@@ -189,11 +189,11 @@ def test_confidence_lies_within_0_and_1(said: list[tuple[int, list[float]]], spe
 
 
 def test_a_turn_without_a_unit_has_no_margin_and_the_only_speaker_the_widest() -> None:
-    turns = Stretches(np.array([0, 200]), np.array([100, 300]), np.array([0, 1]))
-    units = Units(np.array([0, 0]), np.array([0, 50]), np.array([100, 150]))
+    turns = Segments(np.array([0, 200]), np.array([100, 300]), np.array([0, 1]))
+    subsegments = Subsegments(np.array([0, 0]), np.array([0, 50]), np.array([100, 150]))
     two = alike((0.9, 0.1), (0.5, 0.3))
     # the second unit lies in the turn with half of its frames
-    near = nearness(turns, two, units)
+    near = nearness(turns, two, subsegments)
     assert near == pytest.approx(np.array([[2.3 / 3, 0.5 / 3], [0, 0]]))
     assert margins(turns, near) == pytest.approx([(0.8 * 2 + 0.2) / 3, 0.0])
     assert margins(turns, near[:, :1]).tolist() == [1.0, 1.0]
@@ -209,11 +209,11 @@ def test_nearness_is_the_mean_of_the_units_by_shared_frames(
     heard: list[tuple[int, int]], said: list[tuple[int, int]], speakers: int, seed: int
 ) -> None:
     first, length = np.array(heard, np.int64).reshape(-1, 2).T
-    units = Units(np.zeros(len(first), np.int64), first, first + length)
+    subsegments = Subsegments(np.zeros(len(first), np.int64), first, first + length)
     start, long = np.array(said, np.int64).T
-    pieces = Stretches(start, start + long, np.zeros(len(start), np.int64))
+    pieces = Segments(start, start + long, np.zeros(len(start), np.int64))
     similarity = np.random.default_rng(seed).uniform(-1, 1, (len(first), speakers))
-    found = nearness(pieces, similarity.astype(np.float32), units)
+    found = nearness(pieces, similarity.astype(np.float32), subsegments)
     for row, (begin, end) in enumerate(zip(start, start + long, strict=True)):
         shared = np.maximum(np.minimum(first + length, end) - np.maximum(first, begin), 0)
         total = max(1, shared.sum())
@@ -223,7 +223,7 @@ def test_nearness_is_the_mean_of_the_units_by_shared_frames(
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=6), st.integers(1, 100))
 def test_pieces_of_turns_are_the_turns_again(lengths: list[int], longest: int) -> None:
     last = np.cumsum(lengths)
-    turns = Stretches(last - lengths, last, np.arange(len(lengths)))
+    turns = Segments(last - lengths, last, np.arange(len(lengths)))
     pieces, turn = turns.cut(longest)
     assert (pieces.last - pieces.first).max() <= max(1, 1.5 * longest)
     assert pieces.speaker.tolist() == turns.speaker[turn].tolist()
@@ -236,13 +236,13 @@ def test_doubts_are_where_voices_are_tied_and_name_the_nearest_other() -> None:
     rows = [(0.8, 0.1, 0.2)] * 5 + [(0.5, 0.1, 0.49)] + [(0.8, 0.1, 0.2)] * 5
     talk = Talk([0] * 11 + [1, 2], alike(*rows, (0.1, 0.9, 0.0), (0.1, 0.0, 0.9)))
     names, evidence = ("a", "b", "c"), talk.evidence()
-    doubts = doubts_of(names, evidence, SHIPPED)
+    uncertain = uncertain_segments(names, evidence, SHIPPED)
     step = GEOMETRY.seconds_of(60 * GEOMETRY.frame_step)
-    surest = min(doubt.confidence for doubt in doubts)
-    (tied,) = [doubt for doubt in doubts if doubt.confidence == surest]
-    assert tied.start_s == pytest.approx(5 * step, abs=step)
+    surest = min(doubt.confidence for doubt in uncertain)
+    (tied,) = [doubt for doubt in uncertain if doubt.confidence == surest]
+    assert tied.start == pytest.approx(5 * step, abs=step)
     assert (tied.speaker, tied.alternatives) == ("a", ("c", "b"))
-    assert 0 < tied.expected_error_s < tied.end_s - tied.start_s
+    assert 0 < tied.expected_error < tied.end - tied.start
     start = evidence.seconds_at(evidence.turns.first)[0]
     turns = with_confidence(names, evidence, SHIPPED, [Turn(start, 11, "a")])
     assert surest < turns[0].confidence

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from hocket import Diarizer, Result, reconstruct
 from hocket.config import SpeakerCount
-from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Stretch
+from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Segment
 from hocket.errors import ConfigError
 from hocket.offline import turns as speaking
 from hocket.offline.artifacts import Artifacts
 from tests.e2e.test_made_up_artifacts import DIALOGUE, artifacts_of, with_voices
 
 DIARIZER = Diarizer()
-RUNS = [Stretch(start, end) for start, end in DIALOGUE]
+RUNS = [Segment(start, end) for start, end in DIALOGUE]
 FRAME_S = 270 / 16_000
 EDGE_S = 0.04
 VOICES = (0, 1, 0, 1, 2)
-INSIDE = [Stretch(1.5, 3.5), Stretch(5, 6.5), Stretch(6.8, 8.8), Stretch(12, 14), Stretch(20, 23)]
+INSIDE = [Segment(1.5, 3.5), Segment(5, 6.5), Segment(6.8, 8.8), Segment(12, 14), Segment(20, 23)]
 NAMES = ["Anna", "Bob", "SPEAKER_00", "SPEAKER_02"]
 
 places = st.sampled_from(INSIDE)
@@ -46,23 +46,21 @@ def finish(
     return result
 
 
-def who(result: Result, place: Stretch) -> str:
+def who(result: Result, place: Segment) -> str:
     """The one speaker of a stretch within a run; all of it must be theirs."""
     for turns in (result.turns, result.exclusive_turns):
-        inside = [t for t in turns if t.start_s < place.end_s and t.end_s > place.start_s]
-        inside = [
-            t for t in inside if min(t.end_s, place.end_s) - max(t.start_s, place.start_s) > FRAME_S
-        ]
+        inside = [t for t in turns if t.start < place.end and t.end > place.start]
+        inside = [t for t in inside if min(t.end, place.end) - max(t.start, place.start) > FRAME_S]
         assert len({turn.speaker for turn in inside}) == 1, (place, inside)
-        start = min(turn.start_s for turn in inside)
-        end = max(turn.end_s for turn in inside)
-        assert start - EDGE_S <= place.start_s < place.end_s <= end + EDGE_S
+        start = min(turn.start for turn in inside)
+        end = max(turn.end for turn in inside)
+        assert start - EDGE_S <= place.start < place.end <= end + EDGE_S
     return inside[0].speaker
 
 
-def is_silent(result: Result, place: Stretch) -> bool:
+def is_silent(result: Result, place: Segment) -> bool:
     return all(
-        min(turn.end_s, place.end_s) - max(turn.start_s, place.start_s) < FRAME_S
+        min(turn.end, place.end) - max(turn.start, place.start) < FRAME_S
         for turn in (*result.turns, *result.exclusive_turns)
     )
 
@@ -91,11 +89,11 @@ def test_what_is_not_refused_holds_in_any_order(asked: list[Constraint], random:
     assert same_results(finish(artifacts, shuffled), result)
     for constraint in asked:
         if isinstance(constraint, Nobody):
-            assert is_silent(result, constraint.stretch)
+            assert is_silent(result, constraint.segment)
         elif isinstance(constraint, Named):
-            assert who(result, constraint.stretch) == constraint.name
+            assert who(result, constraint.segment) == constraint.name
         else:
-            speakers = {who(result, place) for place in constraint.stretches}
+            speakers = {who(result, place) for place in constraint.segments}
             assert len(speakers) == (1 if isinstance(constraint, Same) else 2)
 
 
@@ -105,7 +103,7 @@ def test_no_constraint_changes_nothing() -> None:
     assert same_results(DIARIZER.finish(artifacts, None, ()), usual)
     # nor does one that says what is so
     assert finish(artifacts, [Same((RUNS[0], RUNS[2])), Different(*RUNS[:2])]).turns == usual.turns
-    assert finish(artifacts, [Nobody(Stretch(24.2, 24.9))]).turns == usual.turns
+    assert finish(artifacts, [Nobody(Segment(24.2, 24.9))]).turns == usual.turns
 
 
 def test_what_is_kept_of_a_recording_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,17 +122,17 @@ def test_what_is_kept_of_a_recording_changes_nothing(monkeypatch: pytest.MonkeyP
 def test_who_is_told_is_certain() -> None:
     """But not where two stretches are only told to be one speaker, or two."""
     artifacts = with_voices(*VOICES)
-    unsure = {turn.start_s: turn.confidence for turn in DIARIZER.finish(artifacts).turns}
+    unsure = {turn.start: turn.confidence for turn in DIARIZER.finish(artifacts).turns}
     told = finish(artifacts, [Named(RUNS[3], "Anna"), Different(*RUNS[:2])])
-    half = Stretch(RUNS[3].start_s, RUNS[3].start_s + RUNS[3].length_s / 2)
+    half = Segment(RUNS[3].start, RUNS[3].start + RUNS[3].duration / 2)
     partly = finish(artifacts, [Named(half, "Anna")])
     for turn, less in zip(told.turns, partly.turns, strict=True):
-        inside = RUNS[3].shared_s(Stretch(turn.start_s, turn.end_s)) > 0
-        doubt, doubts = 1 - unsure[turn.start_s], (1 - turn.confidence, 1 - less.confidence)
-        assert doubts[0] < doubt / 10 if inside else doubts[0] > doubt / 2
-        assert doubts[0] < doubts[1] < doubt if inside else doubts[1] > doubt / 2
-    asked = finish(artifacts, [Named(RUNS[3], "Anna")]).doubts
-    assert not any(RUNS[3].shared_s(Stretch(d.start_s, d.end_s)) > EDGE_S for d in asked)
+        inside = RUNS[3].overlap(Segment(turn.start, turn.end)) > 0
+        doubt, uncertain = 1 - unsure[turn.start], (1 - turn.confidence, 1 - less.confidence)
+        assert uncertain[0] < doubt / 10 if inside else uncertain[0] > doubt / 2
+        assert uncertain[0] < uncertain[1] < doubt if inside else uncertain[1] > doubt / 2
+    asked = finish(artifacts, [Named(RUNS[3], "Anna")]).uncertain
+    assert not any(RUNS[3].overlap(Segment(d.start, d.end)) > EDGE_S for d in asked)
 
 
 def test_all_of_a_voice_follows_its_stretch() -> None:
@@ -152,7 +150,7 @@ def test_one_voice_told_to_be_two_is_two_where_it_is_told() -> None:
     result = finish(with_voices(0, 0, 0, 0, 0), [Different(INSIDE[1], INSIDE[4])])
     assert len(result.speakers) == 2
     few = min(
-        sum(turn.duration_s for turn in result.turns if turn.speaker == name)
+        sum(turn.duration for turn in result.turns if turn.speaker == name)
         for name in result.speakers
     )
     assert few < 5.5  # a voice that is like all others draws no more than its run
@@ -164,7 +162,7 @@ def test_a_numbered_speaker_is_that_of_the_result_without_constraints() -> None:
     assert who(result, INSIDE[4]) == who(result, RUNS[0]) == "SPEAKER_00"
     assert who(result, RUNS[1]) == "Bob"
     # the numbers of the others stay theirs
-    moved = finish(artifacts, [Named(Stretch(1.1, 3.9), "SPEAKER_02")])
+    moved = finish(artifacts, [Named(Segment(1.1, 3.9), "SPEAKER_02")])
     assert who(moved, RUNS[1]) == "SPEAKER_01"
     with pytest.raises(ConfigError, match="there is SPEAKER_00, SPEAKER_01, SPEAKER_02; give one"):
         finish(artifacts, [Named(INSIDE[0], "SPEAKER_07")])
@@ -196,7 +194,7 @@ def test_more_names_than_voices_make_more_speakers() -> None:
 
 
 def test_whole_recordings_are_stretches_too() -> None:
-    whole = Stretch(0, 25)
+    whole = Segment(0, 25)
     result = finish(with_voices(*VOICES), [Named(whole, "Anna")])
     assert result.speakers == ("Anna",)
     assert finish(with_voices(*VOICES), [Nobody(whole)]).turns == ()
@@ -205,9 +203,9 @@ def test_whole_recordings_are_stretches_too() -> None:
     assert who(within, INSIDE[4]) == "Anna"
 
 
-@pytest.mark.parametrize("place", [Stretch(9.1, 9.4), Stretch(24.2, 24.9), Stretch(30, 40)])
+@pytest.mark.parametrize("place", [Segment(9.1, 9.4), Segment(24.2, 24.9), Segment(30, 40)])
 def test_a_stretch_in_which_nobody_speaks_is_said(
-    place: Stretch, caplog: pytest.LogCaptureFixture
+    place: Segment, caplog: pytest.LogCaptureFixture
 ) -> None:
     artifacts = with_voices(*VOICES)
     with caplog.at_level(logging.WARNING, "hocket"):

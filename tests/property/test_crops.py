@@ -25,8 +25,11 @@ def test_levels_are_those_of_the_crops_however_a_recording_comes_in(
     assert np.isfinite(levels).all()
     assert len(np.unique(levels[:, 2])) == len(levels)
     for index in range(len(levels)):
-        units = crop == index
-        frames = expected.units.first[units].min(), expected.units.last[units].max()
+        subsegments = crop == index
+        frames = (
+            expected.subsegments.first[subsegments].min(),
+            expected.subsegments.last[subsegments].max(),
+        )
         start, end = (SHIPPED.frame_start(int(frame)) for frame in frames)
         assert seconds[index] == (end - start) / 16_000
         np.testing.assert_array_equal(levels[index], band_levels(sound[start:end], 16_000))

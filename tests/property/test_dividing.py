@@ -11,7 +11,7 @@ from hocket.clustering.division import TwoSpeakers
 from hocket.models import read_catalogue
 from hocket.online.identity import Slots
 from hocket.online.splitting import FEWEST, MOST_KEPT, divide, keep
-from hocket.online.state import Heard, Past
+from hocket.online.state import WindowEmbeddings, RecentSubsegments
 from hocket.online.tracker import State
 from tests.conversations import RULES
 
@@ -34,7 +34,7 @@ def one_speaker(vectors: NDArray[np.float32], per_region: int = 4) -> State:
     number = len(vectors)
     first = np.arange(number) * 36 + np.arange(number) // per_region * 60
     owners, narrow = np.zeros(number, np.int64), np.zeros(number)
-    past = Past(first, first + 71, vectors, narrow, np.full(number, 0.6), owners)
+    past = RecentSubsegments(first, first + 71, vectors, narrow, np.full(number, 0.6), owners)
     nobody = np.zeros(1, np.int64)
     return replace(
         State.start(DIMENSION),
@@ -105,17 +105,17 @@ def test_a_speaker_is_looked_at_again_only_with_more_speech() -> None:
 def test_what_is_kept_is_bounded_and_new_alone() -> None:
     state = one_speaker(said(np.zeros(MOST_KEPT, np.int64), 0.5, 3))
     bounds = np.array([5, 90_000]), np.array([76, 90_071])
-    units = Heard(*bounds, said(np.zeros(2, int), 0.5, 4), np.zeros(2))
+    subsegments = WindowEmbeddings(*bounds, said(np.zeros(2, int), 0.5, 4), np.zeros(2))
     slots = Slots(
         seconds=np.zeros(1),
         mine=np.array([[1.0], [1.1]]),
         new=np.array([False, True]),
         distances=np.zeros((1, 1)),
-        of_units=np.zeros((2, 1)),
+        subsegment_distances=np.zeros((2, 1)),
         active=np.ones(1, np.bool_),
         valid=np.ones(1, np.bool_),
     )
-    kept = keep(replace(state, units=units), slots, np.zeros(2, np.int64)).past
+    kept = keep(replace(state, subsegments=subsegments), slots, np.zeros(2, np.int64)).past
     assert len(kept.first) == MOST_KEPT
     assert kept.first.tolist() == [*state.past.first[1:].tolist(), 90_000]
     assert kept.seconds[-1] == pytest.approx(0.55)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.clustering import Tracks, TwoSpeakers, Voices
+from hocket.clustering import Tracks, TwoSpeakers, VoiceVectors
 from hocket.clustering.division import (
     COHERENCE,
     LINKS,
@@ -131,7 +131,7 @@ def test_changes_and_share_are_counted(halves: list[int], changes: int, share: f
 
 @given(TALKS, st.integers(2, 5))
 def test_the_same_distance_says_more_of_more_voices(two: Talk, times: int) -> None:
-    voices = Voices(*(np.concatenate([column] * times) for column in two.voices[:4]))
+    voices = VoiceVectors(*(np.concatenate([column] * times) for column in two.voices[:4]))
     more = Talk(voices, np.tile(two.regions, times), np.tile(two.speakers, times))
     assert traits(more).divergence > traits(two).divergence
     assert traits(more).concentration == pytest.approx(traits(two).concentration)
@@ -206,7 +206,7 @@ def test_windows_tell_by_telephone_whether_halves_are_one_local_speaker() -> Non
     together = Tracks(window, slots[np.zeros(number, np.int64)][:, None])
     by_telephone = two.voices._replace(telephone=np.ones(number))
 
-    def found(voices: Voices) -> Traits:
+    def found(voices: VoiceVectors) -> Traits:
         return traits_of(voices, two.regions, two.speakers)
 
     assert found(by_telephone._replace(tracks=apart)).telephone_links == pytest.approx(-LINKS)

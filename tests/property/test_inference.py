@@ -18,23 +18,29 @@ from hocket import concurrency as questions
 from hocket.arrays import Bands, Waveform
 from hocket.audio.reading import AudioStream
 from hocket.concurrency import WAITING
-from hocket.config import Config, RunConfig, UnitConfig, WindowConfig
+from hocket.config import Config, RegionConfig, SubsegmentConfig, WindowConfig
 from hocket.embedding.bands import band_levels
-from hocket.embedding.subsegments import Span, heard_length, plan_spans, plan_units, span_inputs
+from hocket.embedding.subsegments import (
+    Crop,
+    padded_length,
+    plan_crops,
+    plan_subsegments,
+    crop_inputs,
+)
 from hocket.errors import AudioContentError, BackendError
 from hocket.geometry import Geometry
 from hocket.offline.inference import BLOCKS_AHEAD, Ears, Heard, hear
 from hocket.segmentation.aggregation import SegmentationSums
-from hocket.segmentation.regions import RunFinder, count_people
-from hocket.segmentation.windows import WindowGrid, heard_frames
+from hocket.segmentation.regions import RegionFinder, count_people
+from hocket.segmentation.windows import WindowGrid, covered_frames
 from hocket.timing import Stopwatch
 from tests.ears import dawdling, ears_of, sound_of, stream_in
 
 RATE = 100
 SETTINGS = Config(
     windows=WindowConfig(step_s=0.1),
-    runs=RunConfig(takeover_s=0.08, longest_s=0.9),
-    units=UnitConfig(length_s=0.3, hop_s=0.16, min_s=0.08, grid_s=0.05),
+    regions=RegionConfig(change_s=0.08, longest_s=0.9),
+    subsegments=SubsegmentConfig(length_s=0.3, hop_s=0.16, min_s=0.08, grid_s=0.05),
 )
 
 
@@ -45,14 +51,14 @@ class Case(NamedTuple):
     lengths: list[int]
     geometry: Geometry
     config: Config
-    span_s: float
+    crop_s: float
 
     def ears(self, threads: int = 1, seed: int | None = None) -> Ears:
         return ears_of(
             self.geometry,
             config=self.config,
             threads=threads,
-            span_s=self.span_s,
+            crop_s=self.crop_s,
             **({} if seed is None else {"before": dawdling(seed)}),
         )
 
@@ -73,8 +79,12 @@ def cases(draw: st.DrawFn) -> Case:
     parts = st.tuples(st.sampled_from([0, 1, 1, 2, 2, 3, 4, 6]), st.integers(1, 60))
     sound = sound_of(draw(st.lists(parts, max_size=12)), draw(st.integers(0, 99)))
     batch = draw(st.integers(1, 4))
-    units = replace(SETTINGS.units, grid_s=draw(st.sampled_from([0.05, 0.05, 0.4, 2.0])))
-    config = replace(SETTINGS, windows=WindowConfig(step_s=step_s, batch=batch), units=units)
+    subsegments = replace(
+        SETTINGS.subsegments, grid_s=draw(st.sampled_from([0.05, 0.05, 0.4, 2.0]))
+    )
+    config = replace(
+        SETTINGS, windows=WindowConfig(step_s=step_s, batch=batch), subsegments=subsegments
+    )
     pattern = draw(st.lists(st.sampled_from([0, 1, 2, 3, 9, 17, 50]), min_size=1, max_size=6))
     lengths = pattern * (len(sound) // max(1, sum(pattern)))
     return Case(sound, lengths, geometry, config, draw(st.sampled_from([0.3, 0.5, 2.0])))
@@ -87,37 +97,37 @@ def heard_at_once(case: Case) -> Heard:
     starts = WindowGrid.of(geometry, config.windows.step_s).starts(len(sound))
     sums = SegmentationSums(
         geometry,
-        geometry.frames_of(config.runs.takeover_s),
+        geometry.frames_of(config.regions.change_s),
         geometry.frames_of(config.windows.ramp_s),
     )
     padded = np.concatenate([sound, np.zeros(geometry.window_samples, np.float32)])
     for start in starts.tolist():
         window = padded[start : start + geometry.window_samples]
         said = ears.segmentation.run({"waveform": window[None, None]})["log_probs"]
-        sums.add(start // geometry.frame_step, said, heard_frames(len(sound), start, geometry))
+        sums.add(start // geometry.frame_step, said, covered_frames(len(sound), start, geometry))
     frames = int(starts[-1]) // geometry.frame_step + geometry.window_frames if len(starts) else 0
-    occupancy, takeover = sums.settle(frames)
-    finder = RunFinder(config.runs, max(1, geometry.frames_of(config.runs.longest_s)))
-    found = finder.feed(count_people(occupancy, config.runs), takeover)
-    runs = np.concatenate([found, finder.close()])
-    units = plan_units(runs, geometry, config.units)
+    occupancy, change = sums.settle(frames)
+    finder = RegionFinder(config.regions, max(1, geometry.frames_of(config.regions.longest_s)))
+    found = finder.feed(count_people(occupancy, config.regions), change)
+    regions = np.concatenate([found, finder.close()])
+    subsegments = plan_subsegments(regions, geometry, config.subsegments)
     embeddings = [np.zeros((0, 4), np.float32)]
-    spans = plan_spans(units, geometry, case.span_s, config.units)
-    for span in spans:
-        start, end = geometry.frame_start(span.first), geometry.frame_start(span.last)
-        length = heard_length(end - start, 1, round(config.units.grid_s * RATE))
+    crops = plan_crops(subsegments, geometry, case.crop_s, config.subsegments)
+    for crop in crops:
+        start, end = geometry.frame_start(crop.first), geometry.frame_start(crop.last)
+        length = padded_length(end - start, 1, round(config.subsegments.grid_s * RATE))
         known = min(len(sound), end + geometry.window_samples - geometry.frame_start(0))
         stop = start + length if start + length <= known else min(end, len(sound))
-        inputs = span_inputs(sound[start:stop], length, span, geometry)
+        inputs = crop_inputs(sound[start:stop], length, crop, geometry)
         embeddings.append(ears.embedding.run(inputs)["embeddings"][0])
-    bands = bands_of(spans, sound, geometry)
-    return Heard(len(sound), sums.result(), runs, units, np.concatenate(embeddings), bands)
+    bands = bands_of(crops, sound, geometry)
+    return Heard(len(sound), sums.result(), regions, subsegments, np.concatenate(embeddings), bands)
 
 
-def bands_of(spans: list[Span], sound: Waveform, geometry: Geometry) -> Bands:
+def bands_of(crops: list[Crop], sound: Waveform, geometry: Geometry) -> Bands:
     """Bands of crops that are these spans."""
-    crop = np.repeat(np.arange(len(spans)), [len(span.units) for span in spans])
-    bounds = [tuple(map(geometry.frame_start, (span.first, span.last))) for span in spans]
+    crop = np.repeat(np.arange(len(crops)), [len(crop.subsegments) for crop in crops])
+    bounds = [tuple(map(geometry.frame_start, (crop.first, crop.last))) for crop in crops]
     levels = [band_levels(sound[start:end], geometry.sample_rate) for start, end in bounds]
     seconds = np.array([len(sound[start:end]) for start, end in bounds]) / geometry.sample_rate
     return Bands(crop, np.array(levels, np.float32).reshape(-1, 3), seconds)
@@ -127,8 +137,8 @@ def assert_same(one: Heard, other: Heard) -> None:
     assert one.samples == other.samples
     pairs = [
         *zip(one.segmentation, other.segmentation, strict=True),
-        (one.runs, other.runs),
-        *zip(one.units, other.units, strict=True),
+        (one.regions, other.regions),
+        *zip(one.subsegments, other.subsegments, strict=True),
         (one.embeddings, other.embeddings),
         *zip(one.bands[:3], other.bands[:3], strict=True),
     ]
@@ -210,8 +220,8 @@ LONG = Case(long_sound(), [], GEOMETRY, SETTINGS, 0.5)
 def test_a_long_stream_is_heard_the_same(threads: int, block: int) -> None:
     case = LONG._replace(lengths=[block] * (len(LONG.sound) // block))
     found = case.hear(threads, seed=threads if block == 100 else None)
-    assert len(found.runs) > 50
-    assert len(found.units.run) > len(found.runs)
+    assert len(found.regions) > 50
+    assert len(found.subsegments.run) > len(found.regions)
     assert found.embeddings.any(axis=1).all()
     assert_same(found, heard_at_once(LONG))
 
@@ -228,8 +238,8 @@ def test_windows_are_asked_about_in_batches_but_for_the_last() -> None:
 def test_where_everybody_speaks_at_once_all_speech_is_heard() -> None:
     case = LONG._replace(sound=sound_of([(4, 200), (0, 100), (5, 300)]), lengths=[10] * 50)
     found = case.hear(2)
-    assert len(found.runs) >= 2
-    assert len(found.embeddings) == len(found.units.run) > 0
+    assert len(found.regions) >= 2
+    assert len(found.embeddings) == len(found.subsegments.run) > 0
     assert_same(found, heard_at_once(case))
 
 
@@ -237,9 +247,9 @@ def test_who_speaks_alone_late_leaves_nothing_of_the_speech_before() -> None:
     sound = sound_of([(4, 400), (0, 50), (6, 300), (1, 70), (0, 40), (4, 100)])
     case = LONG._replace(sound=sound, lengths=[10] * 96)
     found = case.hear(2, seed=5)
-    assert len(found.runs)
-    assert (found.runs * GEOMETRY.frame_step > 700).all()
-    assert len(found.embeddings) == len(found.units.run)
+    assert len(found.regions)
+    assert (found.regions * GEOMETRY.frame_step > 700).all()
+    assert len(found.embeddings) == len(found.subsegments.run)
     assert_same(found, heard_at_once(case))
 
 
@@ -265,7 +275,7 @@ def test_what_lies_within_a_block_is_not_copied_for_the_embedding() -> None:
 
 def test_sound_whose_length_fits_is_not_copied_for_the_embedding() -> None:
     watch = Stopwatch()
-    config = replace(SETTINGS, units=replace(SETTINGS.units, grid_s=0.01))
+    config = replace(SETTINGS, subsegments=replace(SETTINGS.subsegments, grid_s=0.01))
     hear(stream_in(LONG.sound, []), LONG._replace(config=config).ears(), watch)
     assert watch.copied["embedding"] == 0
 
@@ -383,7 +393,7 @@ def peak_of(minutes: int) -> int:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert len(found.units.run) > 40 * minutes
+    assert len(found.subsegments.run) > 40 * minutes
     return peak
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from hocket.errors import SpeakerError
 from hocket.speakers.matching import (
     MOST_MARGIN,
-    Known,
+    ExemplarIndex,
     assign,
     distances,
-    known_of,
+    index_exemplars,
     margins,
     probabilities,
     surplus,
@@ -25,29 +25,29 @@ SEEDS = st.integers(0, 2**32 - 1)
 DIMENSION = 4
 
 
-def units(rng: np.random.Generator, number: int) -> NDArray[np.float32]:
+def subsegments(rng: np.random.Generator, number: int) -> NDArray[np.float32]:
     drawn = rng.normal(size=(number, DIMENSION))
     return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
 @st.composite
-def crowds(draw: st.DrawFn) -> tuple[Known, list[NDArray[np.float32]]]:
+def crowds(draw: st.DrawFn) -> tuple[ExemplarIndex, list[NDArray[np.float32]]]:
     """Up to five speakers, and the exemplars of each."""
     rng = np.random.default_rng(draw(SEEDS))
     counts = draw(st.lists(st.integers(1, 4), max_size=5))
-    own = [units(rng, count) for count in counts]
+    own = [subsegments(rng, count) for count in counts]
     ids = np.cumsum(rng.integers(1, 9, len(counts))) if counts else np.zeros(0, np.int64)
     owners = np.repeat(ids, counts).astype(np.int64)
     vectors = np.concatenate([np.zeros((0, DIMENSION), np.float32), *own])
-    return known_of(owners, vectors), own
+    return index_exemplars(owners, vectors), own
 
 
 @given(crowds(), st.integers(0, 4), SEEDS)
 def test_a_distance_is_one_minus_the_mean_of_nearest_and_all(
-    crowd: tuple[Known, list[NDArray[np.float32]]], number: int, seed: int
+    crowd: tuple[ExemplarIndex, list[NDArray[np.float32]]], number: int, seed: int
 ) -> None:
     known, own = crowd
-    voices = units(np.random.default_rng(seed), number)
+    voices = subsegments(np.random.default_rng(seed), number)
     found = distances(voices, known)
     assert found.shape == (number, len(own))
     for voice, row in zip(voices.astype(float), found, strict=True):
@@ -60,17 +60,17 @@ def test_a_distance_is_one_minus_the_mean_of_nearest_and_all(
 
 @given(crowds(), SEEDS, st.floats(0.2, 1e6))
 def test_how_long_an_embedding_is_does_not_matter(
-    crowd: tuple[Known, list[NDArray[np.float32]]], seed: int, factor: float
+    crowd: tuple[ExemplarIndex, list[NDArray[np.float32]]], seed: int, factor: float
 ) -> None:
     known, _ = crowd
-    voices = units(np.random.default_rng(seed), 3)
+    voices = subsegments(np.random.default_rng(seed), 3)
     longer = (voices * factor).astype(np.float32)
     np.testing.assert_allclose(distances(longer, known), distances(voices, known), atol=1e-5)
 
 
 @given(crowds(), st.sampled_from([0.0, np.nan, np.inf, -np.inf]), st.integers(0, DIMENSION - 1))
 def test_what_has_no_direction_is_infinitely_far(
-    crowd: tuple[Known, list[NDArray[np.float32]]], value: float, index: int
+    crowd: tuple[ExemplarIndex, list[NDArray[np.float32]]], value: float, index: int
 ) -> None:
     known, _ = crowd
     voices = np.eye(2, DIMENSION, dtype=np.float32)
@@ -82,7 +82,7 @@ def test_what_has_no_direction_is_infinitely_far(
 
 
 def test_embeddings_of_another_size_name_both() -> None:
-    known = known_of(np.array([1]), np.eye(1, 4, dtype=np.float32))
+    known = index_exemplars(np.array([1]), np.eye(1, 4, dtype=np.float32))
     with pytest.raises(SpeakerError, match=r"\(1, 3\).* 4 numbers"):
         distances(np.ones((1, 3), np.float32), known)
 
@@ -117,7 +117,7 @@ def test_an_assignment_is_exclusive_near_enough_and_the_best(
 @given(st.integers(1, 14), st.integers(1, 10), SEEDS)
 def test_of_the_two_most_alike_the_shorter_goes(number: int, most: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    vectors, seconds = units(rng, number), rng.integers(1, 5, number).astype(float)
+    vectors, seconds = subsegments(rng, number), rng.integers(1, 5, number).astype(float)
     gone = surplus(vectors, seconds, most).tolist()
     assert gone == sorted(set(gone))
     assert len(gone) == max(0, number - most)

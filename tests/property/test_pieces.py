@@ -14,9 +14,9 @@ STRETCHES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 400)), max_siz
 def test_pieces_are_speech_in_order_and_not_too_long(
     drawn: list[tuple[int, int]], usual: int, more: int
 ) -> None:
-    spans = np.cumsum(np.array(drawn, np.int64).reshape(-1)).reshape(-1, 2)
-    speech = {sample for first, last in spans.tolist() for sample in range(first, last)}
-    pieces = pieces_of(spans, usual, usual + more)
+    crops = np.cumsum(np.array(drawn, np.int64).reshape(-1)).reshape(-1, 2)
+    speech = {sample for first, last in crops.tolist() for sample in range(first, last)}
+    pieces = pieces_of(crops, usual, usual + more)
     taken = [
         [sample for first, last in piece.tolist() for sample in range(first, last)]
         for piece in pieces

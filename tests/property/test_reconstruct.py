@@ -58,8 +58,8 @@ def scenes(draw: st.DrawFn) -> Scene:
     clusters = draw(st.integers(1, 4))
     total = int(first_frames[-1]) + length if windows else 5
     edges = np.cumsum(rng.integers(1, 7, 1 + total // 3)).tolist()
-    spans = [span for span in pairwise(edges) if rng.random() < 0.8]
-    rows = [(first - 3, last - 3, int(rng.integers(clusters))) for first, last in spans]
+    crops = [crop for crop in pairwise(edges) if rng.random() < 0.8]
+    rows = [(first - 3, last - 3, int(rng.integers(clusters))) for first, last in crops]
     fade = draw(st.floats(0.1, 20))
     ramp = draw(st.integers(0, 5))
     return Scene(activity.astype(np.float16), first_frames, parts_of(rows), clusters, fade, ramp)

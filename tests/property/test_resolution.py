@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.clustering import UNITS_OF_A_TURN, make_voices
-from hocket.arrays import UnitLabels
+from hocket.arrays import ClusterLabels
 from hocket.clustering import (
-    TwinLimit,
+    DuplicateLimit,
     TwoSpeakers,
-    Voices,
+    VoiceVectors,
     find_speakers,
     resolution,
 )
@@ -28,8 +28,8 @@ from tests.talks import UNIT_S, Talk, talk, voices_of
 
 SHIPPED = read_catalogue().calibrations[Config().graphs.embedding]
 MODEL = TwoSpeakers(*(SHIPPED[f"two_{name}"] for name in TwoSpeakers._fields))
-LIMIT = TwinLimit(*(SHIPPED[f"twin_{name}"] for name in TwinLimit._fields))
-ALL_STAY = TwinLimit(at_1s=2.0, growth=0.0, most=2.0)
+LIMIT = DuplicateLimit(*(SHIPPED[f"duplicate_{name}"] for name in DuplicateLimit._fields))
+ALL_STAY = DuplicateLimit(at_1s=2.0, growth=0.0, most=2.0)
 MIN_SPEAKER_S = 0.9
 ANY_COUNT = SpeakerCount()
 SEEDS = st.integers(0, 2**32 - 1)
@@ -39,20 +39,20 @@ MANY, MOST_CPU_S, MOST_BYTES = 30_000, 60.0, 200e6
 class Asked(NamedTuple):
     """What to find speakers in."""
 
-    voices: Voices
+    voices: VoiceVectors
     regions: NDArray[np.int64]
-    clusters: UnitLabels | None = None  # None: by the linkage, so many as are asked for
-    limit: TwinLimit = LIMIT
+    clusters: ClusterLabels | None = None  # None: by the linkage, so many as are asked for
+    limit: DuplicateLimit = LIMIT
     model: TwoSpeakers = MODEL
 
-    def group(self, at_least: int) -> UnitLabels:
+    def group(self, at_least: int) -> ClusterLabels:
         if self.clusters is not None:
             return self.clusters
         return agglomerate(self.voices, SHIPPED["threshold"], at_least)
 
     def find(
-        self, count: SpeakerCount = ANY_COUNT, judged: resolution.Judged | None = None
-    ) -> UnitLabels:
+        self, count: SpeakerCount = ANY_COUNT, judged: resolution.OnTraits | None = None
+    ) -> ClusterLabels:
         """The speaker of each; numbered by most speech, and nobody is left out."""
         before = [array.copy() for array in (*self.voices[:4], self.regions)]
         setting = (self.limit, self.model, MIN_SPEAKER_S)
@@ -64,7 +64,7 @@ class Asked(NamedTuple):
         spoken = np.bincount(found.labels, self.voices.seconds)
         assert (np.diff(spoken) <= 0).all()
         assert set(found.labels.tolist()) == set(range(len(spoken)))
-        assert found.doubts.shape == spoken.shape
+        assert found.uncertain.shape == spoken.shape
         return found.labels
 
 
@@ -76,7 +76,7 @@ def asked(one: Talk, clusters: NDArray[np.integer] | int | None = 0) -> Asked:
     return Asked(one.voices, one.regions, labels, ALL_STAY)
 
 
-def number_of(labels: UnitLabels) -> int:
+def number_of(labels: ClusterLabels) -> int:
     return int(labels.max(initial=-1)) + 1
 
 
@@ -85,9 +85,11 @@ def same_groups(one: NDArray[np.integer], other: NDArray[np.integer]) -> bool:
     return len(pairs) == len(set(one.tolist())) == len(set(other.tolist()))
 
 
-def joined(first: Talk, second: Talk) -> tuple[Voices, NDArray[np.int64], UnitLabels]:
+def joined(first: Talk, second: Talk) -> tuple[VoiceVectors, NDArray[np.int64], ClusterLabels]:
     """One talk after the other, and which of them is which."""
-    voices = Voices(*map(np.concatenate, zip(first.voices[:4], second.voices[:4], strict=True)))
+    voices = VoiceVectors(
+        *map(np.concatenate, zip(first.voices[:4], second.voices[:4], strict=True))
+    )
     regions = np.concatenate([first.regions, first.regions[-1] + 1 + second.regions])
     sizes = [len(first.speakers), len(second.speakers)]
     return voices, regions, np.repeat(np.array([0, 1], np.int32), sizes)
@@ -184,9 +186,9 @@ def test_two_who_were_four_are_two(turns: list[int], cosine: float, seed: int) -
     ],
 )
 def test_a_half_is_a_speaker_from_so_much_speech_on(
-    units: int, seconds: float, number: int
+    subsegments: int, seconds: float, number: int
 ) -> None:
-    few = talk([0, 0, 0, 0, 1, 0, 0, 0, 0], units=units)
+    few = talk([0, 0, 0, 0, 1, 0, 0, 0, 0], subsegments=subsegments)
     voices = voices_of(few.voices.vectors, seconds)
     assert number_of(asked(few._replace(voices=voices)).find()) == number
 
@@ -289,7 +291,7 @@ def test_of_many_voices_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_hours_are_searched_in_time_and_without_all_pairs() -> None:
     vectors = make_voices(MANY, 5, seed=1)
-    voices = Voices(vectors, vectors, np.full(MANY, UNIT_S), np.zeros(MANY))
+    voices = VoiceVectors(vectors, vectors, np.full(MANY, UNIT_S), np.zeros(MANY))
     clusters = (vectors @ vectors[0] > 0.25).astype(np.int32)
     talked = Asked(voices, np.arange(MANY) // UNITS_OF_A_TURN, clusters, ALL_STAY)
     tracemalloc.start()

@@ -13,21 +13,23 @@ from hocket import Result
 from hocket.errors import ConfigError
 from hocket.formats.writers import json_document
 from hocket.report.review import _best, read_result, review
-from hocket.result import Doubt, Turn
+from hocket.result import UncertainSegment, Turn
 
 CHANCES = st.lists(st.floats(0.1, 0.9), min_size=1, max_size=12)
 
 
-def result_of(confidence: list[float], every: int = 4, doubts: bool = True) -> Result:
+def result_of(confidence: list[float], every: int = 4, uncertain: bool = True) -> Result:
     """Turns of so many seconds each, of two people in turn, a doubt for every second."""
     pieces = [
-        Doubt(float(at), at + 1.0, f"SPEAKER_{at // every % 2:02d}", sure, ("SPEAKER_07",))
+        UncertainSegment(
+            float(at), at + 1.0, f"SPEAKER_{at // every % 2:02d}", sure, ("SPEAKER_07",)
+        )
         for at, sure in enumerate(confidence)
     ]
     turns = tuple(
         Turn(
-            pieces[at].start_s,
-            pieces[min(at + every, len(pieces)) - 1].end_s,
+            pieces[at].start,
+            pieces[min(at + every, len(pieces)) - 1].end,
             pieces[at].speaker,
             float(np.mean(confidence[at : at + every])),
         )
@@ -39,29 +41,29 @@ def result_of(confidence: list[float], every: int = 4, doubts: bool = True) -> R
         exclusive_turns=turns,
         speakers=("SPEAKER_00", "SPEAKER_01"),
         embeddings=np.zeros((2, 4), np.float32),
-        duration_s=float(len(confidence)),
+        duration=float(len(confidence)),
         seconds={},
-        doubts=tuple(pieces) if doubts else (),
+        uncertain=tuple(pieces) if uncertain else (),
     )
 
 
 @given(CHANCES, st.floats(0.3, 20), st.booleans())
 def test_questions_fit_and_are_asked_once(sure: list[float], seconds: float, fine: bool) -> None:
-    result = result_of(sure, doubts=fine)
+    result = result_of(sure, uncertain=fine)
     found = review(result, seconds=seconds)
     assert found.seconds <= seconds + 1e-6
-    assert found.seconds == pytest.approx(min(seconds, result.duration_s), abs=0.02)
-    asked = sorted((each.start_s, each.end_s) for each in found.questions)
+    assert found.seconds == pytest.approx(min(seconds, result.duration), abs=0.02)
+    asked = sorted((each.start, each.end) for each in found.questions)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(asked))
     for question in found.questions:
-        holding = [t for t in result.turns if t.start_s <= question.start_s < t.end_s]
+        holding = [t for t in result.turns if t.start <= question.start < t.end]
         assert [turn.speaker for turn in holding] == [question.speaker]
         assert 0 <= question.confidence <= 1
-        assert question.expected_error_s <= question.end_s - question.start_s
-    before = sum(turn.duration_s * (1 - turn.confidence) for turn in result.turns)
-    assert found.expected_error_s == pytest.approx(before)
-    saved = sum(question.expected_error_s for question in found.questions)
-    assert found.remaining_error_s == pytest.approx(max(0, before - saved), abs=1e-9)
+        assert question.expected_error <= question.end - question.start
+    before = sum(turn.duration * (1 - turn.confidence) for turn in result.turns)
+    assert found.expected_error == pytest.approx(before)
+    saved = sum(question.expected_error for question in found.questions)
+    assert found.remaining_error == pytest.approx(max(0, before - saved), abs=1e-9)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.floats(0, 1))
@@ -71,16 +73,16 @@ def test_no_choice_of_stretches_is_worth_more(gains: list[float], start: float) 
         return sum(gain for gain, now in zip(gains, heard, strict=True) if now) - start * begun
 
     best = max(worth(heard) for heard in itertools.product((False, True), repeat=len(gains)))
-    stretches = _best(gains, start)
-    found = sum(sum(gains[first:last]) - start for first, last in stretches)
+    segments_of = _best(gains, start)
+    found = sum(sum(gains[first:last]) - start for first, last in segments_of)
     assert found == pytest.approx(best, abs=1e-9)
-    assert all(first < last for first, last in stretches)
-    assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(stretches))
+    assert all(first < last for first, last in segments_of)
+    assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(segments_of))
 
 
 def test_the_least_sure_seconds_come_first() -> None:
     found = review(result_of([0.9, 0.9, 0.2, 0.3, 0.9, 0.5, 0.9, 0.9]), seconds=3)
-    assert [(each.start_s, each.end_s) for each in found.questions] == [(2.0, 4.0), (5.0, 6.0)]
+    assert [(each.start, each.end) for each in found.questions] == [(2.0, 4.0), (5.0, 6.0)]
     assert found.questions[0].confidence == pytest.approx(0.25)
     assert found.questions[0].alternatives == ("SPEAKER_07",)
 
@@ -89,22 +91,22 @@ def test_a_sure_second_between_two_doubtful_ones_is_in_their_stretch() -> None:
     """Apart they would be worth more by themselves, with the half-sure second at nine."""
     sure = [0.95] * 3 + [0.2, 0.75, 0.2] + [0.95] * 3 + [0.5] + [0.95] * 2
     (question,) = review(result_of(sure, every=12), seconds=3).questions
-    assert (question.start_s, question.end_s) == (3.0, 6.0)
+    assert (question.start, question.end) == (3.0, 6.0)
 
 
 def test_of_a_long_turn_its_beginning_is_heard() -> None:
-    found = review(result_of([0.5] * 4, doubts=False), seconds=1.5)
-    assert [(each.start_s, each.end_s) for each in found.questions] == [(0.0, 1.5)]
+    found = review(result_of([0.5] * 4, uncertain=False), seconds=1.5)
+    assert [(each.start, each.end) for each in found.questions] == [(0.0, 1.5)]
 
 
 def test_nobody_speaks_and_nothing_is_asked() -> None:
-    silent = replace(result_of([0.5]), turns=(), exclusive_turns=(), doubts=())
+    silent = replace(result_of([0.5]), turns=(), exclusive_turns=(), uncertain=())
     found = review(silent)
-    assert (found.questions, found.expected_error_s, found.remaining_error_s) == ((), 0, 0)
+    assert (found.questions, found.expected_error, found.remaining_error) == ((), 0, 0)
 
 
 def speakers_in_doubt(result: Result, least: float) -> list[str]:
-    return [doubt.speaker for doubt in result.at_least(least).doubts]
+    return [doubt.speaker for doubt in result.at_least(least).uncertain]
 
 
 def test_doubts_go_with_the_turns_that_are_left_out() -> None:
@@ -121,7 +123,7 @@ def test_no_time_is_refused(seconds: float) -> None:
 
 
 def test_turns_without_confidence_are_refused() -> None:
-    result = result_of([0.5], doubts=False)
+    result = result_of([0.5], uncertain=False)
     unsaid = tuple(replace(turn, confidence=None) for turn in result.turns)
     with pytest.raises(ConfigError, match="no confidence"):
         review(replace(result, turns=unsaid))
@@ -133,7 +135,7 @@ def test_a_file_of_a_result_gives_the_same_questions(tmp_path: Path) -> None:
     file.write_text(json_document(result))
     found = read_result(file)
     assert found.turns == result.turns
-    assert found.doubts == result.doubts
+    assert found.uncertain == result.uncertain
     assert found.count_confidence == {2: 0.75}
     assert review(found, seconds=2).questions == review(result, seconds=2).questions
 

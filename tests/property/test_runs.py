@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import FrameCounts, Occupancy, Runs, SlotActivity
-from hocket.config import RunConfig
-from hocket.segmentation.regions import RunFinder, Takeover, count_people, takeovers
+from hocket.arrays import FrameCounts, Occupancy, Regions, SlotActivity
+from hocket.config import RegionConfig
+from hocket.segmentation.regions import RegionFinder, SpeakerChange, count_people, speaker_changes
 from hocket.segmentation.windows import FrameSums
 
 REACH = 3  # frames
-CONFIG = RunConfig(min_speech=0.4, min_overlap=0.55, min_takeover=0.5, takeover_s=0.12)
+CONFIG = RegionConfig(min_speech=0.4, min_overlap=0.55, min_change=0.5, change_s=0.12)
 SEEDS = st.integers(0, 2**32 - 1)
 
 Edges = dict[int, Fraction]
@@ -34,24 +34,26 @@ class Scene(NamedTuple):
     counts: FrameCounts
 
     @property
-    def takeover(self) -> Takeover:
+    def change(self) -> SpeakerChange:
         sums = FrameSums(2, np.float64)
         for first, window in zip(self.first_frames.tolist(), self.activity, strict=True):
-            sums.add(first, takeovers(window, REACH))
+            sums.add(first, speaker_changes(window, REACH))
         changed, heard = sums.settle(len(self.counts)).T
         return np.asarray(changed / np.maximum(heard, 1e-9), np.float64)
 
-    def runs(self, config: RunConfig = CONFIG, longest: int = 1000) -> Runs:
-        return fed(RunFinder(config, longest), self.counts, self.takeover, [])
+    def regions(self, config: RegionConfig = CONFIG, longest: int = 1000) -> Regions:
+        return fed(RegionFinder(config, longest), self.counts, self.change, [])
 
 
-def fed(finder: RunFinder, counts: FrameCounts, takeover: Takeover, ends: list[int]) -> Runs:
+def fed(
+    finder: RegionFinder, counts: FrameCounts, change: SpeakerChange, ends: list[int]
+) -> Regions:
     """All that counts of runs found in frames that come in parts with these ends."""
     parts = []
     for first, last in pairwise([0, *ends, len(counts)]):
-        alone = finder.heard_alone
-        found = finder.feed(counts[first:last], takeover[first:last])
-        if finder.heard_alone and not alone:
+        alone = finder.found_single
+        found = finder.feed(counts[first:last], change[first:last])
+        if finder.found_single and not alone:
             parts.clear()
         parts.append(found)
     return np.concatenate([*parts, finder.close()])
@@ -138,7 +140,7 @@ def expected_runs(scene: Scene, longest: int) -> list[list[int]]:
     for first, last in alone or stretches_of(spoken, 1):
         for start in range(first, last, longest):
             end = min(start + longest, last)
-            cuts = cuts_between(edges, start, end, CONFIG.min_takeover)
+            cuts = cuts_between(edges, start, end, CONFIG.min_change)
             expected += [list(run) for run in pairwise([start, *cuts, end])]
     return expected
 
@@ -147,7 +149,7 @@ def expected_runs(scene: Scene, longest: int) -> list[list[int]]:
 def test_people_are_counted_by_what_is_probable(
     occupancy: Occupancy, min_speech: float, min_overlap: float
 ) -> None:
-    counts = count_people(occupancy, RunConfig(min_speech, min_overlap))
+    counts = count_people(occupancy, RegionConfig(min_speech, min_overlap))
     assert counts.dtype == np.int32
     assert counts.shape == (len(occupancy),)
     for number, (_, one, two) in zip(counts, occupancy.tolist(), strict=True):
@@ -159,27 +161,27 @@ def test_people_are_counted_by_what_is_probable(
 
 @given(scenes())
 def test_runs_are_the_stretches_of_one_person_cut_at_takeovers(scene: Scene) -> None:
-    assert scene.runs().tolist() == expected_runs(scene, 1000)
+    assert scene.regions().tolist() == expected_runs(scene, 1000)
 
 
 @given(scenes(), st.floats(0, 1.2), st.floats(0.001, 2))
 def test_runs_tile_the_frames_in_which_one_person_speaks(
-    scene: Scene, min_takeover: float, takeover_s: float
+    scene: Scene, min_change: float, change_s: float
 ) -> None:
-    runs = scene.runs(RunConfig(min_takeover=min_takeover, takeover_s=takeover_s))
-    assert runs.dtype == np.int64
-    assert runs.shape == (len(runs), 2)
-    covered = [frame for first, last in runs.tolist() for frame in range(first, last)]
+    regions = scene.regions(RegionConfig(min_change=min_change, change_s=change_s))
+    assert regions.dtype == np.int64
+    assert regions.shape == (len(regions), 2)
+    covered = [frame for first, last in regions.tolist() for frame in range(first, last)]
     alone = np.flatnonzero(scene.counts == 1).tolist()
     assert covered == (alone or np.flatnonzero(scene.counts).tolist())
-    assert (runs[:, 0] < runs[:, 1]).all()
+    assert (regions[:, 0] < regions[:, 1]).all()
 
 
 @given(scenes())
 def test_a_takeover_is_never_more_than_certain(scene: Scene) -> None:
-    runs = scene.runs(RunConfig(min_takeover=1.0, takeover_s=0.12))
+    regions = scene.regions(RegionConfig(min_change=1.0, change_s=0.12))
     if alone := stretches_of(scene.counts, 1):
-        assert runs.tolist() == [list(stretch) for stretch in alone]
+        assert regions.tolist() == [list(stretch) for stretch in alone]
 
 
 @given(scenes(), SEEDS)
@@ -187,50 +189,54 @@ def test_the_order_of_slots_does_not_matter(scene: Scene, seed: int) -> None:
     rng = np.random.default_rng(seed)
     mixed = [window[:, rng.permutation(3)] for window in scene.activity]
     activity = np.array(mixed, np.float16).reshape(scene.activity.shape)
-    np.testing.assert_array_equal(scene._replace(activity=activity).runs(), scene.runs())
+    np.testing.assert_array_equal(scene._replace(activity=activity).regions(), scene.regions())
 
 
 @given(scenes())
 def test_what_is_given_stays_as_it_was(scene: Scene) -> None:
     before = [array.copy() for array in scene]
-    scene.runs()
+    scene.regions()
     for array, copy in zip(scene, before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
 def test_a_run_is_cut_at_the_frame_where_another_takes_over() -> None:
-    assert one_window("1111111000000", "0000000111111").runs().tolist() == [[0, 7], [7, 13]]
-    assert one_window("1111100001111", "0000011110000").runs().tolist() == [[0, 5], [5, 9], [9, 13]]
+    assert one_window("1111111000000", "0000000111111").regions().tolist() == [[0, 7], [7, 13]]
+    assert one_window("1111100001111", "0000011110000").regions().tolist() == [
+        [0, 5],
+        [5, 9],
+        [9, 13],
+    ]
 
 
 def test_one_person_alone_is_one_run() -> None:
-    assert one_window("1111111111", "0000000000").runs().tolist() == [[0, 10]]
+    assert one_window("1111111111", "0000000000").regions().tolist() == [[0, 10]]
 
 
 def test_a_pause_ends_a_run_and_needs_no_cut() -> None:
     scene = one_window("11111000000", "00000001111", counts="11111001111")
-    assert scene.runs().tolist() == [[0, 5], [7, 11]]
+    assert scene.regions().tolist() == [[0, 5], [7, 11]]
 
 
 def test_overlap_ends_a_run() -> None:
     scene = one_window("11111110000", "00001111111", counts="11112221111")
-    assert scene.runs().tolist() == [[0, 4], [7, 11]]
+    assert scene.regions().tolist() == [[0, 4], [7, 11]]
 
 
 def test_where_everybody_always_speaks_at_once_all_speech_is_taken() -> None:
     scene = one_window("1111111000", "1110111000", counts="2220222000")
-    assert scene.runs().tolist() == [[0, 3], [4, 7]]
+    assert scene.regions().tolist() == [[0, 3], [4, 7]]
     with_one_alone = scene._replace(counts=np.array([2, 2, 2, 0, 2, 1, 2, 0, 0, 0], np.int32))
-    assert with_one_alone.runs().tolist() == [[5, 6]]
+    assert with_one_alone.regions().tolist() == [[5, 6]]
 
 
 @pytest.mark.parametrize(("hearing_it", "runs"), [(1, 1), (2, 2), (3, 2)])
-def test_windows_vote_on_a_takeover(hearing_it: int, runs: int) -> None:
+def test_windows_vote_on_a_takeover(hearing_it: int, regions: int) -> None:
     change = one_window("1111110000", "0000001111").activity[0]
     no_change = one_window("1111111111", "0000000000").activity[0]
     activity = np.stack([change] * hearing_it + [no_change] * (3 - hearing_it))
     scene = Scene(activity, np.zeros(3, np.int64), np.ones(10, np.int32))
-    assert len(scene.runs()) == runs
+    assert len(scene.regions()) == regions
 
 
 def test_a_window_that_hears_little_has_little_to_say_of_a_takeover() -> None:
@@ -238,16 +244,16 @@ def test_a_window_that_hears_little_has_little_to_say_of_a_takeover() -> None:
     no_change = one_window("1111111111", "0000000000").activity[0]
     activity = np.stack([change, 0.25 * no_change, 0.25 * no_change]).astype(np.float16)
     scene = Scene(activity, np.zeros(3, np.int64), np.ones(10, np.int32))
-    assert scene.runs().tolist() == [[0, 6], [6, 10]]
+    assert scene.regions().tolist() == [[0, 6], [6, 10]]
 
 
 @pytest.mark.parametrize("frames", [0, 6])
 def test_without_speech_there_is_no_run(frames: int) -> None:
-    finder = RunFinder(CONFIG, 9)
-    for runs in (finder.feed(np.zeros(frames, np.int32), np.zeros(frames)), finder.close()):
-        assert runs.shape == (0, 2)
-        assert runs.dtype == np.int64
-    assert not finder.heard_alone
+    finder = RegionFinder(CONFIG, 9)
+    for regions in (finder.feed(np.zeros(frames, np.int32), np.zeros(frames)), finder.close()):
+        assert regions.shape == (0, 2)
+        assert regions.dtype == np.int64
+    assert not finder.found_single
     assert finder.needed == frames
 
 
@@ -272,10 +278,10 @@ def test_runs_are_the_same_however_frames_come_in(
     pair: tuple[Scene, list[int]], longest: int
 ) -> None:
     scene, ends = pair
-    found = fed(RunFinder(CONFIG, longest), scene.counts, scene.takeover, ends)
+    found = fed(RegionFinder(CONFIG, longest), scene.counts, scene.change, ends)
     assert found.tolist() == expected_runs(scene, longest)
     frame_by_frame = list(range(1, len(scene.counts)))
-    one_by_one = fed(RunFinder(CONFIG, longest), scene.counts, scene.takeover, frame_by_frame)
+    one_by_one = fed(RegionFinder(CONFIG, longest), scene.counts, scene.change, frame_by_frame)
     assert one_by_one.tolist() == found.tolist()
 
 
@@ -284,11 +290,11 @@ def test_no_run_is_longer_than_the_longest_and_none_is_lost(
     pair: tuple[Scene, list[int]], longest: int
 ) -> None:
     scene, ends = pair
-    runs = fed(RunFinder(CONFIG, longest), scene.counts, scene.takeover, ends)
-    covered = [frame for first, last in runs.tolist() for frame in range(first, last)]
+    regions = fed(RegionFinder(CONFIG, longest), scene.counts, scene.change, ends)
+    covered = [frame for first, last in regions.tolist() for frame in range(first, last)]
     alone = np.flatnonzero(scene.counts == 1).tolist()
     assert covered == (alone or np.flatnonzero(scene.counts).tolist())
-    assert (runs[:, 1] - runs[:, 0] <= longest).all()
+    assert (regions[:, 1] - regions[:, 0] <= longest).all()
 
 
 @given(parted(), LONGEST)
@@ -296,11 +302,11 @@ def test_runs_never_hold_a_frame_that_was_not_needed_any_more(
     pair: tuple[Scene, list[int]], longest: int
 ) -> None:
     scene, ends = pair
-    finder, needed = RunFinder(CONFIG, longest), 0
-    takeover = scene.takeover
+    finder, needed = RegionFinder(CONFIG, longest), 0
+    change = scene.change
     for first, last in pairwise([0, *ends, len(scene.counts)]):
-        runs = finder.feed(scene.counts[first:last], takeover[first:last])
-        assert (runs >= needed).all()
+        regions = finder.feed(scene.counts[first:last], change[first:last])
+        assert (regions >= needed).all()
         assert needed <= finder.needed <= last
         assert last - finder.needed <= longest  # so what is open never grows
         needed = finder.needed
@@ -313,19 +319,19 @@ def test_runs_are_void_once_somebody_is_heard_alone_and_never_again(
     pair: tuple[Scene, list[int]], longest: int
 ) -> None:
     scene, ends = pair
-    finder, seen = RunFinder(CONFIG, longest), False
-    takeover = scene.takeover
+    finder, seen = RegionFinder(CONFIG, longest), False
+    change = scene.change
     for first, last in pairwise([0, *ends, len(scene.counts)]):
-        runs = finder.feed(scene.counts[first:last], takeover[first:last])
+        regions = finder.feed(scene.counts[first:last], change[first:last])
         seen |= bool((scene.counts[first:last] == 1).any())
-        assert finder.heard_alone == seen
-        for start, end in runs.tolist():
+        assert finder.found_single == seen
+        for start, end in regions.tolist():
             people = set(scene.counts[start:end].tolist())
             assert people == {1} if seen else people <= {1, 2}
 
 
 def test_a_run_waits_for_its_end() -> None:
-    finder = RunFinder(CONFIG, 100)
+    finder = RegionFinder(CONFIG, 100)
     assert finder.feed(np.ones(5, np.int32), np.zeros(5)).tolist() == []
     assert finder.needed == 0
     assert finder.feed(np.array([1, 1, 0, 0], np.int32), np.zeros(4)).tolist() == [[0, 7]]
@@ -336,7 +342,7 @@ def test_a_run_waits_for_its_end() -> None:
 
 
 def test_a_long_run_is_cut_where_it_grows_too_long_and_not_before() -> None:
-    finder = RunFinder(CONFIG, 4)
+    finder = RegionFinder(CONFIG, 4)
     assert finder.feed(np.ones(4, np.int32), np.zeros(4)).tolist() == []
     assert finder.feed(np.ones(1, np.int32), np.zeros(1)).tolist() == [[0, 4]]
     assert finder.needed == 4
@@ -345,10 +351,10 @@ def test_a_long_run_is_cut_where_it_grows_too_long_and_not_before() -> None:
 
 
 def test_speech_of_several_counts_until_somebody_speaks_alone() -> None:
-    finder = RunFinder(CONFIG, 100)
+    finder = RegionFinder(CONFIG, 100)
     assert finder.feed(np.array([2, 2, 0], np.int32), np.zeros(3)).tolist() == [[0, 2]]
-    assert not finder.heard_alone
+    assert not finder.found_single
     assert finder.feed(np.array([2, 1, 1, 0, 2], np.int32), np.zeros(5)).tolist() == [[4, 6]]
-    assert finder.heard_alone
+    assert finder.found_single
     assert finder.feed(np.array([2, 2, 0], np.int32), np.zeros(3)).tolist() == []
     assert finder.close().tolist() == []

@@ -12,8 +12,8 @@ from hocket.arrays import LogProbs, Occupancy
 from hocket.geometry import Geometry
 from hocket.segmentation.aggregation import Segmentation, SegmentationSums
 from hocket.segmentation.powerset import occupancy, slot_activity
-from hocket.segmentation.regions import Takeover, takeovers
-from hocket.segmentation.windows import WindowGrid, heard_frames
+from hocket.segmentation.regions import SpeakerChange, speaker_changes
+from hocket.segmentation.windows import WindowGrid, covered_frames
 
 RATE = 100
 REACH = 3
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
     segmentation: Segmentation
     occupancy: list[Occupancy]
-    takeover: list[Takeover]
+    change: list[SpeakerChange]
 
 
 class Case(NamedTuple):
@@ -45,7 +45,7 @@ class Case(NamedTuple):
         return self.firsts[-1] + self.geometry.window_frames if self.starts else 0
 
     def heard(self, window: int) -> int:
-        return heard_frames(self.samples, self.starts[window], self.geometry)
+        return covered_frames(self.samples, self.starts[window], self.geometry)
 
     def in_time(self, frame: int) -> bool:
         """Whether a frame of the recording ends within it."""
@@ -67,9 +67,9 @@ class Case(NamedTuple):
         for window, end in enumerate([*ends, self.frames]):
             if window < len(self.starts):
                 sums.add(self.firsts[window], self.says(window), self.heard(window))
-            occupied, takeover = sums.settle(end)
+            occupied, change = sums.settle(end)
             found.occupancy.append(occupied)
-            found.takeover.append(takeover)
+            found.change.append(change)
         return found._replace(segmentation=sums.result())
 
 
@@ -147,13 +147,13 @@ def test_a_takeover_is_what_the_windows_hear_at_its_edge(case: Case) -> None:
     found = case.sum_up()
     votes = np.zeros((case.frames + 1, 2))
     for first, activity in zip(case.firsts, found.segmentation.activity, strict=True):
-        votes[first : first + len(activity) + 1] += takeovers(activity, REACH)
+        votes[first : first + len(activity) + 1] += speaker_changes(activity, REACH)
     changed, heard = votes[: case.frames].T
-    takeover = np.concatenate(found.takeover)
-    assert takeover.shape == (case.frames,)
+    change = np.concatenate(found.change)
+    assert change.shape == (case.frames,)
     spoken = heard > 0
-    assert takeover[spoken] == pytest.approx(changed[spoken] / np.maximum(heard[spoken], 1e-9))
-    assert not takeover[~spoken].any()
+    assert change[spoken] == pytest.approx(changed[spoken] / np.maximum(heard[spoken], 1e-9))
+    assert not change[~spoken].any()
 
 
 @given(settled_cases())
@@ -163,11 +163,11 @@ def test_where_frames_are_settled_changes_nothing(pair: tuple[Case, list[int]]) 
     for one, other in zip(found.segmentation, at_once.segmentation, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(np.concatenate(found.takeover), np.concatenate(at_once.takeover))
+    np.testing.assert_array_equal(np.concatenate(found.change), np.concatenate(at_once.change))
     np.testing.assert_array_equal(np.concatenate(found.occupancy), found.segmentation.occupancy)
     lengths = np.diff([0, *settled, case.frames]).tolist()
     assert [len(part) for part in found.occupancy] == lengths
-    assert [len(part) for part in found.takeover] == lengths
+    assert [len(part) for part in found.change] == lengths
 
 
 def test_an_empty_recording_has_no_frame() -> None:

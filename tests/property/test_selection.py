@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.arrays import UnitLabels, unit_length
-from hocket.clustering import TwinLimit, Voices, centroids_of, select_speakers
-from hocket.clustering.selection import DOUBT_WIDTH, LONG_S
+from hocket.arrays import ClusterLabels, unit_length
+from hocket.clustering import DuplicateLimit, VoiceVectors, centroids_of, select_speakers
+from hocket.clustering.selection import SPURIOUS_WIDTH, LONG_S
 from hocket.config import SpeakerCount
 
-LIMIT = TwinLimit(at_1s=0.3, growth=0.1, most=0.6)
-LIMITS = st.builds(TwinLimit, st.floats(0, 0.6), st.floats(0, 0.2), st.floats(0.3, 1))
+LIMIT = DuplicateLimit(at_1s=0.3, growth=0.1, most=0.6)
+LIMITS = st.builds(DuplicateLimit, st.floats(0, 0.6), st.floats(0, 0.2), st.floats(0.3, 1))
 MIN_SPEAKER_S = 0.9
 ANY_COUNT = SpeakerCount()
 SEEDS = st.integers(0, 2**32 - 1)
@@ -23,21 +23,23 @@ SEEDS = st.integers(0, 2**32 - 1)
 class Clusters(NamedTuple):
     """What was clustered, and the cluster of each voice."""
 
-    voices: Voices
-    labels: UnitLabels
+    voices: VoiceVectors
+    labels: ClusterLabels
 
-    def select(self, count: SpeakerCount = ANY_COUNT, limit: TwinLimit = LIMIT) -> UnitLabels:
+    def select(
+        self, count: SpeakerCount = ANY_COUNT, limit: DuplicateLimit = LIMIT
+    ) -> ClusterLabels:
         return select_speakers(*self, limit, MIN_SPEAKER_S, count).labels
 
-    def doubts(self, count: SpeakerCount = ANY_COUNT) -> list[float]:
-        return select_speakers(*self, LIMIT, MIN_SPEAKER_S, count).doubts.tolist()
+    def uncertain(self, count: SpeakerCount = ANY_COUNT) -> list[float]:
+        return select_speakers(*self, LIMIT, MIN_SPEAKER_S, count).uncertain.tolist()
 
 
 def clusters_of(
     vectors: NDArray[np.floating], seconds: NDArray[np.float64], labels: NDArray[np.integer]
 ) -> Clusters:
     embeddings = vectors.astype(np.float32)
-    voices = Voices(unit_length(embeddings), embeddings, seconds, np.zeros(len(seconds)))
+    voices = VoiceVectors(unit_length(embeddings), embeddings, seconds, np.zeros(len(seconds)))
     return Clusters(voices, labels.astype(np.int32))
 
 
@@ -68,7 +70,7 @@ def counts(draw: st.DrawFn) -> SpeakerCount:
     return SpeakerCount(minimum, draw(st.none() | st.integers(minimum, 15)))
 
 
-def number_of(labels: UnitLabels) -> int:
+def number_of(labels: ClusterLabels) -> int:
     """Number of speakers; they must be numbered from 0 without a gap."""
     assert labels.dtype == np.int32
     speakers = set(labels.tolist()) - {-1}
@@ -76,14 +78,14 @@ def number_of(labels: UnitLabels) -> int:
     return len(speakers)
 
 
-def speech_of(voices: Voices, labels: NDArray[np.generic]) -> dict[int, float]:
+def speech_of(voices: VoiceVectors, labels: NDArray[np.generic]) -> dict[int, float]:
     total = dict[int, float]()
     for seconds, label in zip(voices.seconds.tolist(), labels.tolist(), strict=True):
         total[label] = total.get(label, 0.0) + seconds
     return total
 
 
-def worths(clusters: Clusters, limit: TwinLimit) -> dict[int, float]:
+def worths(clusters: Clusters, limit: DuplicateLimit) -> dict[int, float]:
     """Seconds put right if a cluster is a person, less those put wrong if it is not."""
     total = speech_of(*clusters)
     allowed = dict(zip(total, limit.of(np.array(list(total.values()))).tolist(), strict=True))
@@ -96,26 +98,26 @@ def worths(clusters: Clusters, limit: TwinLimit) -> dict[int, float]:
             probability = 0.0
         else:
             alike = max(float(centroids[cluster] @ centroids[larger]) for larger in found)
-            doubt = 2 * (alike - allowed[cluster]) / DOUBT_WIDTH
+            doubt = 2 * (alike - allowed[cluster]) / SPURIOUS_WIDTH
             probability = 1 / (1 + float(np.exp(doubt)))
         found[cluster] = seconds * probability - seconds * (1 - probability)
     return found
 
 
-def same_groups(one: UnitLabels, other: UnitLabels) -> bool:
+def same_groups(one: ClusterLabels, other: ClusterLabels) -> bool:
     return {frozenset(np.flatnonzero(one == label)) for label in set(one.tolist())} == {
         frozenset(np.flatnonzero(other == label)) for label in set(other.tolist())
     }
 
 
-def limit_of(limit: TwinLimit, seconds: float, all_seconds: float = LONG_S) -> float:
+def limit_of(limit: DuplicateLimit, seconds: float, all_seconds: float = LONG_S) -> float:
     """The limit of one cluster among others with the rest of the speech."""
     return float(limit.of(np.array([all_seconds - seconds, seconds]))[1])
 
 
 @given(LIMITS, st.floats(0.01, LONG_S / 4))
 def test_the_limit_grows_with_each_doubling_up_to_the_most(
-    limit: TwinLimit, seconds: float
+    limit: DuplicateLimit, seconds: float
 ) -> None:
     assert limit_of(limit, 1.0) == pytest.approx(min(limit.at_1s, limit.most))
     once, twice = limit_of(limit, seconds), limit_of(limit, 2 * seconds)
@@ -126,7 +128,7 @@ def test_the_limit_grows_with_each_doubling_up_to_the_most(
 
 @given(LIMITS, st.floats(0.01, 50), st.floats(1, 100))
 def test_of_much_speech_the_share_counts_and_of_little_the_seconds(
-    limit: TwinLimit, seconds: float, factor: float
+    limit: DuplicateLimit, seconds: float, factor: float
 ) -> None:
     of_long = limit_of(limit, seconds)
     assert limit_of(limit, factor * seconds, factor * LONG_S) == pytest.approx(of_long)
@@ -140,7 +142,7 @@ def test_of_no_speech_at_all_the_limit_is_a_number() -> None:
 
 @given(SPREAD, counts(), LIMITS)
 def test_those_worth_more_than_nothing_stay_as_far_as_the_count_lets_them(
-    clusters: Clusters, count: SpeakerCount, limit: TwinLimit
+    clusters: Clusters, count: SpeakerCount, limit: DuplicateLimit
 ) -> None:
     worth = worths(clusters, limit)
     wanted = max(sum(value > 0 for value in worth.values()), count.minimum)
@@ -238,10 +240,10 @@ def test_those_worth_most_are_taken_where_more_are_asked_for() -> None:
 
 def test_doubt_is_none_of_the_largest_and_all_of_a_certain_twin() -> None:
     clusters = along([1.0, 0.8, 0.42, 0.0], [60.0, 2.0, 2.1, 10.0])
-    largest, certain = clusters.doubts()
+    largest, certain = clusters.uncertain()
     assert largest == 0
     assert certain < 0.01
-    _, other, likely_twin, certain_twin = clusters.doubts(SpeakerCount(4))
+    _, other, likely_twin, certain_twin = clusters.uncertain(SpeakerCount(4))
     assert other == certain
     assert 0.5 < likely_twin < 0.9
     assert certain_twin > 0.99
@@ -268,6 +270,6 @@ def test_clusters_without_a_direction_are_counted_too(number: int, count: Speake
 
 
 def test_identical_clusters_are_one_speaker_unless_more_are_asked_for() -> None:
-    twins = along([1.0, 1.0, 1.0, 1.0], [5.0, 5.0, 5.0, 5.0])
-    assert number_of(twins.select()) == 1
-    assert number_of(twins.select(SpeakerCount(3, 3))) == 3
+    duplicates = along([1.0, 1.0, 1.0, 1.0], [5.0, 5.0, 5.0, 5.0])
+    assert number_of(duplicates.select()) == 1
+    assert number_of(duplicates.select(SpeakerCount(3, 3))) == 3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hocket.audio.buffer import SampleBuffer
 from hocket.graph import SPECS, GraphSpec, Tensors
-from hocket.online.sinc_cache import SharedPeaks
+from hocket.online.sinc_cache import SincCache
 
 STEP, FIELD = 3, 7
 
@@ -52,7 +52,7 @@ def test_every_window_has_its_peaks_and_no_place_is_heard_twice(
     length = windows[-1][1]
     sound = np.random.default_rng(0).standard_normal(length).astype(np.float32)
     graph, buffer, asked = RulePeaks(), SampleBuffer(), []
-    shared = SharedPeaks(graph)
+    shared = SincCache(graph)
     for block in np.split(sound, np.cumsum(blocks)[np.cumsum(blocks) < length]):
         buffer.append(block)
     for start, end in windows:
@@ -74,7 +74,7 @@ def places_of(start: int, end: int) -> range:
 def test_threads_that_ask_at_once_have_them_found_once() -> None:
     graph, buffer = RulePeaks(), SampleBuffer()
     buffer.append(np.arange(3_000, dtype=np.float32))
-    shared = SharedPeaks(graph)
+    shared = SincCache(graph)
     asked = [shared.of_window(300 * n, 300 * n + 900, buffer) for n in range(7)]
     with ThreadPoolExecutor(7) as pool:
         found = list(pool.map(lambda ask: ask(), asked * 3))
@@ -85,7 +85,7 @@ def test_threads_that_ask_at_once_have_them_found_once() -> None:
 
 def test_what_no_later_window_holds_is_let_go() -> None:
     graph, buffer = RulePeaks(), SampleBuffer()
-    shared = SharedPeaks(graph)
+    shared = SincCache(graph)
     for n in range(100):
         buffer.append(np.zeros(300, np.float32))
         if n >= 3:

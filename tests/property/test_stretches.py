@@ -1,4 +1,4 @@
-"""Stretches of ones in a column."""
+"""Segments of ones in a column."""
 
 from itertools import groupby
 
@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from hocket.arrays import stretches
+from hocket.arrays import segments_of
 
 COLUMNS = arrays(np.bool_, st.integers(0, 40), elements=st.booleans())
 
 
 def runs_of(column: NDArray[np.bool_]) -> list[list[int]]:
     """First and past-the-last index of every run of ones."""
-    runs = []
+    regions = []
     for speaks, places in groupby(range(len(column)), key=lambda place: bool(column[place])):
         indices = list(places)
         if speaks:
-            runs.append([indices[0], indices[-1] + 1])
-    return runs
+            regions.append([indices[0], indices[-1] + 1])
+    return regions
 
 
 @given(COLUMNS)
 def test_stretches_are_the_runs_of_ones(column: NDArray[np.bool_]) -> None:
-    found = stretches(column)
+    found = segments_of(column)
     assert found.shape == (len(found), 2)
     assert found.tolist() == runs_of(column)
 
@@ -34,7 +34,7 @@ def test_stretches_are_the_runs_of_ones(column: NDArray[np.bool_]) -> None:
 @given(COLUMNS)
 def test_painting_the_stretches_gives_the_column_back(column: NDArray[np.bool_]) -> None:
     painted = np.zeros_like(column)
-    for first, last in stretches(column):
+    for first, last in segments_of(column):
         assert not painted[first:last].any()
         painted[first:last] = True
     np.testing.assert_array_equal(painted, column)
@@ -43,7 +43,7 @@ def test_painting_the_stretches_gives_the_column_back(column: NDArray[np.bool_])
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8])
 def test_stretches_of_either_type_reach_both_ends(dtype: type[np.generic]) -> None:
     column = np.array([1, 1, 0, 1, 0, 0, 1], dtype)
-    assert stretches(column).tolist() == [[0, 2], [3, 4], [6, 7]]
-    assert stretches(np.ones(5, dtype)).tolist() == [[0, 5]]
-    assert stretches(np.zeros(5, dtype)).shape == (0, 2)
-    assert stretches(np.zeros(0, dtype)).shape == (0, 2)
+    assert segments_of(column).tolist() == [[0, 2], [3, 4], [6, 7]]
+    assert segments_of(np.ones(5, dtype)).tolist() == [[0, 5]]
+    assert segments_of(np.zeros(5, dtype)).shape == (0, 2)
+    assert segments_of(np.zeros(0, dtype)).shape == (0, 2)

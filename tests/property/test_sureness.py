@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hocket.online import tracker as tracking
-from hocket.online.confidence import sureness
+from hocket.online.confidence import frame_confidence
 from hocket.online.tracker import FrameModel, State
 from tests.conversations import GEOMETRY, RULES, follow_windows, met, voices, windows_of
 
@@ -25,22 +25,22 @@ def knowing(votes: list[list[float]], silence: float = 0.1, seconds: float = 5.0
 
 
 def test_who_has_more_votes_than_all_others_is_surer() -> None:
-    found = sureness(knowing([[0.9, 0.05, 0.05], [0.9, 0.8, 0.0], [0.4, 0.4, 0.0]]), MODEL)
+    found = frame_confidence(knowing([[0.9, 0.05, 0.05], [0.9, 0.8, 0.0], [0.4, 0.4, 0.0]]), MODEL)
     assert found.shape == (3, 3)
     assert ((found > 0) & (found < 1)).all()
     assert found[0, 0] > found[1, 0] > found[1, 1] > found[1, 2]
     assert found[2, 0] == found[2, 1] > found[2, 2]
-    assert sureness(knowing([[0.9, 0.1]], silence=0.6), MODEL)[0, 0] < found[0, 0]
-    assert sureness(knowing([[0.9, 0.05, 0.05]], seconds=60.0), MODEL)[0, 0] > found[0, 0]
+    assert frame_confidence(knowing([[0.9, 0.1]], silence=0.6), MODEL)[0, 0] < found[0, 0]
+    assert frame_confidence(knowing([[0.9, 0.05, 0.05]], seconds=60.0), MODEL)[0, 0] > found[0, 0]
 
 
 def test_without_frames_or_speakers_there_is_nothing_to_say() -> None:
-    assert sureness(State.start(16), MODEL).shape == (0, 0)
-    alone = sureness(knowing([[0.9]]), MODEL)
+    assert frame_confidence(State.start(16), MODEL).shape == (0, 0)
+    alone = frame_confidence(knowing([[0.9]]), MODEL)
     assert alone[0, 0] == pytest.approx(
-        sureness(knowing([[0.9]]), MODEL._replace(alone=0))[0, 0], abs=0.2
+        frame_confidence(knowing([[0.9]]), MODEL._replace(alone=0))[0, 0], abs=0.2
     )
-    assert alone[0, 0] < sureness(knowing([[0.9]]), MODEL._replace(alone=0))[0, 0]
+    assert alone[0, 0] < frame_confidence(knowing([[0.9]]), MODEL._replace(alone=0))[0, 0]
 
 
 @given(st.sampled_from([200, 593, 2000]), st.integers(0, 9))
@@ -65,7 +65,7 @@ def test_a_turn_is_as_sure_as_its_frames_were_when_they_became_final(
     for turn in turns:
         first, last = (
             round((edge * 16_000 - GEOMETRY.frame_start(0)) / 270)
-            for edge in (turn.start_s, turn.end_s)
+            for edge in (turn.start, turn.end)
         )
         expected = sure[first:last, state.names.index(turn.speaker)].mean()
         assert turn.confidence == pytest.approx(expected, abs=2e-3)

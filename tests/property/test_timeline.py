@@ -40,13 +40,13 @@ def grids(draw: st.DrawFn) -> Geometry:
 
 def tidied_column(column: list[bool], min_pause: int, min_turn: int) -> list[bool]:
     """Column with short inner pauses closed, then without short turns, run by run."""
-    runs = [(speaks, len(list(run))) for speaks, run in groupby(column)]
+    regions = [(speaks, len(list(run))) for speaks, run in groupby(column)]
     closed: list[bool] = []
-    for place, (speaks, length) in enumerate(runs):
-        inner = 0 < place < len(runs) - 1
+    for place, (speaks, length) in enumerate(regions):
+        inner = 0 < place < len(regions) - 1
         closed += [speaks or (inner and length < min_pause)] * length
-    runs = [(speaks, len(list(run))) for speaks, run in groupby(closed)]
-    return [speaks and length >= min_turn for speaks, length in runs for _ in range(length)]
+    regions = [(speaks, len(list(run))) for speaks, run in groupby(closed)]
+    return [speaks and length >= min_turn for speaks, length in regions for _ in range(length)]
 
 
 @given(ACTIVATIONS, MIN_FRAMES, MIN_FRAMES)
@@ -86,13 +86,13 @@ def test_turns_are_in_order_and_inside_the_recording(
     activations: Activations, grid: Geometry, samples: int
 ) -> None:
     turns = to_turns(activations, NAMES[: activations.shape[1]], grid, samples)
-    assert list(turns) == sorted(turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
+    assert list(turns) == sorted(turns, key=lambda turn: (turn.start, turn.end, turn.speaker))
     for turn in turns:
-        assert 0 <= turn.start_s < turn.end_s <= samples / grid.sample_rate
-        assert turn.duration_s > 0
+        assert 0 <= turn.start < turn.end <= samples / grid.sample_rate
+        assert turn.duration > 0
     for name in NAMES:
         own = [turn for turn in turns if turn.speaker == name]
-        assert all(before.end_s < after.start_s for before, after in pairwise(own))
+        assert all(before.end < after.start for before, after in pairwise(own))
 
 
 @given(ACTIVATIONS, grids(), st.integers(0, 320))
@@ -106,7 +106,7 @@ def test_a_frame_is_in_a_turn_if_its_cluster_speaks(
         covering = [
             turn
             for turn in turns
-            if turn.speaker == NAMES[cluster] and turn.start_s <= moment < turn.end_s
+            if turn.speaker == NAMES[cluster] and turn.start <= moment < turn.end
         ]
         assert len(covering) == (activations[frame, cluster] and centre < samples)
 
@@ -114,7 +114,7 @@ def test_a_frame_is_in_a_turn_if_its_cluster_speaks(
 def test_a_turn_that_the_recording_ends_in_ends_with_it() -> None:
     grid = Geometry(100, 100, 4, 10, 20, 3)  # frame 0 begins with sample 3
     turns = to_turns(np.ones((10, 1), np.bool_), ("anna",), grid, 30)
-    assert [(turn.start_s, turn.end_s) for turn in turns] == [(0.03, 0.3)]
+    assert [(turn.start, turn.end) for turn in turns] == [(0.03, 0.3)]
     assert to_turns(np.ones((10, 1), np.bool_), ("anna",), grid, 3) == ()
 
 

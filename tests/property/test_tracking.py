@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hocket.errors import ConfigError
-from hocket.online.tracker import Heard, Known, State, Update, step
+from hocket.online.tracker import WindowEmbeddings, KnownSpeaker, State, Update, step
 from hocket.result import Turn
 from tests.conversations import (
     DIMENSION,
@@ -52,7 +52,7 @@ PARTS = ("units", "past", "gallery")
 
 
 def frozen(state: State) -> list[bytes]:
-    columns = [*state.units, *state.past, *state.gallery.voices, np.array(state.gallery.names)]
+    columns = [*state.subsegments, *state.past, *state.known.voices, np.array(state.known.names)]
     columns += [getattr(state, each.name) for each in fields(state) if each.name not in PARTS]
     return [np.asarray(column).tobytes() for column in columns]
 
@@ -100,13 +100,13 @@ def test_overlapping_windows_say_nothing_twice_nor_beyond_what_was_heard(
     heard = GEOMETRY.seconds_of(windows[-1].samples)
     assert not updates[-1].tentative
     for turns in by_speaker(all_final(updates)).values():
-        assert turns[0].start_s >= 0
-        assert turns[-1].end_s <= heard
-        assert all(a.end_s <= b.start_s for a, b in pairwise(turns))
+        assert turns[0].start >= 0
+        assert turns[-1].end <= heard
+        assert all(a.end <= b.start for a, b in pairwise(turns))
     for update, window in zip(updates, windows, strict=True):
-        assert update.time_s == GEOMETRY.seconds_of(window.samples)
+        assert update.time == GEOMETRY.seconds_of(window.samples)
         shown = [*update.final, *update.tentative]
-        assert all(turn.start_s < turn.end_s <= update.time_s for turn in shown)
+        assert all(turn.start < turn.end <= update.time for turn in shown)
         assert list(update.final) == sorted(update.final)
 
 
@@ -117,9 +117,9 @@ def test_nothing_waits_longer_than_the_latest(talk: tuple[Said, int], seed: int)
     updates, _ = follow_windows(windows)
     for update in updates:
         for turn in update.final:
-            assert update.time_s - turn.start_s <= latest + FRAME_S
+            assert update.time - turn.start <= latest + FRAME_S
         for turn in update.tentative:
-            assert update.time_s - turn.start_s <= latest
+            assert update.time - turn.start <= latest
 
 
 @settings(max_examples=30)
@@ -140,7 +140,7 @@ def test_voices_that_differ_are_told_apart_and_keep_their_names(seed: int) -> No
 def frames_of(turn: Turn) -> np.ndarray:
     first, last = (
         round((second * 16_000 - GEOMETRY.frame_start(0)) / 270)
-        for second in (turn.start_s, turn.end_s)
+        for second in (turn.start, turn.end)
     )
     return np.arange(first, last)
 
@@ -151,20 +151,20 @@ def test_a_zero_or_nan_embedding_makes_no_speaker_and_teaches_none(value: float,
     state = State.start(DIMENSION)
     if met:
         _, state = follow_windows(windows[:-1])
-    before = frozen(replace(state, units=state.units))
-    odd = np.full_like(windows[-1].units.vectors, value)
-    units = windows[-1].units._replace(vectors=odd)
-    blank = replace_units(state, units)
-    after, _ = step(blank, windows[-1]._replace(units=units), RULES)
+    before = frozen(replace(state, subsegments=state.subsegments))
+    odd = np.full_like(windows[-1].subsegments.vectors, value)
+    subsegments = windows[-1].subsegments._replace(vectors=odd)
+    blank = replace_units(state, subsegments)
+    after, _ = step(blank, windows[-1]._replace(subsegments=subsegments), RULES)
     assert len(after.names) == len(state.names)
     assert after.sums.tobytes() == state.sums.tobytes()
     assert after.exemplars.tobytes() == state.exemplars.tobytes()
     assert frozen(state) == before
 
 
-def replace_units(state: State, units: Heard) -> State:
+def replace_units(state: State, subsegments: WindowEmbeddings) -> State:
     """The state with nothing remembered but such units."""
-    return replace(state, units=Heard(*(column[:0] for column in units)))
+    return replace(state, subsegments=WindowEmbeddings(*(column[:0] for column in subsegments)))
 
 
 @given(st.integers(0, 99))
@@ -176,11 +176,11 @@ def test_two_slots_of_a_window_are_never_one_speaker(seed: int) -> None:
     updates, _ = follow_windows(windows)
     for update in updates:
         for turns in by_speaker([*update.final, *update.tentative]).values():
-            assert all(a.end_s <= b.start_s for a, b in pairwise(turns))
+            assert all(a.end <= b.start for a, b in pairwise(turns))
 
 
 def test_known_speakers_never_share_a_name_with_new_ones() -> None:
-    known = [Known("SPEAKER_00", VOICES[:1]), Known("SPEAKER_02", VOICES[1:2])]
+    known = [KnownSpeaker("SPEAKER_00", VOICES[:1]), KnownSpeaker("SPEAKER_02", VOICES[1:2])]
     others = voices(5)[3:5]
     updates, state = follow_windows(
         windows_of([(0, 0, 400), (1, 410, 900)], 1000, others), known=known
@@ -191,28 +191,36 @@ def test_known_speakers_never_share_a_name_with_new_ones() -> None:
 
 def test_a_known_voice_has_its_name_from_the_first_update() -> None:
     updates, state = follow_windows(
-        windows_of([(0, 0, 900)], 900, VOICES, 0.4), known=[Known("Ada", VOICES[:1])]
+        windows_of([(0, 0, 900)], 900, VOICES, 0.4), known=[KnownSpeaker("Ada", VOICES[:1])]
     )
     assert state.names == ("Ada",)
     for update in updates:
         assert {turn.speaker for turn in [*update.final, *update.tentative]} <= {"Ada"}
-    assert sum(turn.duration_s for turn in all_final(updates)) == pytest.approx(900 * FRAME_S, 0.02)
+    assert sum(turn.duration for turn in all_final(updates)) == pytest.approx(900 * FRAME_S, 0.02)
 
 
 @pytest.mark.parametrize(
     ("known", "problem"),
     [
-        ([Known("Ada", VOICES[:1]), Known("Ada", VOICES[1:])], "two known speakers called 'Ada'"),
-        ([Known("Ada", VOICES[:1, :5])], r"'Ada': found exemplars of shape \(1, 5\).*16 numbers"),
-        ([Known("Ada", VOICES[:0])], r"'Ada': found exemplars of shape \(0, 16\)"),
-        ([Known("Ada", VOICES[:1] * np.nan)], "'Ada': .* finite"),
-        ([Known("Ada", VOICES[:1] * 0)], "'Ada': .* none near zero"),
-        ([Known("Ada", VOICES[:1] * np.inf)], "'Ada': .* finite"),
-        ([Known("Ada", VOICES[:1] * np.float32(1e-3))], "'Ada': .* none near zero"),
-        ([Known("Ada", VOICES[:1] * np.float32(1e-30))], "'Ada': .* none near zero"),
+        (
+            [KnownSpeaker("Ada", VOICES[:1]), KnownSpeaker("Ada", VOICES[1:])],
+            "two known speakers called 'Ada'",
+        ),
+        (
+            [KnownSpeaker("Ada", VOICES[:1, :5])],
+            r"'Ada': found exemplars of shape \(1, 5\).*16 numbers",
+        ),
+        ([KnownSpeaker("Ada", VOICES[:0])], r"'Ada': found exemplars of shape \(0, 16\)"),
+        ([KnownSpeaker("Ada", VOICES[:1] * np.nan)], "'Ada': .* finite"),
+        ([KnownSpeaker("Ada", VOICES[:1] * 0)], "'Ada': .* none near zero"),
+        ([KnownSpeaker("Ada", VOICES[:1] * np.inf)], "'Ada': .* finite"),
+        ([KnownSpeaker("Ada", VOICES[:1] * np.float32(1e-3))], "'Ada': .* none near zero"),
+        ([KnownSpeaker("Ada", VOICES[:1] * np.float32(1e-30))], "'Ada': .* none near zero"),
     ],
 )
-def test_known_speakers_that_make_no_sense_are_refused(known: list[Known], problem: str) -> None:
+def test_known_speakers_that_make_no_sense_are_refused(
+    known: list[KnownSpeaker], problem: str
+) -> None:
     with pytest.raises(ConfigError, match=problem):
         State.start(DIMENSION, tuple(known))
 
@@ -237,14 +245,14 @@ def test_there_are_no_more_speakers_than_allowed(most: int) -> None:
     said = [(0, 0, 400), (1, 410, 800), (2, 810, 1200), (0, 1210, 1500)]
     updates, state = follow_windows(windows_of(said, 1600, VOICES), with_limits(max_speakers=most))
     assert len(state.names) == most
-    spoken = sum(turn.duration_s for turn in all_final(updates))
+    spoken = sum(turn.duration for turn in all_final(updates))
     assert spoken > 0.9 * 1490 * FRAME_S  # what is said is said by somebody
 
 
 def test_short_speech_of_somebody_met_is_said() -> None:
     said = [(0, 0, 300), (0, 700, 735), (0, 1300, 1330)]  # 0.6 s and 0.5 s
     updates, _ = follow_windows(windows_of(said, 1900, VOICES, 0.2))
-    starts = [turn.start_s for turn in all_final(updates)]
+    starts = [turn.start for turn in all_final(updates)]
     assert any(abs(start - 700 * FRAME_S) < 0.1 for start in starts)
     assert any(abs(start - 1300 * FRAME_S) < 0.1 for start in starts)
 
@@ -266,7 +274,7 @@ def test_a_speaker_keeps_so_many_exemplars(seed: int) -> None:
         windows, with_limits(most_exemplars=3, match=0.9, create=0.95, coherence=0.4)
     )
     assert np.bincount(state.owners).max() <= 3
-    assert len(state.units.first) < 60  # and nothing else grows
+    assert len(state.subsegments.first) < 60  # and nothing else grows
 
 
 def test_a_wider_match_never_makes_more_speakers() -> None:

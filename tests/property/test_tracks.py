@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.arrays import Units
+from hocket.arrays import Subsegments
 from hocket.clustering.tracks import LEAST_FRAMES, LEAST_SPOKEN, links_of, tracks_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 LENGTH, SLOTS = 60, 3
 
 
-def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, Units]:
+def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, Subsegments]:
     """Windows of 60 frames every 25, and units of runs in order of time."""
     rng = np.random.default_rng(seed)
     starts = 25 * np.arange(rng.integers(1, 6))
@@ -20,15 +20,15 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, Units]:
     activity *= rng.random((len(starts), LENGTH, 1)) < 0.7
     first = np.sort(rng.integers(0, starts[-1] + LENGTH - 10, rng.integers(0, 12)))
     last = np.minimum(first + rng.integers(3, 40, len(first)), starts[-1] + LENGTH)
-    return activity, starts, Units(np.arange(len(first)), first, last)
+    return activity, starts, Subsegments(np.arange(len(first)), first, last)
 
 
 @given(SEEDS)
 def test_a_voice_has_the_slots_of_every_window_that_holds_most_of_it(seed: int) -> None:
-    activity, starts, units = drawn(seed)
-    tracks = tracks_of(activity, starts, units)
+    activity, starts, subsegments = drawn(seed)
+    tracks = tracks_of(activity, starts, subsegments)
     assert tracks.share.shape == (*tracks.window.shape, SLOTS)
-    for row, (first, last) in enumerate(zip(units.first, units.last, strict=True)):
+    for row, (first, last) in enumerate(zip(subsegments.first, subsegments.last, strict=True)):
         expected = {}
         for window, start in enumerate(starts):
             inside = activity[window, max(0, first - start) : max(0, last - start)].astype(float)
@@ -44,9 +44,12 @@ def test_a_voice_has_the_slots_of_every_window_that_holds_most_of_it(seed: int) 
 
 @given(SEEDS)
 def test_halves_are_linked_by_all_pairs_of_other_regions_in_a_window(seed: int) -> None:
-    activity, starts, units = drawn(seed)
-    tracks, rng = tracks_of(activity, starts, units), np.random.default_rng(seed)
-    halves, regions = rng.integers(0, 2, len(units.first)), rng.integers(0, 4, len(units.first))
+    activity, starts, subsegments = drawn(seed)
+    tracks, rng = tracks_of(activity, starts, subsegments), np.random.default_rng(seed)
+    halves, regions = (
+        rng.integers(0, 2, len(subsegments.first)),
+        rng.integers(0, 4, len(subsegments.first)),
+    )
     means, weights = [], []
     for window in range(len(starts)):
         here = [(row, place) for row, place in np.argwhere(tracks.window == window)]

@@ -8,25 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hocket.arrays import Units
-from hocket.config import UnitConfig
-from hocket.embedding.candidates import UnitGrid
+from hocket.arrays import Subsegments
+from hocket.config import SubsegmentConfig
+from hocket.embedding.candidates import CandidateGrid
 from hocket.geometry import Geometry
 
 GEOMETRY = Geometry(16_000, 160_000, 270, 991, 589, 3)
 FACTS = {"sound_step": "6400", "mask_step": "320"}
-UNITS = UnitConfig()
+UNITS = SubsegmentConfig()
 NEWEST = 142 * 270  # samples
 
 
-def grid_of(samples: int = NEWEST, units: UnitConfig = UNITS) -> UnitGrid:
-    grid = UnitGrid.of(FACTS, GEOMETRY, units, samples)
+def grid_of(samples: int = NEWEST, subsegments: SubsegmentConfig = UNITS) -> CandidateGrid:
+    grid = CandidateGrid.of(FACTS, GEOMETRY, subsegments, samples)
     assert grid is not None
     return grid
 
 
-def one_unit(first: int, last: int) -> Units:
-    return Units(np.zeros(1, np.int64), np.array([first]), np.array([last]))
+def one_unit(first: int, last: int) -> Subsegments:
+    return Subsegments(np.zeros(1, np.int64), np.array([first]), np.array([last]))
 
 
 @st.composite
@@ -78,8 +78,8 @@ def test_there_is_a_unit_of_every_length_at_every_edge() -> None:
 def test_any_unit_of_any_settings_has_a_mask(
     length_s: float, min_s: float, data: st.DataObject
 ) -> None:
-    units = replace(UNITS, length_s=length_s, hop_s=min(0.6, length_s), min_s=min_s)
-    grid = grid_of(units=units)
+    subsegments = replace(UNITS, length_s=length_s, hop_s=min(0.6, length_s), min_s=min_s)
+    grid = grid_of(subsegments=subsegments)
     least = max(1, GEOMETRY.frames_of(min_s))
     length = data.draw(st.integers(least, GEOMETRY.frames_of(length_s)))
     first = data.draw(st.integers(0, NEWEST // 270 - length))
@@ -95,4 +95,4 @@ def test_sounds_of_any_length_are_heard_in_whole_gates() -> None:
 
 
 def test_a_network_that_hears_all_as_one_sound_has_no_grid() -> None:
-    assert UnitGrid.of({}, GEOMETRY, UNITS, NEWEST) is None
+    assert CandidateGrid.of({}, GEOMETRY, UNITS, NEWEST) is None

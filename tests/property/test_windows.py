@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hocket.config import WindowConfig
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
-from hocket.segmentation.windows import FrameSums, WindowGrid, heard_frames
+from hocket.segmentation.windows import FrameSums, WindowGrid, covered_frames
 
 RATE = 100
 SHIPPED = Geometry(16_000, 160_000, 270, 991, 589, 3)
@@ -162,14 +162,16 @@ def test_heard_frames_of_a_window_end_within_the_recording(cut: Cut) -> None:
     for start in cut.starts:
         first = start // geometry.frame_step
         ends = [geometry.frame_start(first + frame + 1) for frame in range(geometry.window_frames)]
-        assert heard_frames(cut.samples, start, geometry) == sum(end <= cut.samples for end in ends)
+        assert covered_frames(cut.samples, start, geometry) == sum(
+            end <= cut.samples for end in ends
+        )
 
 
 @given(cuts(shortest=1))
 def test_a_whole_window_is_heard_to_its_last_frame(cut: Cut) -> None:
     for start in cut.regular:
         end = start + cut.geometry.window_samples
-        assert heard_frames(end, start, cut.geometry) == cut.geometry.window_frames
+        assert covered_frames(end, start, cut.geometry) == cut.geometry.window_frames
 
 
 class Overlap(NamedTuple):

@@ -16,7 +16,7 @@ def test_short(kind: str, count: int, caplog: pytest.LogCaptureFixture) -> None:
     samples = noise(count)
     recording = read(encode(samples, kind=kind, subtype="PCM_24"))
     np.testing.assert_allclose(recording.samples, samples, atol=2**-23)
-    assert recording.duration_s == count / RATE
+    assert recording.duration == count / RATE
     assert caplog.messages == ([] if count else ["audio: holds no samples"])
 
 

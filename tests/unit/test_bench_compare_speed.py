@@ -97,8 +97,8 @@ def test_audio_without_references(corpus: Path) -> None:
         ("real/full", "real"),
     ]
     assert found[0].turns() == []
-    assert found[0].duration_s() == 2.0
-    assert found[0].regions()[0].end_s == 2.0
+    assert found[0].duration() == 2.0
+    assert found[0].regions()[0].end == 2.0
     (one,) = find_audio(corpus, Layout(select=("full",)))
     assert one.uri == "real/full"
     (one,) = find_audio(corpus, Layout(audio="pa*"))

@@ -70,11 +70,11 @@ def test_who_asks_for_much_is_known() -> None:
 
 
 def test_the_innermost_function_of_hocket_is_named_whatever_it_calls() -> None:
-    from hocket.arrays import stretches
+    from hocket.arrays import segments_of
 
     found = Allocations()
     with counted(found.add):
-        stretches(np.zeros(100_000, bool))
+        segments_of(np.zeros(100_000, bool))
     assert "hocket.arrays.stretches" in found.asked
 
 

@@ -18,12 +18,12 @@ ANNA_THEN_BEN = [Turn(0.0, 6.0, "anna"), Turn(6.0, 10.0, "ben")]
 
 
 def write_recording(
-    folder: Path, name: str, turns: list[Turn], duration_s: float = 2.0, suffix: str = ".wav"
+    folder: Path, name: str, turns: list[Turn], duration: float = 2.0, suffix: str = ".wav"
 ) -> Path:
     """A quiet recording and its RTTM below `folder`; the path of the RTTM."""
     audio = folder / f"{name}{suffix}"
     audio.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(str(audio), np.zeros(round(duration_s * 8000), np.float32), 8000)
+    soundfile.write(str(audio), np.zeros(round(duration * 8000), np.float32), 8000)
     return write_rttm(audio.with_suffix(".rttm"), turns)
 
 
@@ -31,8 +31,8 @@ def write_rttm(path: Path, turns: list[Turn]) -> Path:
     """The turns as an RTTM file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
-        f"SPEAKER {path.stem} 1 {start_s:.3f} {end_s - start_s:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
-        for start_s, end_s, speaker in turns
+        f"SPEAKER {path.stem} 1 {start:.3f} {end - start:.3f} <NA> <NA> {speaker} <NA> <NA>\n"
+        for start, end, speaker in turns
     ]
     path.write_text("".join(lines), encoding="utf-8")
     return path
@@ -71,9 +71,9 @@ def test_audio_libsndfile_does_not_read_needs_a_uem(tmp_path: Path) -> None:
     write_rttm(tmp_path / "phone.rttm", ANNA_THEN_BEN)
     (tmp_path / "phone.m4a").write_bytes(b"not for libsndfile")
     with pytest.raises(BenchError, match="phone: cannot read the duration"):
-        find_recordings(tmp_path)[0].duration_s()
+        find_recordings(tmp_path)[0].duration()
     (tmp_path / "phone.uem").write_text("phone 1 0 4\nphone 1 6 9.5\n")
-    assert find_recordings(tmp_path)[0].duration_s() == 9.5
+    assert find_recordings(tmp_path)[0].duration() == 9.5
 
 
 def test_rttm_lines_that_are_no_turns_are_passed_over(tmp_path: Path) -> None:

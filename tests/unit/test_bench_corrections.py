@@ -8,32 +8,28 @@ from click.testing import CliRunner
 
 from bench.__main__ import main
 from bench.annotations import Turn
-from bench.corrections import LEAST_S, Known, draw, known_of
-from hocket.corrections.constraints import Different, Named, Nobody, Same, Stretch
+from bench.corrections import LEAST_S, Known, draw, index_exemplars
+from hocket.corrections.constraints import Different, Named, Nobody, Same, Segment
 from tests.places import EXAMPLES
 
 TURNS = [Turn(0, 4, "anna"), Turn(3, 6, "ben"), Turn(6, 9, "ben"), Turn(12, 12.5, "anna")]
 
 
 def test_people_are_pointed_at_where_they_are_alone_and_nobody_where_all_are_silent() -> None:
-    known = known_of(TURNS, 20.0)
-    assert known.alone == {"anna": [Stretch(0, 3)], "ben": [Stretch(4, 9)]}
-    assert known.silent == [Stretch(9.3, 11.7), Stretch(12.8, 19.7)]
+    known = index_exemplars(TURNS, 20.0)
+    assert known.alone == {"anna": [Segment(0, 3)], "ben": [Segment(4, 9)]}
+    assert known.silent == [Segment(9.3, 11.7), Segment(12.8, 19.7)]
 
 
 def test_what_is_drawn_is_true() -> None:
-    known, rng = known_of(TURNS, 20.0), np.random.default_rng(0)
+    known, rng = index_exemplars(TURNS, 20.0), np.random.default_rng(0)
     drawn = [each for each in (draw(known, rng) for _ in range(200)) if each]
     assert {type(each) for each in drawn} == {Same, Different, Named, Nobody}
     for each in drawn:
-        assert all(place.length_s > LEAST_S - 1e-9 for place in each.stretches)
+        assert all(place.length_s > LEAST_S - 1e-9 for place in each.segments)
         people = [
-            {
-                turn.speaker
-                for turn in TURNS
-                if turn.start_s < place.end_s and place.start_s < turn.end_s
-            }
-            for place in each.stretches
+            {turn.speaker for turn in TURNS if turn.start < place.end and place.start < turn.end}
+            for place in each.segments
         ]
         if isinstance(each, Nobody):
             assert people == [set()]
@@ -49,9 +45,9 @@ def test_a_stretch_may_be_all_there_is() -> None:
     rng = np.random.default_rng(0)
     starts = rng.uniform(0, 1, 300).tolist()
     for start in starts:
-        known = Known({"anna": [Stretch(start, start + 1.1)]}, [])
+        known = Known({"anna": [Segment(start, start + 1.1)]}, [])
         drawn = [draw(known, rng) for _ in range(10)]
-        assert all(each is None or each.stretches[0].start_s >= start for each in drawn)
+        assert all(each is None or each.segments[0].start >= start for each in drawn)
 
 
 def test_nothing_is_drawn_where_nothing_is_known() -> None:

@@ -28,9 +28,9 @@ from bench.evidence import (
 )
 from hocket import Config, Diarizer
 from hocket.audio.reading import read_audio
-from hocket.clustering import TwinLimit, TwoSpeakers
+from hocket.clustering import DuplicateLimit, TwoSpeakers
 from hocket.clustering.division import Traits
-from hocket.config import ClusterConfig, SpeakerCount
+from hocket.config import ClusteringConfig, SpeakerCount
 from hocket.models import read_catalogue
 from hocket.offline import diarizer as pipeline
 from tests.places import EXAMPLES
@@ -38,7 +38,7 @@ from tests.talks import talk
 
 KNOWN = TwoSpeakers(-1.0, 2.0, 1.0, -1.0, 0.5, 0.0, -0.5, 1.5, 0.5, -0.5, 0.5, -1.0, 0.3, 0.0)
 SHIPPED = TwoSpeakers.of(read_catalogue().calibrations[Config().graphs.embedding])
-ALL_STAY = TwinLimit(at_1s=2.0, growth=0.0, most=2.0)
+ALL_STAY = DuplicateLimit(at_1s=2.0, growth=0.0, most=2.0)
 
 
 def drawn(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +178,7 @@ def test_what_comes_up_depends_on_the_odds() -> None:
 def test_speakers_are_found_in_what_the_pipeline_finds_them_in(
     strict: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    diarizer = Diarizer(Config(clusters=ClusterConfig(**strict)))
+    diarizer = Diarizer(Config(clustering=ClusteringConfig(**strict)))
     rate = diarizer.load().geometry.sample_rate
     artifacts = diarizer.infer(read_audio(EXAMPLES / "conversation.flac", target_rate=rate))
     (recording,) = find_recordings(EXAMPLES)

@@ -28,9 +28,9 @@ def write_audio(path: Path, sort: str | None = None) -> Path:
 def write_list(path: Path, recordings: dict[str, list[Turn]]) -> Path:
     """One RTTM file of several recordings."""
     lines = [
-        f"SPEAKER {uri} 1 {start_s} {end_s - start_s} <NA> <NA> {speaker} <NA> <NA>"
+        f"SPEAKER {uri} 1 {start} {end - start} <NA> <NA> {speaker} <NA> <NA>"
         for uri, turns in recordings.items()
-        for start_s, end_s, speaker in turns
+        for start, end, speaker in turns
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))
@@ -129,7 +129,7 @@ def test_callhome_is_found_by_itself(tmp_path: Path, suffix: str, sort: str) -> 
     found = find_recordings(tmp_path)
     assert facts(found) == {"iaaa": ("", f"iaaa{suffix}"), "iaab": ("", f"iaab{suffix}")}
     assert [each.turns() for each in found] == [ANNA, BEN]
-    assert found[0].duration_s() == 2.0
+    assert found[0].duration() == 2.0
 
 
 def test_one_file_of_all_references_and_one_of_all_regions(tmp_path: Path) -> None:

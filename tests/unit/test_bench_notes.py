@@ -224,7 +224,7 @@ def test_the_command_runs_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(notes, "measure_filter_bank", lambda _: bank)
     monkeypatch.setattr(claims, "measure_claims", lambda _: {})
     corpus, output = tmp_path / "corpus", tmp_path / "out.json"
-    write_recording(corpus, "one", [Turn(0.0, 2.0, "anna")], duration_s=12.0)
+    write_recording(corpus, "one", [Turn(0.0, 2.0, "anna")], duration=12.0)
     # Nobody speaks there, so that the embedding would hear nothing, which is refused.
     monkeypatch.setattr(notes, "seconds_heard", lambda *_: {"segmentation": 22, "embedding": 5.5})
     result = run("notes", corpus, "--seconds", "11", "--output", output)

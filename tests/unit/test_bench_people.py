@@ -91,17 +91,15 @@ def test_turns_are_said_once_and_two_people_at_most_speak() -> None:
     turns = lay_turns(spoken, 10_000.0, np.random.default_rng(3))
     for name in spoken:
         own = [turn for turn in turns if turn.speaker == name]
-        assert [turn.end_s - turn.start_s for turn in own] == pytest.approx(
-            spoken[name][: len(own)]
-        )
-        assert all(before.end_s <= after.start_s for before, after in pairwise(own))
-    starts = [turn.start_s for turn in turns]
+        assert [turn.end - turn.start for turn in own] == pytest.approx(spoken[name][: len(own)])
+        assert all(before.end <= after.start for before, after in pairwise(own))
+    starts = [turn.start for turn in turns]
     assert starts == sorted(starts)
     ends_before = zip(turns, turns[2:], strict=False)
-    assert all(first.end_s <= third.start_s for first, third in ends_before)
+    assert all(first.end <= third.start for first, third in ends_before)
     assert len(turns) > 80
     assert 8 < overlap_percent(turns) < 16
-    assert lay_turns(spoken, 60.0, np.random.default_rng(3))[-1].end_s <= 60.0
+    assert lay_turns(spoken, 60.0, np.random.default_rng(3))[-1].end <= 60.0
 
 
 def test_overlap_is_counted() -> None:
@@ -113,10 +111,10 @@ def test_overlap_is_counted() -> None:
 def test_a_conversation_sounds_where_its_turns_are() -> None:
     voices = {name: [tone(3.0, pitch)] * 4 for name, pitch in (("a", 200.0), ("b", 300.0))}
     talk = mix(voices, 60.0, np.random.default_rng(5))
-    assert talk.duration_s == pytest.approx(talk.turns[-1].end_s + 0.5, abs=0.01)
+    assert talk.duration == pytest.approx(talk.turns[-1].end + 0.5, abs=0.01)
     level = np.sqrt(np.mean(talk.sound[: RATE // 4] ** 2))
     first = talk.turns[0]
-    spoken = talk.sound[round(first.start_s * RATE) : round(first.end_s * RATE)]
+    spoken = talk.sound[round(first.start * RATE) : round(first.end * RATE)]
     assert np.sqrt(np.mean(spoken**2)) > 3 * level > 0
     assert np.abs(talk.sound).max() <= 0.9 + 1e-6
     again = mix(voices, 60.0, np.random.default_rng(5))
@@ -133,7 +131,7 @@ def test_phrases_are_said_in_order_each_once(monkeypatch: pytest.MonkeyPatch) ->
     }
     talk = mix(voices, 60.0, np.random.default_rng(4))
     middles = [
-        float(talk.sound[round((turn.start_s + 1.0) * RATE)])
+        float(talk.sound[round((turn.start + 1.0) * RATE)])
         for turn in talk.turns
         if turn.speaker == "a"
     ]
@@ -155,7 +153,7 @@ def test_a_gathering_enrols_other_sound_than_is_said(tmp_path: Path) -> None:
     one, other = (gather(MEETING, clips, seed, 120.0) for seed in (0, 1))
     assert len(one.enrolled) == 5
     assert {turn.speaker for turn in one.talk.turns} == set(one.enrolled)
-    assert [turn.start_s for turn in one.talk.turns] != [turn.start_s for turn in other.talk.turns]
+    assert [turn.start for turn in one.talk.turns] != [turn.start for turn in other.talk.turns]
     short = find_voices(write_voices(tmp_path / "short", {f"s{n}": [8.0] for n in range(6)}))
     with pytest.raises(BenchError, match="fewer than 5 people say 5 s"):
         gather(PANEL, short, 0, 60.0)

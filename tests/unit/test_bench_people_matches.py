@@ -17,11 +17,11 @@ def test_a_cluster_is_asked_about_who_it_is_or_is_nearest_to(tmp_path: Path) -> 
     """Anna speaks for 10 s, then Dora, whom the store does not know."""
     result = result_of([axis(0), between(5, 1, 0.9)])
     turns = [Turn(0, 10, "Anna"), Turn(10, 20, "Dora")]
-    found = [Turn(turn.start_s, turn.end_s, turn.speaker) for turn in result.turns]
+    found = [Turn(turn.start, turn.end, turn.speaker) for turn in result.turns]
     heard = compare(turns, found, 20)
     with SpeakerStore(tmp_path / "team.db") as store:
-        store.enrol("Anna", [exemplar(axis(0))], MODEL)
-        store.enrol("Ben", [exemplar(axis(1))], MODEL)
+        store.enroll("Anna", [exemplar(axis(0))], MODEL)
+        store.enroll("Ben", [exemplar(axis(1))], MODEL)
         anna, dora = asked_of(store, result, heard)
         store.forget("Ben")
         alone, _ = asked_of(store, result, heard)

@@ -19,7 +19,7 @@ from bench.people_tables import PARTS, people_table
 from bench.people_verify import Compared, cut, equal_error, errors
 from bench.people_voices import RATE
 from hocket.errors import AudioVoiceError
-from hocket.speakers.enroll import Voice
+from hocket.speakers.enroll import Enrollment
 from tests.unit.test_bench_people import tone, write_voices
 from tests.unit.test_bench_speed import run
 from tests.voices import MODEL, axis, exemplar, result_of
@@ -51,11 +51,11 @@ class Ear:
         return result_of([axis(0), axis(1), axis(2), axis(3), EMIL])
 
 
-def hear_number(sound: Any, *_: Any, **named: Any) -> Voice:
+def hear_number(sound: Any, *_: Any, **named: Any) -> Enrollment:
     """The voice whose number the sound holds; 9 is nobody's."""
     if round(float(sound[-1])) == 9:
         raise AudioVoiceError(named["name"], "nobody speaks in it", "give another")
-    return Voice((exemplar(axis(round(float(sound[-1])))),), MODEL)
+    return Enrollment((exemplar(axis(round(float(sound[-1])))),), MODEL)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from bench.__main__ import main
 from bench.annotations import Region, Turn
 from bench.review import _scattered, worth_of
 from hocket import Result
-from hocket.result import Doubt
+from hocket.result import UncertainSegment
 from hocket.result import Turn as Found
 from tests.places import EXAMPLES
 
@@ -25,9 +25,12 @@ def test_answers_remove_what_is_confused_where_they_are_asked() -> None:
         exclusive_turns=turns,
         speakers=("x", "y"),
         embeddings=np.zeros((2, 4), np.float32),
-        duration_s=40.0,
+        duration=40.0,
         seconds={},
-        doubts=(Doubt(8.0, 10.0, "y", 0.3, ("x",)), Doubt(25.0, 27.0, "y", 0.6, ("x",))),
+        doubts=(
+            UncertainSegment(8.0, 10.0, "y", 0.3, ("x",)),
+            UncertainSegment(25.0, 27.0, "y", 0.6, ("x",)),
+        ),
     )
     reference = [Turn(0, 12, "anna"), Turn(20, 30, "ben")]
     rng = np.random.default_rng(0)

@@ -107,13 +107,13 @@ def test_summary_is_what_pyannote_accumulates() -> None:
 
 def random_turn(generator: np.random.Generator) -> Turn:
     """One of three speakers for up to 4 s, perhaps past the tenth second."""
-    start_s = float(generator.uniform(0, 9))
-    return Turn(start_s, start_s + float(generator.uniform(0.1, 4)), str(generator.integers(3)))
+    start = float(generator.uniform(0, 9))
+    return Turn(start, start + float(generator.uniform(0.1, 4)), str(generator.integers(3)))
 
 
 def annotate(turns: list[Turn]) -> Annotation:
     """The turns as pyannote has them."""
-    records = ((Segment(turn.start_s, turn.end_s), i, turn.speaker) for i, turn in enumerate(turns))
+    records = ((Segment(turn.start, turn.end), i, turn.speaker) for i, turn in enumerate(turns))
     return Annotation.from_records(records)
 
 

@@ -14,7 +14,7 @@ from bench.__main__ import main
 from bench.annotations import Turn, read_rttm
 from bench.corpus import find_recordings
 from bench.errors import BenchError
-from bench.simulation import CHANNELS, KINDS, Batch, Voices, simulate, write_talks
+from bench.simulation import CHANNELS, KINDS, Batch, VoiceVectors, simulate, write_talks
 from bench.simulation.calls import call_any, monologue, monologue_long
 from bench.simulation.interviews import interview, panel
 from bench.simulation.scene import Scene, joined
@@ -39,8 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def voices(folder: Path) -> Voices:
-    return Voices.of(folder, embed=lambda sound: np.ones(2, np.float32))
+def voices(folder: Path) -> VoiceVectors:
+    return VoiceVectors.of(folder, embed=lambda sound: np.ones(2, np.float32))
 
 
 def rng(seed: int = 1) -> np.random.Generator:
@@ -50,7 +50,7 @@ def rng(seed: int = 1) -> np.random.Generator:
 # Seeds
 
 
-def test_a_talk_is_the_same_again_and_another_by_seed_and_by_index(voices: Voices) -> None:
+def test_a_talk_is_the_same_again_and_another_by_seed_and_by_index(voices: VoiceVectors) -> None:
     first, again = (simulate("call-any", "room", 3, 2, voices) for _ in range(2))
     np.testing.assert_array_equal(first.sound, again.sound)
     assert first.turns == again.turns
@@ -58,7 +58,7 @@ def test_a_talk_is_the_same_again_and_another_by_seed_and_by_index(voices: Voice
         assert simulate("call-any", "room", seed, index, voices).turns != first.turns
 
 
-def test_all_channels_have_the_same_conversation(voices: Voices) -> None:
+def test_all_channels_have_the_same_conversation(voices: VoiceVectors) -> None:
     turns = [simulate("interview", name, 1, 0, voices).turns for name in ("full", "room", "gsm")]
     assert turns[0] == turns[1] == turns[2]
 
@@ -68,19 +68,21 @@ def test_all_channels_have_the_same_conversation(voices: Voices) -> None:
 
 @pytest.mark.parametrize("kind", ["call-any", "monologue", "panel"])
 @pytest.mark.parametrize("index", range(2))
-def test_sound_is_where_turns_are_and_nowhere_else(voices: Voices, kind: str, index: int) -> None:
+def test_sound_is_where_turns_are_and_nowhere_else(
+    voices: VoiceVectors, kind: str, index: int
+) -> None:
     talk = simulate(kind, "full", 1, index, voices, levels_db=[0.0])
     spoken = speaking(talk.turns, len(talk.sound))
     assert rms(talk.sound[~spoken]) < 0.03 * rms(talk.sound[spoken])
     for turn in talk.turns:
-        first, last = round(turn.start_s * RATE), round(turn.end_s * RATE)
+        first, last = round(turn.start * RATE), round(turn.end * RATE)
         edge = RATE // 10
         assert min(rms(talk.sound[first:][:edge]), rms(talk.sound[last - edge : last])) > 0.005
-    assert 0 < talk.turns[0].start_s < max(turn.end_s for turn in talk.turns) < talk.duration_s
+    assert 0 < talk.turns[0].start < max(turn.end for turn in talk.turns) < talk.duration
 
 
 @pytest.mark.parametrize("make", [call_any, interview, panel, monologue])
-def test_nothing_is_said_twice(voices: Voices, make) -> None:
+def test_nothing_is_said_twice(voices: VoiceVectors, make) -> None:
     for seed in range(1 if make is panel else 2):
         scene = make(voices, rng(seed))
         matched = [found for name in scene.tracks for found in said_by(name, scene, voices)]
@@ -89,7 +91,7 @@ def test_nothing_is_said_twice(voices: Voices, make) -> None:
         assert twice(matched) == 0
 
 
-def test_words_of_a_long_monologue_come_again_in_other_orders(voices: Voices) -> None:
+def test_words_of_a_long_monologue_come_again_in_other_orders(voices: VoiceVectors) -> None:
     scene = monologue_long(voices, rng(), repeat_s=90.0)
     (name,) = scene.tracks
     matched = said_by(name, scene, voices)
@@ -102,7 +104,7 @@ def test_words_of_a_long_monologue_come_again_in_other_orders(voices: Voices) ->
     assert 88 < scene.samples / RATE < 92
 
 
-def said_by(name: str, scene: Scene, voices: Voices) -> list[tuple[str, int, int]]:
+def said_by(name: str, scene: Scene, voices: VoiceVectors) -> list[tuple[str, int, int]]:
     """Every sound of a speaker that is words: where in the words it begins, and its samples."""
     words = np.concatenate(voices.pieces(name))
     # Twice over: words begin at a drawn piece and go on from the end to the start.
@@ -163,11 +165,11 @@ def test_words_are_cut_where_it_is_quiet_and_run_out() -> None:
     assert sum(len(again.take(0.7)) for _ in range(12)) > len(said)
 
 
-def test_a_long_meeting_is_ten_minutes_of_a_timeline(voices: Voices, tmp_path: Path) -> None:
+def test_a_long_meeting_is_ten_minutes_of_a_timeline(voices: VoiceVectors, tmp_path: Path) -> None:
     lines = [f"SPEAKER a 1 {4 * n}.0 3.0 <NA> <NA> {'pq'[n % 2]} <NA> <NA>\n" for n in range(200)]
     (tmp_path / "a.rttm").write_text("".join(lines))
     talk = simulate("meeting-long", "full", 0, 0, voices, [tmp_path])
-    assert talk.duration_s == pytest.approx(600, abs=2)
+    assert talk.duration == pytest.approx(600, abs=2)
     assert len({turn.speaker for turn in talk.turns}) == 2
 
 
@@ -175,10 +177,10 @@ def test_a_long_meeting_is_ten_minutes_of_a_timeline(voices: Voices, tmp_path: P
 
 
 def test_halves_of_voices_are_disjoint_and_all_there_are(folder: Path) -> None:
-    tune, held = (Voices.of(folder, half).names for half in ("tune", "held"))
+    tune, held = (VoiceVectors.of(folder, half).names for half in ("tune", "held"))
     assert tune
     assert held
-    assert sorted([*tune, *held]) == Voices.of(folder).names == sorted(RICH + SINGLE)
+    assert sorted([*tune, *held]) == VoiceVectors.of(folder).names == sorted(RICH + SINGLE)
     many = [half_of(f"name{number}") for number in range(200)]
     assert 70 < many.count("tune") < 130
     # Known values: halves must not change from one version to the next.
@@ -187,13 +189,13 @@ def test_halves_of_voices_are_disjoint_and_all_there_are(folder: Path) -> None:
 
 def test_whoever_has_little_to_say_is_left_out(tmp_path: Path) -> None:
     write_speakers(tmp_path, {"short": [2.0], "long": [6.0]})
-    voices = Voices.of(tmp_path)
+    voices = VoiceVectors.of(tmp_path)
     assert voices.names == ["long"]
     with pytest.raises(BenchError, match="1 of 2 voices have 3 s of speech; give 2 or more"):
         simulate("call-any", "full", 0, 0, voices)
 
 
-def test_pieces_are_speech_of_one_level(voices: Voices) -> None:
+def test_pieces_are_speech_of_one_level(voices: VoiceVectors) -> None:
     pieces = voices.pieces("single0")
     assert [len(piece) / RATE for piece in pieces[:-1]] == pytest.approx([2.0] * 5, abs=0.15)
     assert rms(np.concatenate(pieces)) == pytest.approx(0.05, rel=0.05)
@@ -202,7 +204,7 @@ def test_pieces_are_speech_of_one_level(voices: Voices) -> None:
 # Errors
 
 
-def test_errors_teach(voices: Voices, folder: Path, tmp_path: Path) -> None:
+def test_errors_teach(voices: VoiceVectors, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="chat: no such kind of talk; choose one of call-like, "):
         simulate("chat", "full", 0, 0, voices)
     with pytest.raises(BenchError, match="radio: no such channel; choose one of full, room, "):
@@ -216,7 +218,7 @@ def test_errors_teach(voices: Voices, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="repeat_s: found 5000; give up to 1200 seconds"):
         simulate("monologue-long", "full", 0, 0, voices, repeat_s=5000.0)
     with pytest.raises(BenchError, match="third: no such half; choose one of tune, held"):
-        Voices.of(folder, "third")
+        VoiceVectors.of(folder, "third")
 
 
 # Files
@@ -237,7 +239,9 @@ def test_files_are_the_same_whatever_their_count(folder: Path, tmp_path: Path) -
     assert all((place / each).read_bytes() == content for each, content in first.items())
 
 
-def test_files_are_a_corpus_with_a_manifest(folder: Path, voices: Voices, tmp_path: Path) -> None:
+def test_files_are_a_corpus_with_a_manifest(
+    folder: Path, voices: VoiceVectors, tmp_path: Path
+) -> None:
     batch = Batch("call-any", "full", 5, 2, "tune")
     manifest = write_talks(tmp_path, batch, voices, [], lambda text: None)
     assert manifest.name == "manifest-call-any-full-tune-5.json"
@@ -246,11 +250,11 @@ def test_files_are_a_corpus_with_a_manifest(folder: Path, voices: Voices, tmp_pa
     assert [each.uri for each in recordings] == [row["uri"] for row in rows]
     for index, (recording, row) in enumerate(zip(recordings, rows, strict=True)):
         talk = simulate("call-any", "full", 5, index, voices)
-        assert recording.duration_s() == pytest.approx(row["seconds"], abs=1e-3)
-        assert recording.regions()[0].end_s == pytest.approx(talk.duration_s, abs=1e-3)
+        assert recording.duration() == pytest.approx(row["seconds"], abs=1e-3)
+        assert recording.regions()[0].end == pytest.approx(talk.duration, abs=1e-3)
         read = read_rttm(recording.reference)
         assert [turn.speaker for turn in read] == [turn.speaker for turn in talk.turns]
-        assert [t.end_s for t in read] == pytest.approx([t.end_s for t in talk.turns], abs=2e-3)
+        assert [t.end for t in read] == pytest.approx([t.end for t in talk.turns], abs=2e-3)
         assert sorted(row["voices"]) == sorted({turn.speaker for turn in talk.turns})
         assert row["speakers"] == len(row["voices"])
         assert (row["kind"], row["channel"], row["seed"]) == ("call-any", "full", 5)

@@ -9,7 +9,7 @@ from scipy.signal import correlate
 
 from bench.errors import BenchError
 from bench.people_mixing import Talk
-from bench.simulation import CHANNELS, Voices, channels, simulate
+from bench.simulation import CHANNELS, VoiceVectors, channels, simulate
 from bench.simulation.bands import in_telephone_band
 from bench.simulation.channels import carried, uneven_levels
 from bench.simulation.codecs import AMR, aligned, lag, through_codec, through_file
@@ -23,7 +23,7 @@ Talks = dict[str, Talk]
 def talks(tmp_path_factory: pytest.TempPathFactory) -> Talks:
     """One call over every channel."""
     folder = tmp_path_factory.mktemp("voices")
-    voices = Voices.of(write_speakers(folder, {name: [9.0] for name in "ab"}))
+    voices = VoiceVectors.of(write_speakers(folder, {name: [9.0] for name in "ab"}))
     return {
         name: simulate("call-any", name, 1, 0, voices, levels_db=None if name == "uneven" else [0])
         for name in CHANNELS

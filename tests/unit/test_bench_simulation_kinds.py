@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.annotations import Turn
-from bench.simulation import Voices, making, nonspeech, simulate
+from bench.simulation import VoiceVectors, making, nonspeech, simulate
 from bench.simulation.bands import in_telephone_band
 from bench.simulation.calls import call_like
 from bench.simulation.interviews import Interview, interview, panel
@@ -23,8 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def voices(folder: Path) -> Voices:
-    return Voices.of(folder, embed=lambda sound: np.ones(2, np.float32))
+def voices(folder: Path) -> VoiceVectors:
+    return VoiceVectors.of(folder, embed=lambda sound: np.ones(2, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +40,18 @@ def rng(seed: int = 1) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_parties_of_a_call_take_turns_at_levels_up_to_12_db_apart(voices: Voices) -> None:
+def test_parties_of_a_call_take_turns_at_levels_up_to_12_db_apart(voices: VoiceVectors) -> None:
     apart = []
     for index in range(4):
         talk = simulate("call-any", "full", 1, index, voices)
         assert len({turn.speaker for turn in talk.turns}) == 2
-        assert 10 < talk.duration_s < 62
+        assert 10 < talk.duration < 62
         apart.append(level_db(talk, 0) - level_db(talk, 1))
     assert all(abs(each) < 15 for each in apart)
     assert max(apart) - min(apart) > 3
 
 
-def test_levels_can_be_given(voices: Voices) -> None:
+def test_levels_can_be_given(voices: VoiceVectors) -> None:
     talk = simulate("call-any", "full", 1, 0, voices, levels_db=[0.0, -20.0])
     assert level_db(talk, 0) - level_db(talk, 1) == pytest.approx(20, abs=2)
 
@@ -78,7 +78,7 @@ def test_parties_of_a_call_sound_alike_on_the_telephone(tmp_path: Path) -> None:
         said = [np.linalg.norm(sound[: RATE * 2] - known) for known in known_sounds]
         return np.array([np.cos(np.argmin(said) / 8), np.sin(np.argmin(said) / 8)], np.float32)
 
-    voices = Voices.of(tmp_path, embed=embed)
+    voices = VoiceVectors.of(tmp_path, embed=embed)
     known_sounds = [
         in_telephone_band(np.concatenate(voices.pieces(name)))[: RATE * 2] for name in names
     ]
@@ -92,21 +92,19 @@ def test_parties_of_a_call_sound_alike_on_the_telephone(tmp_path: Path) -> None:
     assert len(pairs) > 10
 
 
-def test_a_monologue_is_one_voice_with_pauses(voices: Voices) -> None:
+def test_a_monologue_is_one_voice_with_pauses(voices: VoiceVectors) -> None:
     talks = [simulate("monologue", "full", 1, index, voices) for index in range(12)]
     assert {len({turn.speaker for turn in talk.turns}) for talk in talks} == {1}
-    assert all(4 < talk.duration_s < 62 for talk in talks)
+    assert all(4 < talk.duration < 62 for talk in talks)
     assert max(len(talk.turns) for talk in talks) > 2
-    pauses = [
-        after.start_s - before.end_s for talk in talks for before, after in pairwise(talk.turns)
-    ]
+    pauses = [after.start - before.end for talk in talks for before, after in pairwise(talk.turns)]
     assert 0.25 < min(pauses) < np.median(pauses) < 1.0
     assert max(pauses) < 3.3
     # Whoever has more clips says more.
-    assert max(talk.duration_s for talk in talks if talk.turns[0].speaker in RICH) > 20
+    assert max(talk.duration for talk in talks if talk.turns[0].speaker in RICH) > 20
 
 
-def test_a_guest_of_an_interview_says_most(voices: Voices) -> None:
+def test_a_guest_of_an_interview_says_most(voices: VoiceVectors) -> None:
     shares, sizes = [], set()
     for seed in range(12):
         turns = interview(voices, rng(seed)).turns
@@ -117,7 +115,7 @@ def test_a_guest_of_an_interview_says_most(voices: Voices) -> None:
     assert sizes >= {2, 3}
 
 
-def test_somebody_in_an_interview_may_be_rare(voices: Voices) -> None:
+def test_somebody_in_an_interview_may_be_rare(voices: VoiceVectors) -> None:
     words = {name: Words(voices.pieces(name), again=True) for name in RICH}
     numbers = []
     for seed in range(20):
@@ -133,33 +131,33 @@ def test_somebody_in_an_interview_may_be_rare(voices: Voices) -> None:
     assert 4 <= len(few) <= 14
 
 
-def test_speakers_of_a_panel_are_2_to_10_with_turns_of_2_to_8_s(voices: Voices) -> None:
+def test_speakers_of_a_panel_are_2_to_10_with_turns_of_2_to_8_s(voices: VoiceVectors) -> None:
     scenes = [panel(voices, rng(seed)) for seed in range(4, 12)]
     sizes = {len(scene.tracks) for scene in scenes}
     assert 2 <= min(sizes) <= 3
     assert max(sizes) == len(voices.names)
-    lengths = [turn.end_s - turn.start_s for scene in scenes for turn in scene.turns]
+    lengths = [turn.end - turn.start for scene in scenes for turn in scene.turns]
     assert 1.2 < min(lengths) < 3
     assert 5 < max(lengths) < 8.5
     for scene in scenes:
         assert all(one.speaker != other.speaker for one, other in pairwise(scene.turns))
 
 
-def test_a_meeting_follows_a_timeline(voices: Voices, timelines: Path) -> None:
+def test_a_meeting_follows_a_timeline(voices: VoiceVectors, timelines: Path) -> None:
     scene = meeting(voices, rng(), [timelines])
     assert set(scene.tracks) == set(RICH)  # those with several clips
     assert 60 < scene.samples / RATE < 103
-    starts = [turn.start_s for turn in scene.turns[1:]]
+    starts = [turn.start for turn in scene.turns[1:]]
     # A turn begins every 2.5 s.
     assert np.ptp([(start - starts[0] + 1.25) % 2.5 for start in starts]) < 0.2
-    lengths = [turn.end_s - turn.start_s for turn in scene.turns]
+    lengths = [turn.end - turn.start for turn in scene.turns]
     assert np.median(lengths) == pytest.approx(3.0, abs=0.3)
     words = sum(len(piece) / RATE for name in RICH for piece in voices.pieces(name))
     assert sum(lengths) > 1.2 * words  # they come again
 
 
 def test_meetings_are_mostly_in_rooms(
-    voices: Voices, timelines: Path, monkeypatch: pytest.MonkeyPatch
+    voices: VoiceVectors, timelines: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rooms = []
 
@@ -177,12 +175,12 @@ def test_meetings_are_mostly_in_rooms(
     assert not rooms
 
 
-def test_an_excerpt_has_turns_clipped_to_it(voices: Voices, timelines: Path) -> None:
+def test_an_excerpt_has_turns_clipped_to_it(voices: VoiceVectors, timelines: Path) -> None:
     for index in range(4):
         talk = simulate("excerpt", "full", 1, index, voices, [timelines])
-        assert 5 < talk.duration_s <= 40.01
+        assert 5 < talk.duration <= 40.01
         assert talk.turns
-        assert all(0 <= t.start_s < t.end_s <= talk.duration_s + 1e-6 for t in talk.turns)
+        assert all(0 <= t.start < t.end <= talk.duration + 1e-6 for t in talk.turns)
     track = np.arange(10 * RATE, dtype=np.float32)
     whole = Scene(
         {"a": track, "b": -track}, [Turn(0.0, 4.0, "a"), Turn(3.0, 9.0, "a"), Turn(0.5, 1.0, "b")]
@@ -194,7 +192,7 @@ def test_an_excerpt_has_turns_clipped_to_it(voices: Voices, timelines: Path) -> 
 
 
 def test_laughs_and_breaths_are_nobodys_turn(
-    voices: Voices, monkeypatch: pytest.MonkeyPatch
+    voices: VoiceVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside = {}
     for chance in (0.0, 1.0):

@@ -141,20 +141,20 @@ def clip_of(folder: Path) -> tuple[float, np.ndarray[Any, Any]]:
 
 
 def test_the_clip_starts_at_the_first_turn(tmp_path: Path) -> None:
-    write_recording(tmp_path, "long", [Turn(20.0, 21.0, "anna")], duration_s=80.0)
+    write_recording(tmp_path, "long", [Turn(20.0, 21.0, "anna")], duration=80.0)
     marked = np.zeros(60 * 8000, np.float32)
     marked[20 * 8000] = 0.5
-    write_recording(tmp_path, "right", [Turn(20.0, 21.0, "anna")], duration_s=60.0)
+    write_recording(tmp_path, "right", [Turn(20.0, 21.0, "anna")], duration=60.0)
     soundfile.write(str(tmp_path / "right.wav"), marked, 8000)
-    write_recording(tmp_path, "short", [Turn(0.0, 1.0, "anna")], duration_s=29.0)
+    write_recording(tmp_path, "short", [Turn(0.0, 1.0, "anna")], duration=29.0)
     seconds, samples = clip_of(tmp_path)
     assert seconds == 30.0
     assert samples[0] == 0.5
 
 
 def test_the_clip_is_the_longest_recording_if_none_is_long_enough(tmp_path: Path) -> None:
-    write_recording(tmp_path, "one", [], duration_s=1.0)
-    write_recording(tmp_path, "two", [Turn(1.0, 2.0, "anna")], duration_s=2.0)
+    write_recording(tmp_path, "one", [], duration=1.0)
+    write_recording(tmp_path, "two", [Turn(1.0, 2.0, "anna")], duration=2.0)
     seconds, samples = clip_of(tmp_path)
     assert (seconds, len(samples)) == (2.0, 16000)
 

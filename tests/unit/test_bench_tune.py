@@ -26,7 +26,7 @@ class FakeRecording:
     def regions(self) -> list[Region]:
         return [Region(0.0, 10.0)]
 
-    def duration_s(self) -> float:
+    def duration(self) -> float:
         return 10.0
 
 
@@ -43,11 +43,11 @@ class FakeDiarizer:
         return self
 
     def infer(self, recording: object) -> object:
-        FakeDiarizer.heard = [*FakeDiarizer.heard, self.config.units.length_s]
-        return self.config.units.length_s
+        FakeDiarizer.heard = [*FakeDiarizer.heard, self.config.subsegments.length_s]
+        return self.config.subsegments.length_s
 
     def finish(self, length: object) -> SimpleNamespace:
-        threshold = self.config.clusters.threshold
+        threshold = self.config.clustering.threshold
         missed = 5.0 if threshold is None else 10 * abs(threshold - 0.7)
         missed += {1.5: 0.0, 2.0: 2.0}.get(length, 1.0)  # type: ignore[call-overload]
         return SimpleNamespace(turns=[Found(0.0, 10.0 - missed, "SPEAKER_00")])
@@ -114,5 +114,5 @@ def test_what_is_no_setting_is_refused(text: str) -> None:
 
 def test_settings_change_nothing_else() -> None:
     config = configured({"clusters.threshold": 0.5, "units.hop_s": 0.4})
-    assert (config.clusters.threshold, config.units.hop_s) == (0.5, 0.4)
+    assert (config.clustering.threshold, config.subsegments.hop_s) == (0.5, 0.4)
     assert config.turns == Config().turns

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from hocket.backends.choice import Processor, choose
-from hocket.clustering import TwinLimit
+from hocket.clustering import DuplicateLimit
 from hocket.config import (
     PRESETS,
-    ClusterConfig,
+    ClusteringConfig,
     Config,
-    LiveConfig,
-    RunConfig,
+    StreamConfig,
+    RegionConfig,
     Runtime,
     SpeakerCount,
     TurnConfig,
-    UnitConfig,
+    SubsegmentConfig,
     WindowConfig,
     _usable_cores,
 )
@@ -27,23 +27,30 @@ from hocket.errors import ConfigError
 ABOVE_ZERO = [
     (WindowConfig, "step_s"),
     (WindowConfig, "batch"),
-    (RunConfig, "takeover_s"),
-    (RunConfig, "longest_s"),
-    (UnitConfig, "length_s"),
-    (UnitConfig, "hop_s"),
-    (UnitConfig, "min_s"),
-    (UnitConfig, "grid_s"),
-    (UnitConfig, "span_s"),
-    (UnitConfig, "slab_s"),
+    (RegionConfig, "takeover_s"),
+    (RegionConfig, "longest_s"),
+    (SubsegmentConfig, "length_s"),
+    (SubsegmentConfig, "hop_s"),
+    (SubsegmentConfig, "min_s"),
+    (SubsegmentConfig, "grid_s"),
+    (SubsegmentConfig, "crop_s"),
+    (SubsegmentConfig, "pack_s"),
     (TurnConfig, "fade_s"),
-    (LiveConfig, "step_s"),
-    (LiveConfig, "window_s"),
-    (LiveConfig, "max_speakers"),
+    (StreamConfig, "step_s"),
+    (StreamConfig, "window_s"),
+    (StreamConfig, "max_speakers"),
     (Runtime, "threads"),
 ]
 REAL_NUMBERS = [
     (part, one.name)
-    for part in (WindowConfig, RunConfig, UnitConfig, ClusterConfig, TurnConfig, LiveConfig)
+    for part in (
+        WindowConfig,
+        RegionConfig,
+        SubsegmentConfig,
+        ClusteringConfig,
+        TurnConfig,
+        StreamConfig,
+    )
     for one in fields(part)
     if one.name not in {"method", "plda"}
 ]
@@ -80,7 +87,7 @@ def test_no_setting_is_not_a_number(part: type[Any], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [pair for pair in REAL_NUMBERS if pair[0] is not ClusterConfig]
+    ("part", "name"), [pair for pair in REAL_NUMBERS if pair[0] is not ClusteringConfig]
 )
 def test_no_length_is_infinite(part: type[Any], name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{name} is inf"):
@@ -95,7 +102,7 @@ def test_no_setting_is_below_zero(part: type[Any], name: str) -> None:
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [pair for pair in REAL_NUMBERS if pair not in (*ABOVE_ZERO, (LiveConfig, "latest_s"))],
+    [pair for pair in REAL_NUMBERS if pair not in (*ABOVE_ZERO, (StreamConfig, "latest_s"))],
 )
 def test_other_settings_may_be_zero(part: type[Any], name: str) -> None:
     assert getattr(part(**{name: 0.0}), name) == 0
@@ -104,21 +111,21 @@ def test_other_settings_may_be_zero(part: type[Any], name: str) -> None:
 @pytest.mark.parametrize("longer", [{"hop_s": 0.6}, {"min_s": 0.7}, {"hop_s": 9.0, "min_s": 9.0}])
 def test_no_unit_is_shorter_than_its_hop_or_the_shortest_run(longer: dict[str, float]) -> None:
     lengths = {"length_s": 0.5, "hop_s": 0.5, "min_s": 0.5}
-    assert UnitConfig(**lengths).length_s == 0.5
+    assert SubsegmentConfig(**lengths).length_s == 0.5
     with pytest.raises(ConfigError, match=r"^found length_s 0\.5, hop_s .*; give a length_s"):
-        UnitConfig(**(lengths | longer))
+        SubsegmentConfig(**(lengths | longer))
 
 
-@pytest.mark.parametrize("name", [name for part, name in REAL_NUMBERS if part is ClusterConfig])
+@pytest.mark.parametrize("name", [name for part, name in REAL_NUMBERS if part is ClusteringConfig])
 def test_what_the_manifest_may_say_is_left_to_it(name: str) -> None:
-    of_the_model = {"threshold", *(f"twin_{part}" for part in TwinLimit._fields)}
-    assert (getattr(ClusterConfig(), name) is None) == (name in of_the_model)
+    of_the_model = {"threshold", *(f"duplicate_{part}" for part in DuplicateLimit._fields)}
+    assert (getattr(ClusteringConfig(), name) is None) == (name in of_the_model)
 
 
 def test_the_clusterer_that_needs_a_plda_is_refused_without_one() -> None:
     with pytest.raises(ConfigError, match=r"^method is 'vbx' but plda is not given; give "):
-        ClusterConfig(method="vbx")
-    assert ClusterConfig(method="vbx", plda="plda.npz").plda == "plda.npz"
+        ClusteringConfig(method="vbx")
+    assert ClusteringConfig(method="vbx", plda="plda.npz").plda == "plda.npz"
 
 
 def test_without_a_number_of_threads_there_are_as_many_workers_as_usable_cores(
@@ -137,15 +144,15 @@ def test_without_a_number_of_threads_there_are_as_many_workers_as_usable_cores(
 
 
 def test_the_longest_span_is_left_to_the_manifest() -> None:
-    assert UnitConfig().span_s is None
-    assert UnitConfig(span_s=3.0).span_s == 3.0
+    assert SubsegmentConfig().crop_s is None
+    assert SubsegmentConfig(crop_s=3.0).crop_s == 3.0
 
 
 def test_settings_are_equal_by_value_and_cannot_be_changed() -> None:
     assert Config() == Config(windows=WindowConfig(WindowConfig().step_s))
     assert Config() != Config(turns=TurnConfig(min_pause_s=0.0))
-    assert hash(Config()) == hash(Config(units=UnitConfig()))
-    for part in (Config(), Config().clusters, Runtime(), SpeakerCount()):
+    assert hash(Config()) == hash(Config(subsegments=SubsegmentConfig()))
+    for part in (Config(), Config().clustering, Runtime(), SpeakerCount()):
         assert is_dataclass(part)
         with pytest.raises(FrozenInstanceError):
             setattr(part, fields(part)[0].name, None)

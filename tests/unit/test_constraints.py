@@ -13,14 +13,14 @@ from hocket.corrections.constraints import (
     Named,
     Nobody,
     Same,
-    Stretch,
+    Segment,
     gather,
     read_constraints,
 )
 from hocket.errors import ConfigError
 
-A, B, C, D = Stretch(1, 3), Stretch(5, 7), Stretch(9, 11), Stretch(13, 15)
-NEAR_A = Stretch(1.2, 3.4)  # most of each lies in the other
+A, B, C, D = Segment(1, 3), Segment(5, 7), Segment(9, 11), Segment(13, 15)
+NEAR_A = Segment(1.2, 3.4)  # most of each lies in the other
 
 
 def written(folder: Path, content: object) -> Path:
@@ -56,7 +56,7 @@ def test_what_is_quoted_can_be_read_again(tmp_path: Path) -> None:
         ([{"same": 3}], 'entry 1: "same" holds 3; give a list of stretches'),
         ([{"different": [[1, 2], [3, 4], [5, 6]]}], "holds 3 stretches; give two"),
         ([{"nobody": [1, 2, 3]}], "give a stretch in seconds"),
-        ([{"nobody": [2, 2]}], r"stretch \[2, 2\] ends where it starts"),
+        ([{"nobody": [2, 2]}], r"segment \[2, 2\] ends where it starts"),
         ([{"nobody": ["1", 2]}], "holds '1'; give seconds"),
         ([{"nobody": [True, 2]}], "holds True; give seconds"),
         ([{"nobody": [-1, 2]}], "holds -1; give seconds, 0 or more"),
@@ -92,14 +92,14 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         (Named(A, "Anna"), Named(A, "Bob")),
         (Named(A, "Anna"), Named(NEAR_A, "Bob")),
         (Named(A, "Anna"), Nobody(A)),
-        (Same((A, B)), Nobody(Stretch(0, 2.5))),
-        (Different(A, B), Nobody(Stretch(0, 20))),
+        (Same((A, B)), Nobody(Segment(0, 2.5))),
+        (Different(A, B), Nobody(Segment(0, 20))),
     ],
     ids=str,
 )
 def test_a_contradiction_quotes_both(pair: tuple[Constraint, Constraint]) -> None:
     innocent = [Named(D, "Dora"), Same((C, D))]
-    innocent = [] if C in pair[0].stretches else innocent
+    innocent = [] if C in pair[0].segments else innocent
     for given in permutations([*pair, *innocent]):
         with pytest.raises(ConfigError, match="contradicts") as caught:
             gather(given)
@@ -129,9 +129,9 @@ def test_a_stretch_does_not_differ_from_itself() -> None:
 @pytest.mark.parametrize(
     "pair",
     [
-        (Named(Stretch(0, 10), "Anna"), Named(Stretch(4, 5), "Bob")),  # a word within a talk
-        (Named(A, "Anna"), Nobody(Stretch(2.5, 4))),
-        (Named(Stretch(0, 4), "Anna"), Named(Stretch(3, 7), "Bob")),
+        (Named(Segment(0, 10), "Anna"), Named(Segment(4, 5), "Bob")),  # a word within a talk
+        (Named(A, "Anna"), Nobody(Segment(2.5, 4))),
+        (Named(Segment(0, 4), "Anna"), Named(Segment(3, 7), "Bob")),
     ],
     ids=str,
 )
@@ -145,18 +145,18 @@ def test_groups_are_what_is_joined_and_names_are_apart() -> None:
         Named(NEAR_A, "Anna"),
         Named(C, "Anna"),
         Named(D, "Bob"),
-        Different(Stretch(20, 22), D),
+        Different(Segment(20, 22), D),
     ]
     found = gather(given)
     assert [group.name for group in found.groups] == ["Anna", "Bob", None]
-    assert found.groups[0].stretches == (A, NEAR_A, B, C)
+    assert found.groups[0].segments == (A, NEAR_A, B, C)
     assert found.apart == {(0, 1), (1, 2)}
     assert all(gather(other) == found for other in permutations(given))
 
 
 def test_more_names_than_speakers_are_refused_with_both() -> None:
-    wishes = gather([Named(A, "Anna"), Named(B, "Bob"), Named(C, "Cid")])
+    constraint_set = gather([Named(A, "Anna"), Named(B, "Bob"), Named(C, "Cid")])
     with pytest.raises(ConfigError, match=r"3 speakers \(Anna, Bob, Cid\) but at most 2"):
-        wishes.check(SpeakerCount(2, 2))
-    wishes.check(SpeakerCount(3, 3))
-    wishes.check(SpeakerCount(4))
+        constraint_set.check(SpeakerCount(2, 2))
+    constraint_set.check(SpeakerCount(3, 3))
+    constraint_set.check(SpeakerCount(4))

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hocket.online.tracker import Known, Limits, Pace, Rules, State, Update, WindowResult, step
+from hocket.online.tracker import (
+    KnownSpeaker,
+    Limits,
+    Pace,
+    Rules,
+    State,
+    Update,
+    WindowResult,
+    step,
+)
 from hocket.result import Turn
 from hocket.speakers import SpeakerStore
 from tests.conversations import RULES, Said, follow_windows, voices, windows_of, with_limits
@@ -28,7 +37,7 @@ def spoken(updates: Sequence[Update]) -> list[tuple[int, int, str]]:
     turns = sorted(turn for update in updates for turn in update.final)
     first = 495 - 270 // 2
     return [
-        (*(round((edge * 16_000 - first) / 270) for edge in (t.start_s, t.end_s)), t.speaker)
+        (*(round((edge * 16_000 - first) / 270) for edge in (t.start, t.end)), t.speaker)
         for t in turns
     ]
 
@@ -80,7 +89,7 @@ def test_somebody_new_needs_some_speech_as_long_as_more_may_come(frames: int, ma
 
 
 def test_of_known_voices_that_are_alike_the_exact_one_is_found() -> None:
-    known = (Known("Alice", wave(10)[None]), Known("Bob", wave(20)[None]))
+    known = (KnownSpeaker("Alice", wave(10)[None]), KnownSpeaker("Bob", wave(20)[None]))
     for voice, name in ((10, "Alice"), (20, "Bob")):
         windows = windows_of([(0, 0, 300)], 300, unit_rows(wave(voice)))
         updates, state = follow_windows(windows, state=State.start(256, known))
@@ -89,11 +98,11 @@ def test_of_known_voices_that_are_alike_the_exact_one_is_found() -> None:
 
 
 def test_exemplars_that_cancel_out_make_no_nan_of_anybody() -> None:
-    state = State.start(2, (Known("Ada", np.array([[1, 0], [-1, 0]], np.float32)),))
+    state = State.start(2, (KnownSpeaker("Ada", np.array([[1, 0], [-1, 0]], np.float32)),))
     (again,) = state.speakers()
     assert np.isfinite(again.exemplars).all()
     assert np.linalg.norm(again.exemplars, axis=1) == pytest.approx(1)
-    assert State.start(2, (again,)).gallery.names == ("Ada",)
+    assert State.start(2, (again,)).known.names == ("Ada",)
 
 
 def test_less_than_a_second_teaches_too() -> None:
@@ -105,8 +114,10 @@ def test_less_than_a_second_teaches_too() -> None:
 # What is said is said by somebody
 
 
-@pytest.mark.parametrize("known", [(), (Known("Ada", voices(4)[3:]),)], ids=["nobody", "another"])
-def test_words_that_are_all_there_is_are_not_lost(known: tuple[Known, ...]) -> None:
+@pytest.mark.parametrize(
+    "known", [(), (KnownSpeaker("Ada", voices(4)[3:]),)], ids=["nobody", "another"]
+)
+def test_words_that_are_all_there_is_are_not_lost(known: tuple[KnownSpeaker, ...]) -> None:
     """A second in every 17, too little to make a speaker of while more may come."""
     said = [(0, first, first + 60) for first in range(30, 5 * LATE, LATE)]
     updates, _ = follow_windows(windows_of(said, 5 * LATE, voices(1)), known=known)
@@ -122,15 +133,15 @@ def joined(updates: Sequence[Update]) -> list[Update]:
     """The same with parts of turns that touch, or pauses too short to tell, as one."""
     turns: list[Turn] = []
     for turn in sorted(turn for update in updates for turn in update.final):
-        if turns and turn.start_s - turns[-1].end_s < 0.3:
-            turns[-1] = replace(turns[-1], end_s=turn.end_s)
+        if turns and turn.start - turns[-1].end < 0.3:
+            turns[-1] = replace(turns[-1], end=turn.end)
         else:
             turns.append(turn)
     return [Update(0.0, tuple(turns), ())]
 
 
 def test_a_stranger_is_nobody_known_however_few_may_be_made() -> None:
-    known = [Known("Ada", voices(4)[3:])]
+    known = [KnownSpeaker("Ada", voices(4)[3:])]
     said = [(0, 0, 300), (1, 310, 600)]
     rules = with_limits(max_speakers=1)
     updates, _ = follow_windows(windows_of(said, 700, voices(2)), rules, known=known)
@@ -205,8 +216,8 @@ def lively_talks() -> list[list[WindowResult]]:
 
 def told(rules: Rules, talk: int) -> list[Update]:
     one, other = voices(4)[[0, 3]]
-    known = [Known("Ada", unit_rows(one + 1.5 * other))]  # 0.45 from the first voice
-    known += [Known(f"P{i}", voice[None]) for i, voice in enumerate(voices(14)[4:])]
+    known = [KnownSpeaker("Ada", unit_rows(one + 1.5 * other))]  # 0.45 from the first voice
+    known += [KnownSpeaker(f"P{i}", voice[None]) for i, voice in enumerate(voices(14)[4:])]
     return follow_windows(lively_talks()[talk], rules, known)[0]
 
 
@@ -238,7 +249,7 @@ def store(tmp_path: Path) -> Iterator[SpeakerStore]:
     """Anna, Ben and Cleo: the voices 0, 1 and 2."""
     with SpeakerStore(tmp_path / "team.db") as made:
         for voice, name in enumerate(["Anna", "Ben", "Cleo"]):
-            made.enrol(name, [exemplar(axis(voice), 2.0 + voice)], MODEL)
+            made.enroll(name, [exemplar(axis(voice), 2.0 + voice)], MODEL)
         yield made
 
 
@@ -265,7 +276,7 @@ def test_an_update_keeps_when_somebody_came_and_notes_when_they_were_heard(
         database.execute("UPDATE speakers SET created_at = ?, heard_at = ?", (long_ago, long_ago))
     after = store.add("Anna", [exemplar(axis(5), 3.5)], MODEL)
     assert after.created_at == long_ago
-    assert after.heard_at > long_ago
+    assert after.seen_at > long_ago
     assert after.speech_s == 2.0 + 3.5
 
 

@@ -13,7 +13,7 @@ from hocket.cli.speakers import name_known
 from hocket.formats.writers import WRITERS, document
 from hocket.result import Turn
 from hocket.speakers import SpeakerStore, name_speakers
-from hocket.speakers.matching import distances, known_of
+from hocket.speakers.matching import distances, index_exemplars
 from tests.voices import MODEL, axis, between, exemplar, result_of
 
 
@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[SpeakerStore]:
     """A store that knows Anna, Ben and Cleo, the voices 0, 1 and 2."""
     with SpeakerStore(tmp_path / "team.db") as made:
         for voice, name in enumerate(["Anna", "Ben", "Cleo"]):
-            made.enrol(name, [exemplar(axis(voice))], MODEL)
+            made.enroll(name, [exemplar(axis(voice))], MODEL)
         yield made
 
 
@@ -153,7 +153,7 @@ def test_a_hundred_thousand_exemplars_are_searched_at_once() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(100_000, 192)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    known = known_of(np.repeat(np.arange(10_000), 10), vectors)
+    known = index_exemplars(np.repeat(np.arange(10_000), 10), vectors)
     times = []
     for _ in range(5):
         started = time.perf_counter()

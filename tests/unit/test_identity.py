@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hocket.online.fusion import activations_of
-from hocket.online.identity import Slots, assign, create, label, learn, merge, twins
-from hocket.online.tracker import Heard, State
+from hocket.online.identity import Slots, assign, create, label, learn, merge, duplicates
+from hocket.online.tracker import WindowEmbeddings, State
 from tests.conversations import DIMENSION, RULES, met, slots_of, unit, voices
 
 A, B, C = voices(3)
@@ -17,7 +17,7 @@ LIMITS = RULES.limits
 
 def twins_of(state: State) -> tuple[int, int] | None:
     """Who turn out to be one where nobody was known before."""
-    return twins(state, np.zeros((len(state.names), 0)), LIMITS)
+    return duplicates(state, np.zeros((len(state.names), 0)), LIMITS)
 
 
 def test_a_unit_that_is_as_near_to_another_teaches_nobody() -> None:
@@ -36,8 +36,8 @@ def test_units_whose_mean_is_somebody_make_nobody() -> None:
     outliers = np.stack([unit(0.38 * A + unit(off[i]) + 0.9 * unit(off[5])) for i in range(4)])
     state = met(A, heard=outliers)
     slots = slots_of(state)
-    assert (slots.of_units >= LIMITS.create).all()
-    nearer = replace(LIMITS, coherence=0.5, create=float(slots.of_units.min()))
+    assert (slots.subsegment_distances >= LIMITS.create).all()
+    nearer = replace(LIMITS, coherence=0.5, create=float(slots.subsegment_distances.min()))
     after, _, _ = create(state, slots, np.array([-1, -1, -1]), nearer)
     assert len(after.names) == 1
     others = met(A, heard=np.stack([C] * 4))
@@ -63,7 +63,9 @@ def test_a_name_that_was_merged_away_is_not_given_again() -> None:
     state = met(A, heard=np.stack([B] * 4))
     grown, _, _ = create(state, slots_of(state), np.array([-1, -1, -1]), LIMITS)
     assert grown.names == ("SPEAKER_00", "SPEAKER_01")
-    gone = replace(merge(grown, 0, 1), units=grown.units._replace(vectors=np.stack([C] * 4)))
+    gone = replace(
+        merge(grown, 0, 1), subsegments=grown.subsegments._replace(vectors=np.stack([C] * 4))
+    )
     again, _, _ = create(gone, slots_of(gone), np.array([-1, -1, -1]), LIMITS)
     assert again.names == ("SPEAKER_00", "SPEAKER_02")
 
@@ -80,7 +82,7 @@ def test_what_is_final_stays_as_it_was_said() -> None:
         votes=np.ones((40, 1), np.float32),
         people=people,
     )
-    active = activations_of(state, RULES.runs, RULES.pace)
+    active = activations_of(state, RULES.regions, RULES.pace)
     assert np.array_equal(active[:20], said)
     assert active[20:].all()
 
@@ -110,7 +112,9 @@ def test_what_is_merged_adds_up_and_is_no_more_than_may_be() -> None:
     assert one.seconds.tolist() == [30.0]
     assert one.sums[0] == pytest.approx(state.sums.sum(axis=0))
     assert len(one.exemplars) == 8
-    one = replace(one, units=Heard(np.array([0]), np.array([60]), A[None], np.zeros(1)))
+    one = replace(
+        one, subsegments=WindowEmbeddings(np.array([0]), np.array([60]), A[None], np.zeros(1))
+    )
     after = learn(one, slots_of(one), np.array([0, -1, -1]), np.array([0]), LIMITS)
     assert len(after.exemplars) == LIMITS.most_exemplars
 

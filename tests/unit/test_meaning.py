@@ -65,9 +65,9 @@ def test_distances_are_of_directions_only(case: Case) -> None:
 @cases("post_embedding")
 def test_a_slot_counts_with_over_ten_frames_and_an_embedding_of_some_length(case: Case) -> None:
     lengths = np.array([1, 1, 1, 0.11, 0.09], np.float32)
-    stretches = [slice(0), slice(10), slice(11), slice(11), slice(11)]
+    segments_of = [slice(0), slice(10), slice(11), slice(11), slice(11)]
     vectors = np.eye(5, 8, dtype=np.float32) * lengths[:, None]
-    found = post(case, embeddings=vectors, segments=slots(*stretches))
+    found = post(case, embeddings=vectors, segments=slots(*segments_of))
     assert found["activity"].tolist() == [0, 10, 11, 11, 11]
     assert found["valid"].tolist() == [0, 0, 1, 1, 0]
 

@@ -3,13 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.clustering import Groups, Selection, TwinLimit, TwoSpeakers, Voices, place_groups
+from hocket.clustering import (
+    Groups,
+    Selection,
+    DuplicateLimit,
+    TwoSpeakers,
+    VoiceVectors,
+    place_groups,
+)
 from hocket.clustering.constrained import Touches
 from hocket.config import SpeakerCount
 from hocket.models import read_catalogue
 
 CALIBRATION = read_catalogue().calibrations["campplus"]
-LIMIT = TwinLimit(*(CALIBRATION[f"twin_{name}"] for name in TwinLimit._fields))
+LIMIT = DuplicateLimit(*(CALIBRATION[f"duplicate_{name}"] for name in DuplicateLimit._fields))
 
 
 def voice(*cosines: float) -> NDArray[np.float32]:
@@ -23,7 +30,7 @@ def test_who_could_be_either_gives_way_to_who_could_be_one_only() -> None:
     one_only, either = voice(0.2, 0.74), voice(0.63, 0.76)
     vectors = np.stack([*[first] * 10, *[second] * 10, one_only, either])
     seconds = np.full(len(vectors), 1.2)
-    voices = Voices(vectors, vectors, seconds, np.zeros(len(vectors)))
+    voices = VoiceVectors(vectors, vectors, seconds, np.zeros(len(vectors)))
     labels = np.repeat([0, 1, 1, 1], [10, 10, 1, 1]).astype(np.int32)
     touches = Touches(np.array([20, 21]), np.array([0, 1]), np.ones(2))
     groups = Groups(touches, np.full(2, -1), np.zeros(2, np.bool_), frozenset({(0, 1)}))
@@ -46,7 +53,7 @@ def test_who_is_told_apart_from_a_speaker_takes_all_that_is_theirs_from_it() -> 
     both = np.stack([np.r_[1, 0, np.zeros(30)], np.r_[0.62, 0.78, np.zeros(30)]])
     noisy = both[owner] + rng.normal(0, 0.11, (len(owner), 32))
     vectors = (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32)
-    voices = Voices(vectors, vectors, np.full(len(owner), 1.2), np.zeros(len(owner)))
+    voices = VoiceVectors(vectors, vectors, np.full(len(owner), 1.2), np.zeros(len(owner)))
     touches = Touches(np.array([0, 1, 3, 4]), np.array([0, 0, 1, 1]), np.ones(4))
     placed = place_groups(
         voices,

@@ -18,8 +18,8 @@ from tests.voices import MODEL, OTHER, axis, exemplar, noisy
 def store(tmp_path: Path) -> Iterator[SpeakerStore]:
     """Anna is permanent and has three exemplars, Zoë one."""
     with SpeakerStore(tmp_path / "team.db") as made:
-        made.enrol("Anna", [exemplar(noisy(0, seed)) for seed in range(3)], MODEL)
-        made.enrol("Zoë", [exemplar(noisy(1, 9))], MODEL)
+        made.enroll("Anna", [exemplar(noisy(0, seed)) for seed in range(3)], MODEL)
+        made.enroll("Zoë", [exemplar(noisy(1, 9))], MODEL)
         made.set_permanent("Anna")
         yield made
 
@@ -53,7 +53,7 @@ def test_an_empty_store_goes_out_and_comes_in(other: SpeakerStore, tmp_path: Pat
 
 
 def test_numbers_of_speakers_are_a_stores_own(store: SpeakerStore, other: SpeakerStore) -> None:
-    own = other.enrol("Ben", [exemplar(axis(5))], MODEL)
+    own = other.enroll("Ben", [exemplar(axis(5))], MODEL)
     import_speakers(other, export_speakers(store))
     assert names(other) == ["Ben", "Anna", "Zoë"]
     assert other.speaker(own.id).name == "Ben"
@@ -62,7 +62,7 @@ def test_numbers_of_speakers_are_a_stores_own(store: SpeakerStore, other: Speake
 def test_a_name_that_is_there_is_refused_kept_or_added_to(
     store: SpeakerStore, other: SpeakerStore
 ) -> None:
-    other.enrol("anna", [exemplar(axis(5))], MODEL)
+    other.enroll("anna", [exemplar(axis(5))], MODEL)
     written = export_speakers(store)
     with pytest.raises(SpeakerError, match="anna: is in the store already"):
         import_speakers(other, written)
@@ -76,7 +76,7 @@ def test_a_name_that_is_there_is_refused_kept_or_added_to(
 
 
 def test_another_models_voices_do_not_come_in(store: SpeakerStore, other: SpeakerStore) -> None:
-    other.enrol("Ben", [exemplar(axis(5))], OTHER)
+    other.enroll("Ben", [exemplar(axis(5))], OTHER)
     with pytest.raises(StoreError, match="'hocket speakers reembed"):
         import_speakers(other, export_speakers(store))
     assert names(other) == ["Ben"]

@@ -63,8 +63,8 @@ def path(tmp_path: Path) -> Path:
 def store(path: Path) -> Iterator[SpeakerStore]:
     """A store in which Anna has three exemplars and Ben one."""
     with SpeakerStore(path) as made:
-        made.enrol("Anna", [exemplar(noisy(0, seed)) for seed in range(3)], MODEL)
-        made.enrol("Ben", [exemplar(noisy(1, 9))], MODEL)
+        made.enroll("Anna", [exemplar(noisy(0, seed)) for seed in range(3)], MODEL)
+        made.enroll("Ben", [exemplar(noisy(1, 9))], MODEL)
         yield made
 
 
@@ -104,7 +104,7 @@ def test_threads_may_share_a_store(store: SpeakerStore) -> None:
 
     def work(index: int) -> None:
         for number in range(10):
-            store.enrol(f"{index}-{number}", [exemplar(axis(index))], MODEL)
+            store.enroll(f"{index}-{number}", [exemplar(axis(index))], MODEL)
             store.nearest(axis(index), MODEL)
         done.append(index)  # an error would end the thread before
 
@@ -124,7 +124,7 @@ def in_files(path: Path, voice: bytes) -> bool:
 
 def test_forgetting_leaves_no_byte_of_the_voice(store: SpeakerStore, path: Path) -> None:
     for index in range(60):  # rows are moved from page to page
-        store.enrol(f"P{index}", [exemplar(noisy(2, index))], MODEL)
+        store.enroll(f"P{index}", [exemplar(noisy(2, index))], MODEL)
     for index in range(0, 60, 3):
         store.forget(f"P{index}")
     voices = [kept.embedding.astype("<f4").tobytes() for kept in store.exemplars("Anna")]
@@ -149,7 +149,7 @@ def test_purging_leaves_no_byte_of_the_voices(store: SpeakerStore, path: Path) -
 
 def test_forgetting_says_so_if_a_reader_keeps_the_log(path: Path) -> None:
     with SpeakerStore(path, timeout_s=0.1) as store, SpeakerStore(path) as reader:
-        store.enrol("Anna", [exemplar(noisy(0, 1))], MODEL)
+        store.enroll("Anna", [exemplar(noisy(0, 1))], MODEL)
         (voice,) = (kept.embedding.tobytes() for kept in store.exemplars("Anna"))
         with reader.file.reading() as database:
             database.execute("SELECT * FROM speakers").fetchall()
@@ -199,7 +199,7 @@ def test_a_full_disk_changes_nothing(path: Path, store: SpeakerStore) -> None:
 
     def fill() -> None:
         for index in range(200):
-            store.enrol(f"P{index}", [exemplar(noisy(2, index))] * 10, MODEL)
+            store.enroll(f"P{index}", [exemplar(noisy(2, index))] * 10, MODEL)
 
     with pytest.raises(StoreError) as caught:
         fill()
@@ -279,13 +279,13 @@ def test_a_new_file_is_its_owners_alone(path: Path) -> None:
     before = os.umask(0)
     try:
         with SpeakerStore(path) as store:
-            store.enrol("Anna", [exemplar(axis(0))], MODEL)
+            store.enroll("Anna", [exemplar(axis(0))], MODEL)
             modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
             assert modes == dict.fromkeys(("team.db", "team.db-shm", "team.db-wal"), 0o600)
             store.forget("Anna")  # writes it anew
         path.chmod(0o640)
         with SpeakerStore(path) as store:
-            store.enrol("Ben", [exemplar(axis(1))], MODEL)
+            store.enroll("Ben", [exemplar(axis(1))], MODEL)
         assert path.stat().st_mode & 0o777 == 0o640  # as somebody wanted it
     finally:
         os.umask(before)
@@ -332,7 +332,7 @@ def test_a_store_of_a_newer_schema_is_left_alone(path: Path, store: SpeakerStore
 
 def test_a_damaged_page_is_one_clear_error(path: Path, store: SpeakerStore) -> None:
     for index in range(100):
-        store.enrol(f"P{index}", [exemplar(noisy(2, index))], MODEL)
+        store.enroll(f"P{index}", [exemplar(noisy(2, index))], MODEL)
     store.compact()
     store.close()
     with path.open("r+b") as file:
@@ -395,6 +395,6 @@ def test_a_copy_of_the_one_file_is_a_store(path: Path, store: SpeakerStore, tmp_
 @pytest.mark.parametrize("name", ["a b", "per%cent", "quest?ion", "hash#", "naïve 文字", "a&b=c"])
 def test_odd_names_of_files_are_names(tmp_path: Path, name: str) -> None:
     with SpeakerStore(tmp_path / name) as store:
-        store.enrol("Anna", [exemplar(axis(0))], MODEL)
+        store.enroll("Anna", [exemplar(axis(0))], MODEL)
     assert (tmp_path / name).is_file()
     assert names(tmp_path / name) == ["Anna"]

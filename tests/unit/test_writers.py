@@ -25,14 +25,14 @@ VTT_TIME = r"\d{2,}:[0-5]\d:[0-5]\d\.\d{3}"
 SRT_TIME = r"\d{2,}:[0-5]\d:[0-5]\d,\d{3}"
 
 
-def result_of(turns: list[Turn], duration_s: float, uri: str = "talk") -> Result:
+def result_of(turns: list[Turn], duration: float, uri: str = "talk") -> Result:
     return Result(
         uri=uri,
         turns=tuple(turns),
         exclusive_turns=tuple(turns[:1]),
         speakers=tuple(dict.fromkeys(turn.speaker for turn in turns)),
         embeddings=np.zeros((0, 4), np.float32),
-        duration_s=duration_s,
+        duration=duration,
         seconds={"decode": 0.1},
     )
 
@@ -43,9 +43,9 @@ DIALOGUE = result_of(
         Turn(1.25, 62.0004, "ben"),
         Turn(3661.9996, 3725.5, "anna"),
     ],
-    duration_s=3725.25,
+    duration=3725.25,
 )
-EMPTY = result_of([], duration_s=0.0)
+EMPTY = result_of([], duration=0.0)
 
 
 def named(name: str) -> Result:
@@ -212,7 +212,7 @@ def test_rttm_keeps_printable_names_of_any_script() -> None:
 @given(results())
 @TRACTABLE
 def test_no_turn_ends_after_the_recording(result: Result) -> None:
-    recording = Decimal(result.duration_s) + Decimal("1e-9")
+    recording = Decimal(result.duration) + Decimal("1e-9")
     for start, duration in rttm_times(document(result, "rttm")):
         assert start >= 0
         assert duration > 0
@@ -224,12 +224,12 @@ def test_no_turn_ends_after_the_recording(result: Result) -> None:
 @given(results())
 @TRACTABLE
 def test_times_are_right_to_the_millisecond(result: Result) -> None:
-    audible = [turn for turn in result.turns if turn.duration_s > 0.0021]
+    audible = [turn for turn in result.turns if turn.duration > 0.0021]
     found = rttm_times(document(result, "rttm"))
     for turn in audible:
         assert any(
-            abs(float(start) - turn.start_s) <= 0.0006
-            and abs(float(start + length) - turn.end_s) <= 0.0011
+            abs(float(start) - turn.start) <= 0.0006
+            and abs(float(start + length) - turn.end) <= 0.0011
             for start, length in found
         )
     assert len(found) >= len(audible)

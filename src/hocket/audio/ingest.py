@@ -20,7 +20,7 @@ BLOCKS_A_SECOND = 10  # none waits for longer than a tenth of a second
 logger = logging.getLogger("hocket")
 
 
-class Door:
+class StreamInput:
     """Takes what a stream is fed.
 
     Args:

@@ -43,7 +43,7 @@ class Recording:
     name: str
 
     @property
-    def duration_s(self) -> float:
+    def duration(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import stretches
+from hocket.arrays import segments_of
 from hocket.graph import SPECS, Tensors
 from hocket.segmentation.powerset import SLOTS_OF_CLASS
 
@@ -90,7 +90,7 @@ def post_embedding(
     valid = (activity > MIN_ACTIVITY) & np.array(long_enough)
     filtered = np.zeros_like(segments)
     for slot in range(segments.shape[2]):
-        for first, last in stretches(segments[0, :, slot] > 0).tolist():
+        for first, last in segments_of(segments[0, :, slot] > 0).tolist():
             if last - first >= MIN_RUN:
                 filtered[0, first:last, slot] = segments[0, first:last, slot]
     return {

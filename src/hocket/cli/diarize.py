@@ -3,10 +3,9 @@
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import cast
 
 import click
 
@@ -15,12 +14,12 @@ from hocket.cli.display import only_sure, progress_bar, show_table
 from hocket.cli.outcome import FAILED, complain
 from hocket.cli.speakers import name_known, open_known, store_option
 from hocket.clustering import CLUSTERERS
-from hocket.config import PRESETS, ClusterConfig, Config, GraphConfig, Runtime, SpeakerCount
+from hocket.config import PRESETS, ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.corrections.constraints import Constraint, gather, read_constraints
 from hocket.errors import AudioError, HocketError, OutputError, StoreError, one_line
 from hocket.files import distinct_paths, write_whole
 from hocket.formats.writers import WRITERS, document
-from hocket.offline.diarizer import Diarizer, Options
+from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
 
 STDIN = "-"
@@ -72,7 +71,7 @@ STDIN = "-"
 @click.option(
     "--clustering",
     type=click.Choice(tuple(CLUSTERERS)),
-    default=ClusterConfig.method,
+    default=ClusteringConfig.method,
     show_default=True,
     help="How voices are grouped; vbx needs --plda.",
 )
@@ -114,7 +113,9 @@ def diarize_command(
     graphs = GraphConfig(
         embedding or chosen.graphs.embedding, precision or chosen.graphs.precision, backend
     )
-    config = replace(chosen, graphs=graphs, clusters=ClusterConfig(method=clustering, plda=plda))
+    config = replace(
+        chosen, graphs=graphs, clustering=ClusteringConfig(method=clustering, plda=plda)
+    )
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
     known = open_known(store, diarizer.embedding_model)
     if output is None and not table:
@@ -122,8 +123,7 @@ def diarize_command(
     failed = 0
     for source, place in zip(files, places, strict=True):
         try:
-            options = cast("Options", {**numbers, "constraints": constraints})
-            result = _diarize_one(diarizer, source, options)
+            result = _diarize_one(diarizer, source, numbers, constraints)
             if known:
                 result = name_known(known, result, source)
             result = only_sure(result, min_confidence, source, complain)
@@ -193,13 +193,22 @@ def _stem(source: str) -> str:
     return "stdin" if source == STDIN else PurePath(source).stem or "audio"
 
 
-def _diarize_one(diarizer: Diarizer, source: str, given: Options) -> Result:
-    with progress_bar(one_line(source), sys.stderr) as report:
-        options: Options = {**given, "listener": report}
-        if source != STDIN:
-            return diarizer(source, **options)
-        options["name"] = "stdin"
-        return diarizer(sys.stdin.buffer, **options)
+def _diarize_one(
+    diarizer: Diarizer,
+    source: str,
+    numbers: Mapping[str, int | None],
+    constraints: Sequence[Constraint],
+) -> Result:
+    with progress_bar(one_line(source), sys.stderr) as progress:
+        return diarizer(
+            sys.stdin.buffer if source == STDIN else source,
+            name="stdin" if source == STDIN else None,
+            num_speakers=numbers["num_speakers"],
+            min_speakers=numbers["min_speakers"],
+            max_speakers=numbers["max_speakers"],
+            constraints=constraints,
+            progress=progress,
+        )
 
 
 def _number(value: float | None) -> float | None:

@@ -22,14 +22,14 @@ def show_table(result: Result, title: str, stream: TextIO) -> None:
     totals = Table("speaker", "turns", "seconds", "share")
     for column in (*turns.columns[:3], *totals.columns[1:]):
         column.justify = "right"
-    spoken = sum(turn.duration_s for turn in result.turns) or 1.0  # all turns may be left out
+    spoken = sum(turn.duration for turn in result.turns) or 1.0  # all turns may be left out
     for index, speaker in enumerate(result.speakers):
-        own = [turn.duration_s for turn in result.turns if turn.speaker == speaker]
+        own = [turn.duration for turn in result.turns if turn.speaker == speaker]
         name = Text(speaker, style=_COLOURS[index % len(_COLOURS)])
         totals.add_row(name, str(len(own)), f"{sum(own):.1f}", f"{sum(own) / spoken:.0%}")
     colour = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(result.speakers)}
     for turn in result.turns:
-        times = (f"{value:.2f}" for value in (turn.start_s, turn.end_s, turn.duration_s))
+        times = (f"{value:.2f}" for value in (turn.start, turn.end, turn.duration))
         turns.add_row(*times, Text(turn.speaker, style=colour[turn.speaker]))
     console = Console(file=stream)
     console.print(turns if result.turns else Text(f"{title}: nobody speaks"))
@@ -48,15 +48,15 @@ def show_review(review: Review, title: str, stream: TextIO) -> None:
     )
     for column in (*table.columns[:2], table.columns[3]):
         column.justify = "right"
-    for question in review.questions:
-        times = (f"{value:.2f}" for value in (question.start_s, question.end_s))
-        others = Text(", ".join(question.alternatives) or "nobody")
-        table.add_row(*times, Text(question.speaker), f"{question.confidence:.0%}", others)
+    for segment in review.segments:
+        times = (f"{value:.2f}" for value in (segment.start, segment.end))
+        others = Text(", ".join(segment.alternatives) or "nobody")
+        table.add_row(*times, Text(segment.speaker), f"{segment.confidence:.0%}", others)
     console = Console(file=stream)
-    console.print(table if review.questions else Text(f"{title}: nothing to ask"))
+    console.print(table if review.segments else Text(f"{title}: nothing to ask"))
     console.print(
-        f"{review.seconds:.1f} s of sound; expected to be wrong: {review.expected_error_s:.1f} s, "
-        f"{review.remaining_error_s:.1f} s after {len(review.questions)} answers",
+        f"{review.seconds:.1f} s of sound; expected to be wrong: {review.expected_error:.1f} s, "
+        f"{review.remaining_error:.1f} s after {len(review.segments)} answers",
         highlight=False,
         soft_wrap=True,
     )
@@ -69,7 +69,7 @@ def only_sure(
     if least is None:
         return result
     sure = result.at_least(least)
-    before, after = (sum(turn.duration_s for turn in some.turns) for some in (result, sure))
+    before, after = (sum(turn.duration for turn in some.turns) for some in (result, sure))
     number = len(result.turns) - len(sure.turns)
     turns = "1 turn" if number == 1 else f"{number} turns"
     say(f"{title}: left out {turns} below {least:g}, {before - after:.1f} s of {before:.1f} s")
@@ -110,12 +110,12 @@ def live_table(
     kept: deque[Turn] = deque(maxlen=LIVE_ROWS)
     with Live(console=Console(file=stream), auto_refresh=False) as live:
 
-        def show(time_s: float, final: Sequence[Turn], tentative: Sequence[Turn]) -> None:
+        def show(time: float, final: Sequence[Turn], tentative: Sequence[Turn]) -> None:
             kept.extend(final)
-            table = Table("start", "end", "speaker", title=f"{time_s:.1f} s", title_justify="left")
+            table = Table("start", "end", "speaker", title=f"{time:.1f} s", title_justify="left")
             rows = [(turn, "") for turn in kept] + [(turn, "dim") for turn in tentative]
             for turn, style in rows[-LIVE_ROWS:]:
-                times = (f"{value:8.2f}" for value in (turn.start_s, turn.end_s))
+                times = (f"{value:8.2f}" for value in (turn.start, turn.end))
                 table.add_row(*times, Text(turn.speaker), style=style)
             live.update(table, refresh=True)
 

@@ -10,7 +10,7 @@ from hocket.cli.display import progress_bar, show_review
 from hocket.config import PRESETS, Config
 from hocket.errors import one_line
 from hocket.offline.diarizer import Diarizer
-from hocket.report.review import SECONDS, Question, Review, read_result, review
+from hocket.report.review import SECONDS, Review, ReviewSegment, read_result, review
 
 RESULT_SUFFIX = ".json"
 
@@ -52,7 +52,7 @@ def review_command(
     else:
         with progress_bar(one_line(source), sys.stderr) as report:
             diarizer = Diarizer(Config.preset(preset))
-            result = diarizer(source, num_speakers=num_speakers, listener=report)
+            result = diarizer(source, num_speakers=num_speakers, progress=report)
     found = review(result, seconds=seconds)
     if form == "json":
         click.echo(_document(found))
@@ -65,16 +65,16 @@ def _document(found: Review) -> str:
     content = {
         "uri": found.uri,
         "seconds": round(found.seconds, 3),
-        "expected_error": round(found.expected_error_s, 3),
-        "remaining_error": round(found.remaining_error_s, 3),
-        "questions": [_row(question) for question in found.questions],
+        "expected_error": round(found.expected_error, 3),
+        "remaining_error": round(found.remaining_error, 3),
+        "questions": [_row(segment) for segment in found.segments],
     }
     return json.dumps(content, ensure_ascii=False)
 
 
-def _row(question: Question) -> dict[str, object]:
+def _row(segment: ReviewSegment) -> dict[str, object]:
     """Times without their unit in the name, as in results."""
     return {
         name.removesuffix("_s"): round(value, 3) if isinstance(value, float) else value
-        for name, value in asdict(question).items()
+        for name, value in asdict(segment).items()
     }

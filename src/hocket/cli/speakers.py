@@ -26,7 +26,7 @@ from hocket.speakers import (
     name_speakers,
     read_document,
 )
-from hocket.speakers.enroll import enrol, hear_clips, reembed, verify
+from hocket.speakers.enroll import embed_clips, enroll, reembed, verify
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ def speakers_group() -> None:
     """
 
 
-@speakers_group.command()
+@speakers_group.command(name="enroll")
 @click.argument("name")
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
 @store_option(required=True)
@@ -70,7 +70,7 @@ def speakers_group() -> None:
 @click.option("--speaker", "cluster", help="Whose voice, if several people speak: SPEAKER_00, ...")
 @click.option("--add", is_flag=True, help="Add to somebody who is in the store.")
 @_hearing
-def enroll(
+def enroll_command(
     name: str,
     clips: tuple[str, ...],
     store: Path,
@@ -84,11 +84,13 @@ def enroll(
     diarizer = _diarizer(embedding, threads)
     if add or store.exists():
         with SpeakerStore(store, create=not add) as known:
-            speaker = enrol(known, name, clips, diarizer, consent=consent, cluster=cluster, add=add)
+            speaker = enroll(
+                known, name, clips, diarizer, consent=consent, cluster=cluster, add=add
+            )
     else:  # a clip or a name that is refused leaves no file
-        name, exemplars = checked_name(name), hear_clips(clips, diarizer, consent, cluster)
+        name, exemplars = checked_name(name), embed_clips(clips, diarizer, consent, cluster)
         with SpeakerStore(store) as new:
-            speaker = new.enrol(name, exemplars, diarizer.embedding_model)
+            speaker = new.enroll(name, exemplars, diarizer.embedding_model)
     click.echo(f"{speaker.name}: {_amount(speaker)}")
     return 0
 
@@ -115,7 +117,7 @@ def show(who: str, store: Path) -> int:
     click.echo(f"in the store since {speaker.created_at}, by {model.name if model else 'no model'}")
     for e in exemplars:
         note = f", consent: {one_line(e.consent)}" if e.consent else ""
-        place = f"{one_line(e.source)} {e.start_s:.1f} - {e.end_s:.1f} s"
+        place = f"{one_line(e.source)} {e.start:.1f} - {e.end:.1f} s"
         click.echo(f"exemplar {e.id}: {e.seconds:.1f} s of {place}, {e.added_at}{note}")
     return 0
 
@@ -305,7 +307,7 @@ def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
     heard = [match.speaker.id for match in matches if match.speaker and match.certain]
     try:
         if heard:
-            store.mark_heard(heard)
+            store.mark_seen(heard)
     except StoreError as error:  # names are right all the same, as from a store only to be read
         if click.get_current_context().meta.setdefault(f"{__name__}.{error}", error) is error:
             click.echo(f"hocket: {error}", err=True)  # once, however many recordings
@@ -337,7 +339,7 @@ def _who(text: str) -> int | str:
 
 def _row(speaker: Speaker) -> str:
     kept = ", permanent" if speaker.permanent else ""
-    return f"{speaker.id:>4} {speaker.name:<24} {_amount(speaker)}, {speaker.heard_at}{kept}"
+    return f"{speaker.id:>4} {speaker.name:<24} {_amount(speaker)}, {speaker.seen_at}{kept}"
 
 
 def _amount(speaker: Speaker) -> str:

@@ -75,7 +75,7 @@ def stream_command(
         raise click.UsageError(f"found --mic and {file}; give one of them")
     config = Config(graphs=GraphConfig(precision=precision, backend=backend))
     if max_speakers is not None:
-        config = replace(config, live=replace(config.live, max_speakers=max_speakers))
+        config = replace(config, stream=replace(config.stream, max_speakers=max_speakers))
     known = open_known(store, models.embedding_model(config.graphs.embedding))
     with (
         _open(file, mic, rate, channels, form) as source,
@@ -122,12 +122,12 @@ def _display(as_json: bool) -> Iterator[Callable[[Update], None]]:
         yield _say_json if as_json else _say_lines
         return
     with live_table(sys.stdout) as show:
-        yield lambda update: show(update.time_s, update.final, update.tentative)
+        yield lambda update: show(update.time, update.final, update.tentative)
 
 
 def _say_json(update: Update) -> None:
     found = {
-        "time": round(update.time_s, 3),
+        "time": round(update.time, 3),
         "final": [_turn(turn) for turn in update.final],
         "tentative": [_turn(turn) for turn in update.tentative],
     }
@@ -136,12 +136,12 @@ def _say_json(update: Update) -> None:
 
 
 def _turn(turn: Turn) -> dict[str, object]:
-    times = {"start": round(turn.start_s, 3), "end": round(turn.end_s, 3)}
+    times = {"start": round(turn.start, 3), "end": round(turn.end, 3)}
     sure = {} if turn.confidence is None else {"confidence": round(turn.confidence, 3)}
     return {**times, "speaker": turn.speaker, **sure}
 
 
 def _say_lines(update: Update) -> None:
     for turn in update.final:
-        click.echo(f"{turn.start_s:9.2f} {turn.end_s:9.2f} {turn.speaker}")
+        click.echo(f"{turn.start:9.2f} {turn.end:9.2f} {turn.speaker}")
     sys.stdout.flush()

@@ -2,18 +2,18 @@
 
 from typing import NamedTuple, Protocol
 
-from hocket.arrays import UnitLabels
+from hocket.arrays import ClusterLabels
 from hocket.clustering.agglomerative import agglomerate
-from hocket.clustering.assignment import claims, divide_runs
-from hocket.clustering.constrained import Groups, Placed, place_groups, touches_of
+from hocket.clustering.assignment import divide_regions, speaker_scores
+from hocket.clustering.constrained import ConstrainedSpeakers, Groups, place_groups, touches_of
 from hocket.clustering.division import TwoSpeakers
 from hocket.clustering.plda import Plda, read_plda
-from hocket.clustering.resolution import find_speakers
-from hocket.clustering.selection import Odds, Selection, TwinLimit, select_speakers
+from hocket.clustering.resolution import resolve_speakers
+from hocket.clustering.selection import Odds, Selection, select_speakers
 from hocket.clustering.spectral import cluster as cluster_spectral
 from hocket.clustering.tracks import Tracks, tracks_of
 from hocket.clustering.vbx import cluster_spherical, cluster_with_plda
-from hocket.clustering.voices import Voices, centroids_of
+from hocket.clustering.voices import VoiceVectors, centroids_of
 from hocket.errors import ConfigError
 
 __all__ = [
@@ -21,18 +21,17 @@ __all__ = [
     "Clusterer",
     "Groups",
     "Odds",
-    "Placed",
+    "ConstrainedSpeakers",
     "Plda",
     "Request",
     "Selection",
     "Tracks",
-    "TwinLimit",
     "TwoSpeakers",
-    "Voices",
+    "VoiceVectors",
     "centroids_of",
-    "claims",
-    "divide_runs",
-    "find_speakers",
+    "speaker_scores",
+    "divide_regions",
+    "resolve_speakers",
     "place_groups",
     "read_plda",
     "select_speakers",
@@ -62,26 +61,26 @@ class Request(NamedTuple):
 class Clusterer(Protocol):
     """Groups voice vectors, rather too finely than too coarsely: `select_speakers` comes after."""
 
-    def __call__(self, voices: Voices, request: Request, /) -> UnitLabels:
+    def __call__(self, voices: VoiceVectors, request: Request, /) -> ClusterLabels:
         """(voices,) cluster of every voice, numbered from 0 without gaps."""
         ...
 
 
-def _agglomerative(voices: Voices, request: Request) -> UnitLabels:
+def _agglomerative(voices: VoiceVectors, request: Request) -> ClusterLabels:
     return agglomerate(voices, request.threshold, request.at_least)
 
 
-def _centroid(voices: Voices, request: Request) -> UnitLabels:
+def _centroid(voices: VoiceVectors, request: Request) -> ClusterLabels:
     threshold = CENTROID_SHARE * request.threshold
     return agglomerate(voices, threshold, request.at_least, "centroid")
 
 
-def _spectral(voices: Voices, request: Request) -> UnitLabels:
+def _spectral(voices: VoiceVectors, request: Request) -> ClusterLabels:
     similarity = 1 - request.threshold
     return cluster_spectral(voices.vectors, minimum=request.at_least, similarity=similarity)
 
 
-def _mixture(voices: Voices, request: Request) -> UnitLabels:
+def _mixture(voices: VoiceVectors, request: Request) -> ClusterLabels:
     first = agglomerate(voices, request.threshold, request.at_least)
     found = cluster_spherical(
         voices.vectors,
@@ -94,14 +93,14 @@ def _mixture(voices: Voices, request: Request) -> UnitLabels:
     return _enough(found, voices, request)
 
 
-def _vbx(voices: Voices, request: Request) -> UnitLabels:
+def _vbx(voices: VoiceVectors, request: Request) -> ClusterLabels:
     if request.plda is None:
         raise ConfigError("method is 'vbx' but plda is not given; give a trained PLDA's file")
     found = cluster_with_plda(voices.embeddings, voices.seconds, request.plda)
     return _enough(found, voices, request)
 
 
-def _enough(found: UnitLabels, voices: Voices, request: Request) -> UnitLabels:
+def _enough(found: ClusterLabels, voices: VoiceVectors, request: Request) -> ClusterLabels:
     """What a mixture found, or a linkage where it found too few: its speakers only ever fade."""
     if found.max(initial=-1) + 1 >= request.at_least:
         return found

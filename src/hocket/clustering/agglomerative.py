@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import UnitLabels
+from hocket.arrays import ClusterLabels
 from hocket.clustering.merging import Groups, Linkage, merge_nearest
-from hocket.clustering.voices import Voices
+from hocket.clustering.voices import VoiceVectors
 
 # the most voices of which all pairs are linked: about an hour and a quarter of speech
 MAX_LINKED = 4_000
@@ -18,8 +18,8 @@ COARSE_DISTANCE = 0.3
 
 
 def agglomerate(
-    voices: Voices, threshold: float, at_least: int, linkage: Linkage = "average"
-) -> UnitLabels:
+    voices: VoiceVectors, threshold: float, at_least: int, linkage: Linkage = "average"
+) -> ClusterLabels:
     """Group voice vectors, the nearest groups first, until groups are `threshold` apart.
 
     Merging stops early where it would leave fewer than `at_least` groups. More than MAX_LINKED
@@ -42,7 +42,7 @@ def agglomerate(
 
 def _coarse(
     vectors: NDArray[np.float32], threshold: float, at_least: int, linkage: Linkage
-) -> tuple[Groups, UnitLabels]:
+) -> tuple[Groups, ClusterLabels]:
     """Few enough groups to merge at once, and the group of every vector.
 
     Every pass merges what is near within its block, and then what is nearest, until the block is

@@ -5,23 +5,23 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, Parts, Runs, UnitLabels, Units
+from hocket.arrays import Centroids, ClusterLabels, Parts, Regions, Subsegments
 
 # keeps a unit with the speaker it helped to find where voices are as good as equal; up to 0.2
 # this moves DER by less than 0.05
-LOYALTY = 0.05
+OWN_BONUS = 0.05
 # cosine by which a cluster that is nobody for certain must be nearer than the others; what it and
 # KEEP gain where a wrong number of speakers is told: docs/decisions/007-small-clusters.md
-PRICE_OF_DOUBT = 0.5
+SPURIOUS_PENALTY = 0.5
 # keeps one unit with every speaker, so that those asked for come back
-KEEP = 1.0
+ANCHOR_BONUS = 1.0
 
 
-def claims(
+def speaker_scores(
     vectors: NDArray[np.float32],
-    labels: UnitLabels,
+    labels: ClusterLabels,
     centroids: Centroids,
-    doubts: NDArray[np.float64],
+    spurious: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """How strongly every speaker claims every unit, (units, speakers), in cosine.
 
@@ -31,36 +31,38 @@ def claims(
         vectors: (units, dimension), unit length.
         labels: (units,) speaker each unit helped to find, -1 for none.
         centroids: (speakers, dimension).
-        doubts: (speakers,) probability that a speaker is nobody.
+        spurious: (speakers,) probability that a speaker is nobody.
     """
     strength = vectors @ centroids.T
-    strength -= np.float32(PRICE_OF_DOUBT) * doubts.astype(np.float32)
+    strength -= np.float32(SPURIOUS_PENALTY) * spurious.astype(np.float32)
     loyal = np.flatnonzero(labels >= 0)
-    strength[loyal, labels[loyal]] += LOYALTY
+    strength[loyal, labels[loyal]] += OWN_BONUS
     for speaker in range(len(centroids)):
         own = np.flatnonzero(labels == speaker)
         if len(own):
-            strength[own[strength[own, speaker].argmax()], speaker] += KEEP
+            strength[own[strength[own, speaker].argmax()], speaker] += ANCHOR_BONUS
     return strength
 
 
-def divide_runs(runs: Runs, units: Units, strength: NDArray[np.float32]) -> Parts:
+def divide_regions(
+    regions: Regions, subsegments: Subsegments, strength: NDArray[np.float32]
+) -> Parts:
     """Give every frame of a run the speaker with most claim to the units over it.
 
     A unit counts most at its middle. A price on changing the speaker within a run was tried and
     only cost (docs/decisions/008-one-second-units.md).
 
     Args:
-        runs: (runs, 2).
-        units: what was embedded; runs without a unit have no part.
-        strength: (units, speakers), from `claims`.
+        regions: (runs, 2).
+        subsegments: what was embedded; runs without a unit have no part.
+        strength: (units, speakers), from `speaker_scores`.
     """
     rows: list[tuple[int, int, int]] = []
-    edges = np.searchsorted(units.run, np.arange(len(runs) + 1))
-    for run, (first, last) in enumerate(runs.tolist()):
+    edges = np.searchsorted(subsegments.region, np.arange(len(regions) + 1))
+    for run, (first, last) in enumerate(regions.tolist()):
         mine = slice(edges[run], edges[run + 1])
         if strength.shape[1] and edges[run] < edges[run + 1]:
-            starts, ends = units.first[mine] - first, units.last[mine] - first
+            starts, ends = subsegments.first[mine] - first, subsegments.last[mine] - first
             found = _frame_labels(last - first, starts, ends, strength[mine])
             cuts = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), last - first]
             rows += [(first + a, first + b, int(found[a])) for a, b in pairwise(cuts)]

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, UnitLabels, Units, unit_length
-from hocket.clustering.assignment import PRICE_OF_DOUBT
+from hocket.arrays import Centroids, ClusterLabels, Subsegments, unit_length
+from hocket.clustering.assignment import SPURIOUS_PENALTY
 from hocket.clustering.division import UNSEEN_ODDS, TwoSpeakers, settle, traits_of
-from hocket.clustering.selection import Selection, TwinLimit
-from hocket.clustering.voices import Voices, centroids_of
-from hocket.config import SpeakerCount
+from hocket.clustering.selection import Selection, duplicate_limit
+from hocket.clustering.voices import VoiceVectors, centroids_of
+from hocket.config import ResolvedClustering, SpeakerCount
 from hocket.errors import ConfigError
 
 ROUNDS = 5
@@ -54,33 +54,33 @@ class Groups(NamedTuple):
     apart: frozenset[tuple[int, int]]
 
 
-class Placed(NamedTuple):
+class ConstrainedSpeakers(NamedTuple):
     """Speakers with the groups in place.
 
     labels: (units,) speaker of every unit that makes one, -1 for the others.
-    doubts: (speakers,) probability that a speaker is nobody to whom no group belongs.
+    spurious: (speakers,) probability that a speaker is nobody to whom no group belongs.
     cluster: (groups,) speaker of every group.
     before: (speakers,) what number each had without constraints; beyond them for new speakers.
     """
 
-    labels: UnitLabels
+    labels: ClusterLabels
     centroids: Centroids
-    doubts: NDArray[np.float64]
+    spurious: NDArray[np.float64]
     cluster: NDArray[np.int64]
     before: NDArray[np.int64]
 
 
-def touches_of(units: Units, owners: Owners) -> Touches:
+def touches_of(subsegments: Subsegments, owners: Owners) -> Touches:
     """Units that lie in stretches of groups, at least in part.
 
     Args:
-        units: what was embedded.
+        subsegments: what was embedded.
         owners: group of every frame.
     """
     rows: list[tuple[int, int, float]] = []
     owned = np.concatenate([[0], np.cumsum(owners >= 0)])
-    for unit in np.flatnonzero(owned[units.last] > owned[units.first]).tolist():
-        frames = owners[units.first[unit] : units.last[unit]]
+    for unit in np.flatnonzero(owned[subsegments.last] > owned[subsegments.first]).tolist():
+        frames = owners[subsegments.first[unit] : subsegments.last[unit]]
         counts = np.bincount(frames[frames >= 0])
         rows += [(unit, g, counts[g] / len(frames)) for g in np.flatnonzero(counts).tolist()]
     found = np.array(rows, np.float64).reshape(-1, 3).T
@@ -88,14 +88,14 @@ def touches_of(units: Units, owners: Owners) -> Touches:
 
 
 def place_groups(
-    voices: Voices,
+    voices: VoiceVectors,
     regions: NDArray[np.int64],
     found: Selection,
     groups: Groups,
-    limit: TwinLimit,
+    config: ResolvedClustering,
     model: TwoSpeakers,
     count: SpeakerCount,
-) -> Placed:
+) -> ConstrainedSpeakers:
     """Give every group one speaker, and all other units of speakers the nearest.
 
     Args:
@@ -103,16 +103,16 @@ def place_groups(
         regions: (units,) region that each comes from.
         found: speakers found without constraints.
         groups: who must be one speaker, and who must not.
-        limit: how similar a group may be to a speaker and still be another.
+        config: how similar a group may be to a speaker and still be another.
         model: odds of two speakers.
         count: how many speakers there may be.
 
     Raises:
         ConfigError: more speakers are needed than there may be.
     """
-    known = len(found.doubts)
+    known = len(found.spurious)
     centroids = _padded(centroids_of(voices, found.labels), known)
-    seeds = _seeds(voices, groups, centroids, limit)
+    seeds = _seeds(voices, groups, centroids, config)
     spoken = np.bincount(found.labels + 1, voices.seconds, minlength=known + 1)[1:]
     shares = spoken / max(float(spoken.sum()), 1e-9)
     chosen = _assign(seeds, centroids, shares, groups, count)
@@ -126,15 +126,15 @@ def place_groups(
     prices = np.zeros(number)
     for speaker in range(known, number):
         labels, parted = _part(voices, regions, seeds, labels, held, chosen, speaker, model)
-        prices[speaker] = 0 if parted else PRICE_OF_DOUBT
+        prices[speaker] = 0 if parted else SPURIOUS_PENALTY
     labels = _settle(voices, labels, held, prices, count.minimum)
-    doubts = np.concatenate([found.doubts, prices[known:] / PRICE_OF_DOUBT])
+    spurious = np.concatenate([found.spurious, prices[known:] / SPURIOUS_PENALTY])
     kept = np.union1d(labels[labels >= 0], chosen)
     renumbered = np.full(number + 1, -1)  # the last for label -1
     renumbered[kept] = np.arange(len(kept))
     labels = renumbered[labels].astype(np.int32)
     centroids = _padded(centroids_of(voices, labels), len(kept))
-    return Placed(labels, centroids, doubts[kept], renumbered[chosen], kept)
+    return ConstrainedSpeakers(labels, centroids, spurious[kept], renumbered[chosen], kept)
 
 
 class _Seeds(NamedTuple):
@@ -156,11 +156,15 @@ class _Seeds(NamedTuple):
     least: NDArray[np.float64]
 
 
-def _seeds(voices: Voices, groups: Groups, centroids: Centroids, limit: TwinLimit) -> _Seeds:
+def _seeds(
+    voices: VoiceVectors, groups: Groups, centroids: Centroids, config: ResolvedClustering
+) -> _Seeds:
     directions, seconds = _directions(voices, groups)
     like = directions @ centroids.T
     total = float(voices.seconds.sum())
-    found = [limit.of(np.array([s, max(total - s, 0.0)]))[0] for s in seconds.tolist()]
+    found = [
+        duplicate_limit(np.array([s, max(total - s, 0.0)]), config)[0] for s in seconds.tolist()
+    ]
     least = np.array(found)
     second = np.sort(like, axis=1)[:, -2] if len(centroids) > 1 else least
     best, similarity = like.argmax(axis=1), like.max(axis=1)
@@ -168,15 +172,15 @@ def _seeds(voices: Voices, groups: Groups, centroids: Centroids, limit: TwinLimi
 
 
 def _part(
-    voices: Voices,
+    voices: VoiceVectors,
     regions: NDArray[np.int64],
     seeds: _Seeds,
-    labels: UnitLabels,
+    labels: ClusterLabels,
     held: NDArray[np.bool_],
     chosen: NDArray[np.int64],
     speaker: int,
     model: TwoSpeakers,
-) -> tuple[UnitLabels, bool]:
+) -> tuple[ClusterLabels, bool]:
     """Labels with a new speaker's units taken from whom it was taken for, and whether any were.
 
     Both must be of a group, and what divides the speaker with these two as seeds must be as good as
@@ -204,7 +208,9 @@ def _part(
     return labels, False
 
 
-def _directions(voices: Voices, groups: Groups) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _directions(
+    voices: VoiceVectors, groups: Groups
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Mean voice of every group, (groups, dimension), and its speech in seconds."""
     unit, group, share = groups.touches
     counted = voices.seconds[unit] * share
@@ -235,8 +241,8 @@ def _assign(
     """
     known = groups.cluster >= 0
     margin = seeds.similarity - seeds.second
-    sureness = margin * seeds.seconds / (seeds.seconds + UNSURE_S)
-    order = np.lexsort((-sureness, ~known)).tolist()
+    frame_confidence = margin * seeds.seconds / (seeds.seconds + UNSURE_S)
+    order = np.lexsort((-frame_confidence, ~known)).tolist()
     rivals: list[set[int]] = [set() for _ in order]
     for one, other in groups.apart:
         rivals[one].add(other)
@@ -293,12 +299,12 @@ def _search(number: int, options: Callable[[list[int]], Iterator[int]]) -> Seque
 
 
 def _settle(
-    voices: Voices,
-    labels: UnitLabels,
+    voices: VoiceVectors,
+    labels: ClusterLabels,
     held: NDArray[np.bool_],
     prices: NDArray[np.float64],
     at_least: int,
-) -> UnitLabels:
+) -> ClusterLabels:
     """Give every unit that is not held, and makes a speaker, to the nearest; again as they move."""
     free = np.flatnonzero((labels >= 0) & ~held)
     vectors = voices.vectors[free]

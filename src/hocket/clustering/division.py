@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.clustering.tracks import links_of
-from hocket.clustering.voices import Voices
+from hocket.clustering.voices import VoiceVectors
 
 # odds that no division at hand parts two who are known to be there: one may have said a single word
 UNSEEN_ODDS = 0.03
@@ -124,7 +124,7 @@ def settle(vectors: NDArray[np.float64], seconds: NDArray[np.float64], halves: H
     return halves
 
 
-def traits_of(voices: Voices, regions: NDArray[np.int64], halves: Halves) -> Traits:
+def traits_of(voices: VoiceVectors, regions: NDArray[np.int64], halves: Halves) -> Traits:
     """What a division is like.
 
     Args:

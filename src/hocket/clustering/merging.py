@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import UnitLabels
+from hocket.arrays import ClusterLabels
 
 BLOCK = 512  # rows of the matrix that are made at once
 
@@ -46,7 +46,7 @@ def merge_nearest(
     *,
     at_least: int = 1,
     at_most: int | None = None,
-) -> UnitLabels:
+) -> ClusterLabels:
     """Merge the nearest groups until all are more than `threshold` apart.
 
     Args:
@@ -115,11 +115,11 @@ def _merge(
     sizes[one] += sizes[other]
 
 
-def _numbered(into: NDArray[np.int64]) -> UnitLabels:
+def _numbered(into: NDArray[np.int64]) -> ClusterLabels:
     """Groups by where each was merged into, itself if nowhere."""
     roots = into
     while (further := into[roots]).tobytes() != roots.tobytes():
         roots = further
     _, first, found = np.unique(roots, return_index=True, return_inverse=True)
-    labels: UnitLabels = np.argsort(np.argsort(first)).astype(np.int32)[found]
+    labels: ClusterLabels = np.argsort(np.argsort(first)).astype(np.int32)[found]
     return labels

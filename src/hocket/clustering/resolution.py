@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import UnitLabels
+from hocket.arrays import ClusterLabels
 from hocket.clustering.division import (
     UNSEEN_ODDS,
     Halves,
@@ -22,9 +22,9 @@ from hocket.clustering.division import (
     traits_of,
     widest,
 )
-from hocket.clustering.selection import Odds, Selection, TwinLimit, select_speakers
-from hocket.clustering.voices import Voices, centroids_of
-from hocket.config import SpeakerCount
+from hocket.clustering.selection import Odds, Selection, select_speakers
+from hocket.clustering.voices import VoiceVectors, centroids_of
+from hocket.config import ResolvedClustering, SpeakerCount
 
 # smallest half that the regression has seen: of less, two words of one voice are as far apart as
 # two voices
@@ -36,7 +36,7 @@ PIECE = 20
 ROUNDS_OF_ASSIGNMENT = 5
 SPARE_CHANGES = 20  # beyond one for every speaker; changes that undo each other end there
 
-Judged = Callable[[NDArray[np.int64], Halves, Traits], None]
+OnTraits = Callable[[NDArray[np.int64], Halves, Traits], None]
 """Told of a division or a pair: which voices were looked at, the half of each, what it is like."""
 
 
@@ -61,15 +61,14 @@ class _Change(NamedTuple):
         return self.seconds * (2 * probability - 1)
 
 
-def find_speakers(
-    voices: Voices,
+def resolve_speakers(
+    voices: VoiceVectors,
     regions: NDArray[np.int64],
-    group: Callable[[int], UnitLabels],
-    limit: TwinLimit,
+    group: Callable[[int], ClusterLabels],
+    config: ResolvedClustering,
     model: TwoSpeakers,
-    min_speaker_s: float,
     count: SpeakerCount,
-    judged: Judged | None = None,
+    judged: OnTraits | None = None,
 ) -> Selection:
     """Clusters to speakers: chosen by distance and speech, then split and merged by evidence.
 
@@ -78,10 +77,8 @@ def find_speakers(
         regions: (voices,) region that each comes from.
         group: the clusterer; gives (voices,) clusters, at least so many, rather too fine than too
             coarse.
-        limit: how similar two clusters may be and be two speakers, before evidence.
+        config: how similar two clusters may be, and how much speech one needs, before evidence.
         model: odds of two speakers.
-        min_speaker_s: a cluster with less speech is nobody, unless it is the largest or more
-            speakers are asked for.
         count: how many speakers there may be; there are never more than voices.
         judged: told of every division and pair; `bench evidence` learns from them.
 
@@ -89,7 +86,7 @@ def find_speakers(
         A speaker for every voice.
     """
     clusters = group(1)
-    found = select_speakers(voices, clusters, limit, min_speaker_s, SpeakerCount())
+    found = select_speakers(voices, clusters, config, SpeakerCount())
     if not len(clusters):
         return found
     speakers = _Speakers(voices, regions, clusters, model, found, judged)
@@ -97,7 +94,7 @@ def find_speakers(
     speakers.meet(count)
     if speakers.number < count.minimum:  # who said a word or two is in no division
         clusters = group(count.minimum)
-        found = select_speakers(voices, clusters, limit, min_speaker_s, count)
+        found = select_speakers(voices, clusters, config, count)
         speakers = _Speakers(voices, regions, clusters, model, found, judged)
     return speakers.selection()
 
@@ -107,16 +104,16 @@ class _Speakers:
 
     def __init__(
         self,
-        voices: Voices,
+        voices: VoiceVectors,
         regions: NDArray[np.int64],
-        clusters: UnitLabels,
+        clusters: ClusterLabels,
         model: TwoSpeakers,
         selection: Selection,
-        judged: Judged | None,
+        judged: OnTraits | None,
     ) -> None:
         self._voices, self._regions, self._clusters = voices, regions, clusters
         self._model, self._judged = model, judged
-        self._doubts = selection.doubts
+        self._spurious = selection.spurious
         self._labels = selection.labels
         self._settle()
         self._divisions: dict[bytes, list[_Change]] = {}
@@ -124,7 +121,7 @@ class _Speakers:
 
     @property
     def number(self) -> int:
-        return len(self._doubts)
+        return len(self._spurious)
 
     def improve(self) -> None:
         """Make the change with the best odds until none is better than even."""
@@ -169,14 +166,14 @@ class _Speakers:
 
     def _split(self, change: _Change) -> None:
         self._labels = np.where(change.half, np.int32(self.number), self._labels)
-        self._doubts = np.append(self._doubts, 0.0)
+        self._spurious = np.append(self._spurious, 0.0)
         self._settle()
 
     def _merge(self, change: _Change) -> None:
         kept, gone = sorted({int(label) for label in self._labels[change.whole]})
         labels = np.where(self._labels == gone, np.int32(kept), self._labels)
         self._labels = labels - (labels > gone).astype(np.int32)
-        self._doubts = np.delete(self._doubts, gone)
+        self._spurious = np.delete(self._spurious, gone)
         self._settle()
 
     def _settle(self) -> None:
@@ -192,7 +189,7 @@ class _Speakers:
         spoken = np.bincount(self._labels, self._voices.seconds, minlength=self.number)
         order = np.argsort(-spoken, kind="stable")
         number = np.argsort(order).astype(np.int32)
-        return Selection(number[self._labels], self._doubts[order], self._odds_left(order))
+        return Selection(number[self._labels], self._spurious[order], self._odds_left(order))
 
     def _odds_left(self, order: NDArray[np.int64]) -> Odds | None:
         """What speaks for a split of each speaker, and against a merge, in this order.
@@ -229,10 +226,10 @@ class _Speakers:
             if able[one] and able[other] and (similar is None or cosines[one, other] > similar)
         ]
 
-    def _nearest(self, labels: UnitLabels) -> UnitLabels:
+    def _nearest(self, labels: ClusterLabels) -> ClusterLabels:
         """The speaker nearest to every voice; each keeps one."""
         strength = self._voices.vectors @ centroids_of(self._voices, labels).T
-        found: UnitLabels = strength.argmax(axis=1).astype(np.int32)
+        found: ClusterLabels = strength.argmax(axis=1).astype(np.int32)
         for speaker in np.setdiff1d(np.arange(self.number), found).tolist():
             spare = np.bincount(found)[found] > 1
             found[np.where(spare, strength[:, speaker], -np.inf).argmax()] = speaker

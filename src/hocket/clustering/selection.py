@@ -5,35 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, UnitLabels
-from hocket.clustering.voices import Voices, centroids_of
-from hocket.config import SpeakerCount
+from hocket.arrays import Centroids, ClusterLabels
+from hocket.clustering.voices import VoiceVectors, centroids_of
+from hocket.config import ResolvedClustering, SpeakerCount
 
 LONG_S = 240.0
 # cosine over which belief in a cluster falls from 73 % to 27 %: the slope of a logistic regression
 # of "is a person" on similarity, 766 clusters of 96 simulated recordings
-DOUBT_WIDTH = 0.1
-
-
-class TwinLimit(NamedTuple):
-    """How similar a cluster may be to a larger one and still be somebody else, in cosine.
-
-    The vector of a second of speech is noisy and a mixture of two voices lies between them, so
-    small clusters must be very different: `at_1s` for a cluster with one second of speech, `growth`
-    more each time its speech doubles, `most` at most. The longer people speak, the more odd seconds
-    pile up: beyond LONG_S of speech in all, a cluster's share of it counts, not its seconds
-    (docs/decisions/007-small-clusters.md).
-    """
-
-    at_1s: float
-    growth: float
-    most: float
-
-    def of(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The limit for clusters with so much speech, (clusters,), which are all there are."""
-        counted = seconds * LONG_S / max(LONG_S, float(seconds.sum()))
-        limit = self.at_1s + self.growth * np.log2(np.maximum(counted, 1e-3))
-        return np.minimum(limit, self.most)
+SPURIOUS_WIDTH = 0.1
 
 
 class Odds(NamedTuple):
@@ -51,16 +30,38 @@ class Odds(NamedTuple):
 class Selection(NamedTuple):
     """The clusters that are speakers, numbered from 0 by most speech."""
 
-    labels: UnitLabels  # (voices,) -1 for voices of no speaker
-    doubts: NDArray[np.float64]  # (speakers,) probability that it is nobody
+    labels: ClusterLabels  # (voices,) -1 for voices of no speaker
+    spurious: NDArray[np.float64]  # (speakers,) probability that it is nobody
     odds: Odds | None = None  # of `find_speakers`
 
 
+def duplicate_limit(
+    seconds: NDArray[np.float64], config: ResolvedClustering
+) -> NDArray[np.float64]:
+    """Cosine up to which clusters may resemble a larger one and still be another speaker.
+
+    The embedding of a second of speech is noisy, and a mixture of two voices lies between them, so a
+    small cluster must differ more: the limit grows with the logarithm of its speech. The longer a
+    recording, the more stray seconds add up, so beyond LONG_S of speech a cluster's share of it
+    counts, not its seconds (docs/decisions/007-small-clusters.md).
+
+    Args:
+        seconds: (clusters,) speech of all clusters.
+        config: thresholds.
+
+    Returns:
+        (clusters,).
+    """
+    counted = seconds * LONG_S / max(LONG_S, float(seconds.sum()))
+    doublings = np.log2(np.maximum(counted, 1e-3))
+    limit = config.duplicate_at_1s + config.duplicate_growth * doublings
+    return np.minimum(limit, config.duplicate_most)
+
+
 def select_speakers(
-    voices: Voices,
-    labels: UnitLabels,
-    limit: TwinLimit,
-    min_speaker_s: float,
+    voices: VoiceVectors,
+    labels: ClusterLabels,
+    config: ResolvedClustering,
     count: SpeakerCount,
 ) -> Selection:
     """Keep the clusters that are speakers.
@@ -72,9 +73,7 @@ def select_speakers(
     Args:
         voices: what was clustered.
         labels: (voices,) cluster of every voice, numbered from 0.
-        limit: how similar two speakers may be.
-        min_speaker_s: a cluster with less speech is nobody, unless it is the largest or more are
-            asked for.
+        config: how similar two speakers may be, and how much speech one needs.
         count: how many speakers there may be.
     """
     if not len(labels):
@@ -82,9 +81,11 @@ def select_speakers(
     totals = np.bincount(labels, voices.seconds).astype(np.float64)
     order = np.argsort(-totals, kind="stable")
     seconds = totals[order]
-    excess = _similarity_to_larger(centroids_of(voices, labels)[order]) - limit.of(seconds)
-    belief = -np.tanh(excess / DOUBT_WIDTH)  # 2 p - 1 of a logistic
-    belief[seconds < min_speaker_s] = -1
+    excess = _similarity_to_larger(centroids_of(voices, labels)[order]) - duplicate_limit(
+        seconds, config
+    )
+    belief = -np.tanh(excess / SPURIOUS_WIDTH)  # 2 p - 1 of a logistic
+    belief[seconds < config.min_speaker_s] = -1
     belief[0] = 1  # somebody speaks
     worth = seconds * belief
     wanted = max(int(np.count_nonzero(worth > 0)), count.minimum)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import SlotActivity, Units
+from hocket.arrays import SlotActivity, Subsegments
 
 LEAST_FRAMES = 6  # of a unit in a window
 LEAST_SPOKEN = 0.2  # mean of all slots over them
@@ -43,29 +43,33 @@ class Links(NamedTuple):
     pairs: float
 
 
-def tracks_of(activity: SlotActivity, first_frames: NDArray[np.int64], units: Units) -> Tracks:
+def tracks_of(
+    activity: SlotActivity, first_frames: NDArray[np.int64], subsegments: Subsegments
+) -> Tracks:
     """Windows and slots of units.
 
     Args:
         activity: (windows, frames, slots).
         first_frames: (windows,) first frame of every window.
-        units: in order of time.
+        subsegments: in order of time.
     """
-    length, number = activity.shape[1], len(units.first)
-    last = np.maximum.accumulate(units.last) if number else units.last
+    length, number = activity.shape[1], len(subsegments.first)
+    last = np.maximum.accumulate(subsegments.last) if number else subsegments.last
     begin = np.searchsorted(last, first_frames, side="right")
-    stop = np.searchsorted(units.first, first_frames + length)
+    stop = np.searchsorted(subsegments.first, first_frames + length)
     windows: list[list[int]] = [[] for _ in range(number)]
     shares: list[list[NDArray[np.float32]]] = [[] for _ in range(number)]
     for window, first in enumerate(first_frames.tolist()):
         rows = np.arange(begin[window], stop[window])
-        ends = np.clip(units.first[rows] - first, 0, length), units.last[rows] - first
+        ends = np.clip(subsegments.first[rows] - first, 0, length), subsegments.last[rows] - first
         frames = np.clip(ends[1], 0, length) - ends[0]
         summed = np.zeros((length + 1, activity.shape[2]), np.float32)
         np.cumsum(activity[window], axis=0, dtype=np.float32, out=summed[1:])
         spoken = summed[ends[0] + frames] - summed[ends[0]]
         total = spoken.sum(axis=1)
-        enough = (frames >= LEAST_FRAMES) & (2 * frames >= units.last[rows] - units.first[rows])
+        enough = (frames >= LEAST_FRAMES) & (
+            2 * frames >= subsegments.last[rows] - subsegments.first[rows]
+        )
         enough &= total >= LEAST_SPOKEN * frames
         for row, share in zip(
             rows[enough].tolist(), spoken[enough] / total[enough, None], strict=True

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, UnitLabels, unit_length
+from hocket.arrays import Centroids, ClusterLabels, unit_length
 from hocket.clustering.tracks import Tracks
 
 BLOCK = 4_096  # voices that are added up at once
 
 
-class Voices(NamedTuple):
+class VoiceVectors(NamedTuple):
     """Voice vectors with the amount of speech behind each.
 
     vectors: (voices, dimension), unit length.
@@ -29,10 +29,10 @@ class Voices(NamedTuple):
     telephone: NDArray[np.float64] | None = None
     tracks: Tracks | None = None
 
-    def at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Voices":
+    def at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "VoiceVectors":
         """Some of the voices."""
         vectors, embeddings, seconds, narrow, telephone, tracks = self
-        return Voices(
+        return VoiceVectors(
             vectors[rows],
             embeddings[rows],
             seconds[rows],
@@ -42,7 +42,7 @@ class Voices(NamedTuple):
         )
 
 
-def centroids_of(voices: Voices, labels: UnitLabels) -> Centroids:
+def centroids_of(voices: VoiceVectors, labels: ClusterLabels) -> Centroids:
     """Direction of the mean of every cluster's vectors, weighted by speech; -1 is no cluster."""
     sums = np.zeros((int(labels.max(initial=-1)) + 1, voices.vectors.shape[1]))
     members = np.argsort(labels, kind="stable")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, Occupancy, Units, stretches
+from hocket.arrays import Activations, Occupancy, Subsegments, segments_of
 from hocket.geometry import Geometry
-from hocket.result import Doubt, Turn
+from hocket.result import Turn, UncertainSegment
 
 Values = NDArray[np.float64]
 
@@ -24,11 +24,11 @@ MARGIN = 0.25  # cosine; of larger margins it says little how large they are
 LEAST_PROBABILITY = 1e-3  # of speech and silence, before odds are taken
 LEAST_SPOKEN_S = 0.1
 PIECE_S = 1.0
-DOUBTFUL = 0.9  # pieces less sure are told; about a quarter of all speech
+UNCERTAIN_BELOW = 0.9  # pieces less sure are told; about a quarter of all speech
 MOST_ALTERNATIVES = 3
 
 
-class Stretches(NamedTuple):
+class Segments(NamedTuple):
     """Turns or pieces of them in frames, all columns (turns,): by speaker, then by time."""
 
     first: NDArray[np.int64]
@@ -36,14 +36,14 @@ class Stretches(NamedTuple):
     speaker: NDArray[np.int64]
 
     @classmethod
-    def of(cls, activations: Activations) -> "Stretches":
+    def of(cls, activations: Activations) -> "Segments":
         """All of them; the columns of (frames, speakers) are the speakers."""
-        found = [stretches(column) for column in activations.T]
+        found = [segments_of(column) for column in activations.T]
         rows = np.concatenate([np.zeros((0, 2), np.int64), *found])
         speaker = np.repeat(np.arange(len(found)), [len(each) for each in found])
         return cls(rows[:, 0], rows[:, 1], speaker)
 
-    def cut(self, longest: int) -> tuple["Stretches", NDArray[np.int64]]:
+    def cut(self, longest: int) -> tuple["Segments", NDArray[np.int64]]:
         """Pieces of equal length of about `longest` frames, and the turn of each, (pieces,)."""
         lengths = self.last - self.first
         numbers = np.maximum(1, np.rint(lengths / longest).astype(np.int64))
@@ -52,7 +52,7 @@ class Stretches(NamedTuple):
         first, last = (
             self.first[turn] + (place + end) * lengths[turn] // numbers[turn] for end in (0, 1)
         )
-        return Stretches(first, last, self.speaker[turn]), turn
+        return Segments(first, last, self.speaker[turn]), turn
 
 
 class SpeakerEvidence(NamedTuple):
@@ -124,8 +124,8 @@ class Evidence(NamedTuple):
     geometry: of the frames.
     """
 
-    turns: Stretches
-    pieces: Stretches
+    turns: Segments
+    pieces: Segments
     turn: NDArray[np.int64]
     traits: TurnTraits
     told: Values
@@ -184,7 +184,7 @@ def evidence_of(
     activations: Activations,
     speakers: SpeakerEvidence,
     occupancy: Occupancy,
-    units: Units,
+    subsegments: Subsegments,
     geometry: Geometry,
     owned: NDArray[np.int64] | None = None,
 ) -> Evidence:
@@ -194,11 +194,11 @@ def evidence_of(
         activations: who speaks when.
         speakers: in the order of the columns.
         occupancy: (frames, 3).
-        units: what was embedded.
+        subsegments: what was embedded.
         geometry: of the frames.
         owned: (frames,) speaker who is known to speak, -1 for none; None: nothing is known.
     """
-    turns = Stretches.of(activations)
+    turns = Segments.of(activations)
     frame_s = geometry.seconds_of(geometry.frame_step)
     seconds = (turns.last - turns.first) * frame_s
     pieces, turn = turns.cut(max(1, round(PIECE_S / frame_s)))
@@ -206,7 +206,7 @@ def evidence_of(
     silent = (silence[pieces.last] - silence[pieces.first]) / (pieces.last - pieces.first)
     speech = np.clip(1 - silent, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     spoken = np.bincount(turns.speaker, seconds, minlength=activations.shape[1])
-    near = nearness(pieces, speakers.similarity, units)
+    near = nearness(pieces, speakers.similarity, subsegments)
     traits = TurnTraits(
         margin=np.tanh(margins(pieces, near) / MARGIN),
         nearness=near[np.arange(len(near)), pieces.speaker],
@@ -221,13 +221,13 @@ def evidence_of(
     return Evidence(turns, pieces, turn, traits, told, near, speakers, geometry)
 
 
-def _told(pieces: Stretches, owned: NDArray[np.int64]) -> Values:
+def _told(pieces: Segments, owned: NDArray[np.int64]) -> Values:
     """Share of every piece that is known to be its speaker's, (pieces,)."""
     columns = zip(*(column.tolist() for column in pieces), strict=True)
     return np.array([np.mean(owned[first:last] == speaker) for first, last, speaker in columns])
 
 
-def nearness(pieces: Stretches, similarity: NDArray[np.float32], units: Units) -> Values:
+def nearness(pieces: Segments, similarity: NDArray[np.float32], subsegments: Subsegments) -> Values:
     """Mean cosine of the units in every piece to the speakers, (pieces, speakers).
 
     0 where no unit lies. Each unit counts by the frames it shares with the piece: the sum of what
@@ -236,10 +236,12 @@ def nearness(pieces: Stretches, similarity: NDArray[np.float32], units: Units) -
     Args:
         pieces: in frames.
         similarity: (units, speakers).
-        units: what was embedded.
+        subsegments: what was embedded.
     """
     weighted = np.column_stack([similarity.astype(np.float64), np.ones(len(similarity))])
-    edges, back = np.unique(np.concatenate([units.first, units.last]), return_inverse=True)
+    edges, back = np.unique(
+        np.concatenate([subsegments.first, subsegments.last]), return_inverse=True
+    )
     slopes = np.zeros((len(edges) + 1, weighted.shape[1]))
     np.add.at(slopes, back + 1, np.concatenate([weighted, -weighted]))
     slopes = np.cumsum(slopes, axis=0)  # slopes[i + 1] holds from edge i on
@@ -258,7 +260,7 @@ def nearness(pieces: Stretches, similarity: NDArray[np.float32], units: Units) -
     return np.divide(shared[:, :-1], within, out=np.zeros_like(shared[:, :-1]), where=within > 0.5)
 
 
-def margins(pieces: Stretches, near: Values) -> Values:
+def margins(pieces: Segments, near: Values) -> Values:
     """Cosine by which pieces are nearer to their speaker than to the next, (pieces,).
 
     1 for the only speaker.
@@ -297,14 +299,14 @@ def with_confidence(
     found = []
     for turn in turns:
         place = places[turn.speaker]
-        row = place.start + bisect_right(starts_s[place], turn.start_s) - 1
+        row = place.start + bisect_right(starts_s[place], turn.start) - 1
         found.append(replace(turn, confidence=float(confidence[row])))
     return tuple(found)
 
 
-def doubts_of(
+def uncertain_segments(
     names: Sequence[str], evidence: Evidence, calibration: Mapping[str, float]
-) -> tuple[Doubt, ...]:
+) -> tuple[UncertainSegment, ...]:
     """Pieces of turns that are less sure than DOUBTFUL, in order of time.
 
     Args:
@@ -313,13 +315,13 @@ def doubts_of(
         calibration: weights of `TurnModel`.
     """
     confidence = evidence.probability(calibration)
-    rows = np.flatnonzero(confidence < DOUBTFUL)
+    rows = np.flatnonzero(confidence < UNCERTAIN_BELOW)
     starts = evidence.seconds_at(evidence.pieces.first[rows])
     ends = evidence.seconds_at(evidence.pieces.last[rows])
     nearest = np.argsort(-evidence.nearness[rows], axis=1, kind="stable").tolist()
     speakers = evidence.pieces.speaker[rows].tolist()
     found = [
-        Doubt(
+        UncertainSegment(
             start,
             end,
             names[speaker],

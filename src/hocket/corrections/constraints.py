@@ -1,7 +1,7 @@
 """What a user knows of a recording: who is one speaker, who are two, who is who, where is nobody.
 
 Constraints are values. Those that contradict each other are found before anything is solved: what
-is one speaker is joined, and no two stretches that differ, no two names, may be joined.
+is one speaker is joined, and no two segments that differ, no two names, may be joined.
 """
 
 import json
@@ -26,78 +26,78 @@ EXPECTED = (
 
 
 @dataclass(frozen=True, order=True)
-class Stretch:
+class Segment:
     """From when to when, in seconds from the start of the recording; ConfigError if not so."""
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
 
     def __post_init__(self) -> None:
-        for time in (self.start_s, self.end_s):
+        for time in (self.start, self.end):
             if isinstance(time, bool) or not isinstance(time, int | float):
-                raise ConfigError(f"a stretch holds {time!r}; give seconds, as in [3.2, 5.0]")
+                raise ConfigError(f"a segment holds {time!r}; give seconds, as in [3.2, 5.0]")
             if not math.isfinite(time) or time < 0:
-                raise ConfigError(f"a stretch holds {time}; give seconds, 0 or more")
-        if self.start_s >= self.end_s:
-            raise ConfigError(f"stretch {self} ends where it starts or before; give a later end")
+                raise ConfigError(f"a segment holds {time}; give seconds, 0 or more")
+        if self.start >= self.end:
+            raise ConfigError(f"segment {self} ends where it starts or before; give a later end")
 
     def __str__(self) -> str:
-        return f"[{self.start_s:g}, {self.end_s:g}]"
+        return f"[{self.start:g}, {self.end:g}]"
 
     @property
-    def length_s(self) -> float:
-        """Length of the stretch."""
-        return self.end_s - self.start_s
+    def duration(self) -> float:
+        """Length of the segment."""
+        return self.end - self.start
 
-    def shared_s(self, other: "Stretch") -> float:
+    def overlap(self, other: "Segment") -> float:
         """Seconds that lie in both."""
-        return max(0.0, min(self.end_s, other.end_s) - max(self.start_s, other.start_s))
+        return max(0.0, min(self.end, other.end) - max(self.start, other.start))
 
-    def is_mostly_in(self, other: "Stretch") -> bool:
+    def is_mostly_in(self, other: "Segment") -> bool:
         """Whether more than half of it lies in the other."""
-        return 2 * self.shared_s(other) > self.length_s
+        return 2 * self.overlap(other) > self.duration
 
 
 @dataclass(frozen=True)
 class Same:
-    """One speaker speaks in all of these stretches; ConfigError unless there are two or more."""
+    """One speaker speaks in all of these segments; ConfigError unless there are two or more."""
 
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stretches", tuple(sorted(self.stretches)))
-        if len(self.stretches) < 2:
-            raise ConfigError(f"{self}: holds {len(self.stretches)} stretches; give two or more")
+        object.__setattr__(self, "segments", tuple(sorted(self.segments)))
+        if len(self.segments) < 2:
+            raise ConfigError(f"{self}: holds {len(self.segments)} segments; give two or more")
 
     def __str__(self) -> str:
-        return f'{{"same": [{", ".join(map(str, self.stretches))}]}}'
+        return f'{{"same": [{", ".join(map(str, self.segments))}]}}'
 
 
 @dataclass(frozen=True)
 class Different:
-    """Two speakers speak in these two stretches."""
+    """Two speakers speak in these two segments."""
 
-    one: Stretch
-    other: Stretch
+    one: Segment
+    other: Segment
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
+    def segments(self) -> tuple[Segment, ...]:
         """Both, in order of time."""
         return tuple(sorted((self.one, self.other)))
 
     def __str__(self) -> str:
-        return f'{{"different": [{", ".join(map(str, self.stretches))}]}}'
+        return f'{{"different": [{", ".join(map(str, self.segments))}]}}'
 
 
 @dataclass(frozen=True)
 class Named:
-    """Who speaks in this stretch.
+    """Who speaks in this segment.
 
     name: any name, or SPEAKER_nn for a speaker of the result without constraints; ConfigError if
         it is empty, too long or cannot be printed.
     """
 
-    stretch: Stretch
+    segment: Segment
     name: str
 
     def __post_init__(self) -> None:
@@ -111,40 +111,40 @@ class Named:
         object.__setattr__(self, "name", name)
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
-        """The stretch."""
-        return (self.stretch,)
+    def segments(self) -> tuple[Segment, ...]:
+        """The segment."""
+        return (self.segment,)
 
     def __str__(self) -> str:
-        return f'{{"is": {json.dumps(self.name, ensure_ascii=False)}, "at": {self.stretch}}}'
+        return f'{{"is": {json.dumps(self.name, ensure_ascii=False)}, "at": {self.segment}}}'
 
 
 @dataclass(frozen=True)
 class Nobody:
-    """No speaker speaks in this stretch, whatever sounds there."""
+    """No speaker speaks in this segment, whatever sounds there."""
 
-    stretch: Stretch
+    segment: Segment
 
     @property
-    def stretches(self) -> tuple[Stretch, ...]:
-        """The stretch."""
-        return (self.stretch,)
+    def segments(self) -> tuple[Segment, ...]:
+        """The segment."""
+        return (self.segment,)
 
     def __str__(self) -> str:
-        return f'{{"nobody": {self.stretch}}}'
+        return f'{{"nobody": {self.segment}}}'
 
 
 Constraint: TypeAlias = Same | Different | Named | Nobody
 
 
 class Group(NamedTuple):
-    """Stretches of one speaker, who has the name if there is one."""
+    """Segments of one speaker, who has the name if there is one."""
 
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     name: str | None
 
 
-class Wishes(NamedTuple):
+class ConstraintSet(NamedTuple):
     """What constraints come to.
 
     groups: in order of time.
@@ -154,7 +154,7 @@ class Wishes(NamedTuple):
 
     groups: tuple[Group, ...]
     apart: frozenset[tuple[int, int]]
-    nobody: tuple[Stretch, ...]
+    nobody: tuple[Segment, ...]
 
     def check(self, count: SpeakerCount) -> None:
         """Raise ConfigError if there are more names than speakers may be."""
@@ -167,10 +167,10 @@ class Wishes(NamedTuple):
             )
 
 
-def gather(constraints: Iterable[Constraint]) -> Wishes:
+def gather(constraints: Iterable[Constraint]) -> ConstraintSet:
     """Join what is one speaker and refuse what contradicts itself; the order says nothing.
 
-    Overlapping stretches of which each has more than half in the other are one stretch.
+    Overlapping segments of which each has more than half in the other are one segment.
 
     Raises:
         ConfigError: two constraints contradict each other; the message quotes them.
@@ -185,22 +185,22 @@ def gather(constraints: Iterable[Constraint]) -> Wishes:
     for constraint in given:
         _check_speaks(constraint, empty)
     groups = tuple(sorted(links.groups()))
-    number = {place: index for index, group in enumerate(groups) for place in group.stretches}
+    number = {place: index for index, group in enumerate(groups) for place in group.segments}
     named = [index for index, group in enumerate(groups) if group.name]
     apart = {(one, other) for one in named for other in named if one < other}
     for constraint in given:
         if isinstance(constraint, Different):
             one, other = sorted((number[constraint.one], number[constraint.other]))
             apart.add((one, other))
-    nobody = tuple(sorted(constraint.stretch for constraint in empty))
-    return Wishes(groups, frozenset(apart), nobody)
+    nobody = tuple(sorted(constraint.segment for constraint in empty))
+    return ConstraintSet(groups, frozenset(apart), nobody)
 
 
-_Node: TypeAlias = Stretch | str
+_Node: TypeAlias = Segment | str
 
 
 class _Links:
-    """Stretches and names, joined where they are one speaker; a link knows who says so."""
+    """Segments and names, joined where they are one speaker; a link knows who says so."""
 
     def __init__(self, given: Sequence[Constraint]) -> None:
         self._links: dict[_Node, list[tuple[_Node, Constraint | None]]] = defaultdict(list)
@@ -211,19 +211,19 @@ class _Links:
     def _enter(self, constraint: Constraint) -> None:
         if isinstance(constraint, Nobody):
             return
-        for place in constraint.stretches:
+        for place in constraint.segments:
             _ = self._links[place]
         if isinstance(constraint, Same):
-            for place in constraint.stretches[1:]:
-                self._join(constraint.stretches[0], place, constraint)
+            for place in constraint.segments[1:]:
+                self._join(constraint.segments[0], place, constraint)
         elif isinstance(constraint, Named):
-            self._join(constraint.stretch, constraint.name, constraint)
+            self._join(constraint.segment, constraint.name, constraint)
 
     def _join_overlapping(self) -> None:
-        places = sorted(node for node in self._links if isinstance(node, Stretch))
+        places = sorted(node for node in self._links if isinstance(node, Segment))
         for index, one in enumerate(places):
             for other in places[index + 1 :]:
-                if other.start_s >= one.end_s:
+                if other.start >= one.end:
                     break
                 if one.is_mostly_in(other) and other.is_mostly_in(one):
                     self._join(one, other, None)
@@ -261,7 +261,7 @@ class _Links:
             if node not in found:
                 reached = self._reached(node)
                 found |= reached.keys()
-                places = sorted(other for other in reached if isinstance(other, Stretch))
+                places = sorted(other for other in reached if isinstance(other, Segment))
                 names = [other for other in reached if isinstance(other, str)]
                 yield Group(tuple(places), names[0] if names else None)
 
@@ -270,16 +270,16 @@ def _check_speaks(constraint: Constraint, empty: Sequence[Nobody]) -> None:
     """Raise ConfigError if somebody speaks where nobody does."""
     if isinstance(constraint, Nobody):
         return
-    for place in constraint.stretches:
+    for place in constraint.segments:
         for other in empty:
-            if place.is_mostly_in(other.stretch):
+            if place.is_mostly_in(other.segment):
                 raise _contradiction([other, constraint])
 
 
 def _contradiction(constraints: Sequence[Constraint]) -> ConfigError:
     quoted = list(dict.fromkeys(map(str, constraints)))
     if len(quoted) == 1:
-        return ConfigError(f"{quoted[0]}: the stretches overlap, so they count as one; give others")
+        return ConfigError(f"{quoted[0]}: the segments overlap, so they count as one; give others")
     first, *others = quoted
     return ConfigError(f"{first} contradicts {' with '.join(others)}; leave one out")
 
@@ -310,29 +310,29 @@ def _constraint_of(entry: object) -> Constraint:
     """The constraint that an entry of the file says."""
     if isinstance(entry, Mapping):
         if entry.keys() == {"same"}:
-            return Same(tuple(map(_stretch_of, _list_of(entry["same"], "same"))))
+            return Same(tuple(map(_segment_of, _list_of(entry["same"], "same"))))
         if entry.keys() == {"different"}:
             places = _list_of(entry["different"], "different")
             if len(places) == 2:
-                return Different(*map(_stretch_of, places))
-            raise ConfigError(f'"different" holds {len(places)} stretches; give two')
+                return Different(*map(_segment_of, places))
+            raise ConfigError(f'"different" holds {len(places)} segments; give two')
         if entry.keys() == {"is", "at"}:
-            return Named(_stretch_of(entry["at"]), entry["is"])
+            return Named(_segment_of(entry["at"]), entry["is"])
         if entry.keys() == {"nobody"}:
-            return Nobody(_stretch_of(entry["nobody"]))
+            return Nobody(_segment_of(entry["nobody"]))
     raise ConfigError(f"found {_shown(entry)}; {EXPECTED}")
 
 
 def _list_of(value: object, key: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ConfigError(f'"{key}" holds {_shown(value)}; give a list of stretches')
+        raise ConfigError(f'"{key}" holds {_shown(value)}; give a list of segments')
     return value
 
 
-def _stretch_of(value: object) -> Stretch:
+def _segment_of(value: object) -> Segment:
     if not isinstance(value, list) or len(value) != 2:
-        raise ConfigError(f"found {_shown(value)}; give a stretch in seconds, as in [3.2, 5.0]")
-    return Stretch(*value)
+        raise ConfigError(f"found {_shown(value)}; give a segment in seconds, as in [3.2, 5.0]")
+    return Segment(*value)
 
 
 def _shown(value: object) -> str:

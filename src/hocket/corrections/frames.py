@@ -7,19 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, FrameCounts, Parts, Runs, Units, Votes
+from hocket.arrays import Activations, FrameCounts, Parts, Regions, Subsegments, Votes
 from hocket.clustering import (
+    ConstrainedSpeakers,
     Groups,
-    Placed,
     Selection,
-    TwinLimit,
     TwoSpeakers,
-    Voices,
+    VoiceVectors,
     place_groups,
     touches_of,
 )
-from hocket.config import SpeakerCount
-from hocket.corrections.constraints import NUMBERED, Group, Stretch, Wishes
+from hocket.config import ResolvedClustering, SpeakerCount
+from hocket.corrections.constraints import NUMBERED, ConstraintSet, Group, Segment
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.timeline import speaker_names
@@ -30,24 +29,24 @@ Owners = NDArray[np.int32]
 """Who has every frame by constraint, -1 for none, (frames,)."""
 
 
-class Layout(NamedTuple):
+class ConstraintLayout(NamedTuple):
     """Constraints on the frame grid.
 
-    owners: group of every frame; where groups overlap, the one with the shorter stretch.
+    owners: group of every frame; where groups overlap, the one with the shorter segment.
     groups: those that somebody speaks in.
     apart: pairs of `groups` that are two speakers.
     nobody: (frames,) where nobody speaks.
-    silent: stretches that nobody speaks in, though somebody should.
+    silent: segments that nobody speaks in, though somebody should.
     """
 
     owners: Owners
     groups: tuple[Group, ...]
     apart: frozenset[tuple[int, int]]
     nobody: NDArray[np.bool_]
-    silent: tuple[Stretch, ...]
+    silent: tuple[Segment, ...]
 
 
-class Held(NamedTuple):
+class AppliedConstraints(NamedTuple):
     """What constraints hold in a result.
 
     owners: cluster of every frame.
@@ -63,30 +62,38 @@ class Held(NamedTuple):
     kept: Mapping[int, int]
     told: NDArray[np.bool_]
 
-    def told_of(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    def known_speakers(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
         """Place in `order` of the cluster that is known to speak, -1 elsewhere, (frames,)."""
         place = np.full(int(max(self.owners.max(initial=-1), order.max(initial=-1))) + 2, -1)
         place[order] = np.arange(len(order))
         return np.where(self.told, place[self.owners], -1)
 
 
-def lay_out(wishes: Wishes, geometry: Geometry, units: Units, frames: int, least: int) -> Layout:
+def lay_out(
+    constraint_set: ConstraintSet,
+    geometry: Geometry,
+    subsegments: Subsegments,
+    frames: int,
+    least: int,
+) -> ConstraintLayout:
     """Put constraints on the frame grid.
 
     Args:
-        wishes: what is to hold.
+        constraint_set: what is to hold.
         geometry: frame grid.
-        units: what was embedded.
+        subsegments: what was embedded.
         frames: of the recording.
-        least: frames of speech a stretch needs, or half of them all, if that is less.
+        least: frames of speech a segment needs, or half of them all, if that is less.
     """
     spoken = np.zeros(frames + 1, np.int64)
-    np.add.at(spoken, units.first, 1)
-    np.add.at(spoken, units.last, -1)
+    np.add.at(spoken, subsegments.first, 1)
+    np.add.at(spoken, subsegments.last, -1)
     embedded = np.cumsum(spoken)[:-1] > 0
-    places = [(place, index) for index, group in enumerate(wishes.groups) for place in group[0]]
+    places = [
+        (place, index) for index, group in enumerate(constraint_set.groups) for place in group[0]
+    ]
     owners = np.full(frames, -1, np.int32)
-    for place, index in sorted(places, key=lambda each: (-each[0].length_s, each[0])):
+    for place, index in sorted(places, key=lambda each: (-each[0].duration, each[0])):
         owners[_frames(place, geometry, frames)] = index
     alive, silent = set(), []
     for place, index in places:
@@ -96,49 +103,49 @@ def lay_out(wishes: Wishes, geometry: Geometry, units: Units, frames: int, least
             alive.add(index)
         else:
             silent.append(place)
-    number = np.full(len(wishes.groups) + 1, -1, np.int32)  # the last for no owner
+    number = np.full(len(constraint_set.groups) + 1, -1, np.int32)  # the last for no owner
     number[sorted(alive)] = np.arange(len(alive))
     nobody = np.zeros(frames, np.bool_)
-    for place in wishes.nobody:
+    for place in constraint_set.nobody:
         nobody[_frames(place, geometry, frames)] = True
-    return Layout(
+    return ConstraintLayout(
         owners=number[owners],
-        groups=tuple(wishes.groups[index] for index in sorted(alive)),
+        groups=tuple(constraint_set.groups[index] for index in sorted(alive)),
         apart=frozenset(
-            (int(number[a]), int(number[b])) for a, b in wishes.apart if {a, b} <= alive
+            (int(number[a]), int(number[b])) for a, b in constraint_set.apart if {a, b} <= alive
         ),
         nobody=nobody,
         silent=tuple(sorted(silent)),
     )
 
 
-def _frames(place: Stretch, geometry: Geometry, frames: int) -> slice:
-    """The frames whose samples lie mostly in a stretch."""
-    edges = np.array([place.start_s, place.end_s]) * geometry.sample_rate
+def _frames(place: Segment, geometry: Geometry, frames: int) -> slice:
+    """The frames whose samples lie mostly in a segment."""
+    edges = np.array([place.start, place.end]) * geometry.sample_rate
     first, last = np.round((edges - geometry.frame_start(0)) / geometry.frame_step)
     return slice(int(np.clip(first, 0, frames)), int(np.clip(last, 0, frames)))
 
 
 def correct(
-    layout: Layout,
-    voices: Voices,
+    layout: ConstraintLayout,
+    voices: VoiceVectors,
     found: Selection,
-    units: Units,
+    subsegments: Subsegments,
     appearing: Callable[[], NDArray[np.int64]],
-    limit: TwinLimit,
+    config: ResolvedClustering,
     model: TwoSpeakers,
     count: SpeakerCount,
-) -> tuple[Placed, Held]:
+) -> tuple[ConstrainedSpeakers, AppliedConstraints]:
     """Speakers with the constraints in place.
 
     Args:
         layout: constraints on the frame grid; at least one group.
         voices: all units.
         found: speakers found without constraints, of all units.
-        units: what was embedded.
+        subsegments: what was embedded.
         appearing: gives clusters in order of appearance without constraints; asked if a name needs
             it.
-        limit: how similar a group may be to a speaker and still be another.
+        config: how similar a group may be to a speaker and still be another.
         model: odds of two speakers.
         count: how many speakers there may be.
 
@@ -150,8 +157,8 @@ def correct(
         order = appearing()
         known = numbered(layout.groups, order)
     named = np.array([group.name is not None for group in layout.groups])
-    groups = Groups(touches_of(units, layout.owners), known, named, layout.apart)
-    placed = place_groups(voices, units.run, found, groups, limit, model, count)
+    groups = Groups(touches_of(subsegments, layout.owners), known, named, layout.apart)
+    placed = place_groups(voices, subsegments.region, found, groups, config, model, count)
     names = {
         cluster: group.name
         for cluster, group in zip(placed.cluster.tolist(), layout.groups, strict=True)
@@ -161,23 +168,23 @@ def correct(
     kept = {new: place[old] for new, old in enumerate(placed.before.tolist()) if old in place}
     owners = np.append(placed.cluster, -1).astype(np.int32)[layout.owners]
     told = np.append(named, False)[layout.owners]
-    return placed, Held(owners, layout.nobody, names, kept, told)
+    return placed, AppliedConstraints(owners, layout.nobody, names, kept, told)
 
 
-def warn_of_silence(layout: Layout, uri: str) -> None:
-    """Say which stretches change nothing."""
+def warn_of_silence(layout: ConstraintLayout, uri: str) -> None:
+    """Say which segments change nothing."""
     for place in layout.silent:
         _log.warning("%s: nobody speaks alone in %s; it changes nothing", uri, place)
 
 
-def hold_parts(parts: Parts, runs: Runs, owners: Owners) -> Parts:
+def hold_parts(parts: Parts, regions: Regions, owners: Owners) -> Parts:
     """Parts of runs, but the frames of runs that a cluster has by constraint are its own."""
     labels = np.full(len(owners), -1, np.int64)
     cuts = np.zeros(len(owners) + 1, np.bool_)
     for first, last, cluster in zip(*(column.tolist() for column in parts), strict=True):
         labels[first:last] = cluster
         cuts[[first, last]] = True
-    for first, last in runs.tolist():
+    for first, last in regions.tolist():
         here = slice(first, last)
         labels[here] = np.where(owners[here] >= 0, owners[here], labels[here])
         cuts[[first, last]] = True
@@ -196,7 +203,9 @@ def favour(votes: Votes, owners: Owners) -> Votes:
     return votes
 
 
-def hold_frames(activations: Activations, counts: FrameCounts, held: Held) -> Activations:
+def hold_frames(
+    activations: Activations, counts: FrameCounts, held: AppliedConstraints
+) -> Activations:
     """Who speaks, (frames, clusters), once tidied: what tidying took from constraints is put back.
 
     Args:
@@ -217,7 +226,7 @@ def numbered(groups: tuple[Group, ...], order: NDArray[np.int64]) -> NDArray[np.
     """Cluster that a group is by its name SPEAKER_nn, -1 for another name or none, (groups,).
 
     Args:
-        groups: of stretches.
+        groups: of segments.
         order: clusters of the result without constraints, in order of appearance.
 
     Raises:

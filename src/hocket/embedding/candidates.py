@@ -1,10 +1,10 @@
-"""Where units may lie in the newest sound of a stream, before anybody knows where they do.
+"""Candidates: every subsegment that the newest sound of a stream may turn out to have.
 
-A network that can tell sounds apart takes next to no time for one more unit of a sound that it
-hears. So it is asked for all that there may be, without waiting for the segmentation.
+A network that keeps the sounds of one input apart pools one more subsegment at next to no cost. So
+all candidates are embedded at once, without waiting for the segmentation
+(docs/decisions/018-both-graphs-at-once.md).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -13,27 +13,27 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Units
-from hocket.config import UnitConfig
-from hocket.geometry import Geometry
+from hocket.arrays import Subsegments
+from hocket.config import SubsegmentConfig
+from hocket.geometry import EmbeddingInfo, Geometry
 
 EDGE_S = 0.1
-"""Units begin and end on multiples of it; at 0.05 s there would be four times as many."""
+"""Candidates begin and end on multiples of it; at 0.05 s there would be four times as many."""
 
 
 @dataclass(frozen=True)
-class UnitGrid:
-    """Edges at which units may begin and end, counted from where the newest sound begins.
+class CandidateGrid:
+    """Edges at which candidates begin and end, counted from the beginning of the newest sound.
 
-    length: samples that the network hears at once, a whole number of its gates.
-    mask_step: samples of a frame of the network's trunk.
+    length: samples that the network receives, a whole number of its gates.
+    mask_samples: length of a frame of the network's trunk.
     edge_step: samples from one edge to the next.
-    least, most: edges from the beginning of a unit to its end.
+    least, most: edges from the beginning of a candidate to its end.
     frame_step: samples of a frame.
     """
 
     length: int
-    mask_step: int
+    mask_samples: int
     edge_step: int
     least: int
     most: int
@@ -41,17 +41,17 @@ class UnitGrid:
 
     @classmethod
     def of(
-        cls, metadata: Mapping[str, str], geometry: Geometry, config: UnitConfig, samples: int
+        cls, info: EmbeddingInfo, geometry: Geometry, config: SubsegmentConfig, samples: int
     ) -> Self | None:
-        """For sounds of up to so many samples; None if the network hears all as one sound."""
-        if "sound_step" not in metadata:
+        """For sounds of up to so many samples; None if one input of the network is one sound."""
+        if info.gate_samples is None or info.mask_samples is None:
             return None
-        gate, mask_step = int(metadata["sound_step"]), int(metadata["mask_step"])
-        edge_step = mask_step * max(1, round(EDGE_S * geometry.sample_rate / mask_step))
+        gate, mask_samples = info.gate_samples, info.mask_samples
+        edge_step = mask_samples * max(1, round(EDGE_S * geometry.sample_rate / mask_samples))
         edges = geometry.sample_rate / edge_step
         return cls(
             length=gate * ceil(samples / gate),
-            mask_step=mask_step,
+            mask_samples=mask_samples,
             edge_step=edge_step,
             least=max(1, round(config.min_s * edges)),
             most=max(1, round(config.length_s * edges)),
@@ -60,7 +60,7 @@ class UnitGrid:
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Edges at which the units begin and end, (units, 2)."""
+        """Edges at which the candidates begin and end, (candidates, 2)."""
         last = ceil(self.length / self.edge_step)
         return np.array(
             [
@@ -72,37 +72,37 @@ class UnitGrid:
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
-        """Row of `bounds` of the unit between two edges."""
+        """Row of `bounds` of the candidate between two edges."""
         rows = np.full(self.bounds.max(axis=0) + 1, -1)
         rows[tuple(self.bounds.T)] = np.arange(len(self.bounds))
         return rows
 
     def masks(self, samples: int) -> NDArray[np.float32]:
-        """For a sound of so many samples, (1 + units, frames of `mask_step`).
+        """For a sound of so many samples, (1 + candidates, trunk frames).
 
-        The first covers all of it, for what masks cover is one sound to the network.
+        The first covers all of it: the network takes what masks cover together for one sound.
         """
-        frames = np.arange(self.length // self.mask_step)
-        per_edge = self.edge_step // self.mask_step
+        frames = np.arange(self.length // self.mask_samples)
+        per_edge = self.edge_step // self.mask_samples
         bounds = np.concatenate([[[0, len(frames)]], self.bounds * per_edge])
         within = (frames >= bounds[:, :1]) & (frames < bounds[:, 1:])
         found: NDArray[np.float32] = (
-            within & (frames < max(1, round(samples / self.mask_step)))
+            within & (frames < max(1, round(samples / self.mask_samples)))
         ).astype(np.float32)
         return found
 
-    def rows_of(self, units: Units, samples: int) -> NDArray[np.int64]:
-        """The longest masks within units of a sound of so many samples, (units,) rows of `masks`.
+    def rows_of(self, subsegments: Subsegments, samples: int) -> NDArray[np.int64]:
+        """The longest candidate within each subsegment, (subsegments,) rows of `masks`.
 
-        Inwards, since an edge that lies outside would take in the next voice.
+        Edges move inwards, since one that lies outside would include the next voice.
 
         Args:
-            units: frames counted from where the sound begins.
+            subsegments: frames counted from the beginning of the sound.
             samples: length of the sound.
         """
         last = ceil(samples / self.edge_step)
-        begin = -(-units.first * self.frame_step // self.edge_step)
-        end = units.last * self.frame_step // self.edge_step
+        begin = -(-subsegments.first * self.frame_step // self.edge_step)
+        end = subsegments.last * self.frame_step // self.edge_step
         begin = np.clip(begin, 0, max(0, last - self.least))
         end = np.clip(end, begin + self.least, np.minimum(begin + self.most, max(last, self.least)))
         return self._rows[begin, end] + 1

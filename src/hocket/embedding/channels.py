@@ -134,7 +134,7 @@ def free(
     return freed
 
 
-class Freed(NamedTuple):
+class Compensated(NamedTuple):
     """Vectors of units without what their channels add.
 
     vectors: (units, dimension), unit length.
@@ -147,15 +147,15 @@ class Freed(NamedTuple):
     telephone: NDArray[np.float64]
 
 
-def free_units(
+def compensate_subsegments(
     vectors: NDArray[np.float32], bands: Bands | None, model: ChannelModel | None
-) -> Freed:
+) -> Compensated:
     """Vectors of units, freed; as they are where bands or the model are unknown."""
     if bands is None or model is None:
-        return Freed(vectors, np.zeros(len(vectors)), np.zeros(len(vectors)))
+        return Compensated(vectors, np.zeros(len(vectors)), np.zeros(len(vectors)))
     weights = weights_of(bands)
     freed = free(vectors, weights, model)
-    return Freed(freed, weights[:, 2:].sum(axis=1), np.asarray(weights[:, 3], np.float64))
+    return Compensated(freed, weights[:, 2:].sum(axis=1), np.asarray(weights[:, 3], np.float64))
 
 
 def _clipped(levels: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
-"""Spans to slabs: what an embedding network hears at once, if it can tell sounds apart.
+"""Crops to packs: what goes through the embedding graph in one call.
 
-Every call of a graph has a price, and a runtime prepares anew for every length it meets: with
-OpenVINO that is as long as two seconds of sound take. So spans are laid one behind the other, as
-they come, in slabs of one length (docs/decisions/015-slabs.md).
+Every call has a price, and a runtime prepares anew for every length it meets: with OpenVINO that
+takes as long as two seconds of sound. For a network that keeps the sounds of one input apart, crops
+are therefore joined, as they come, into packs of one length (docs/decisions/015-slabs.md). For other
+networks a pack is a single crop.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple, Self
@@ -13,96 +14,108 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.audio.buffer import Pieces, fill
-from hocket.config import UnitConfig
-from hocket.embedding.subsegments import Span
-from hocket.geometry import Geometry
+from hocket.audio.buffer import Pieces
+from hocket.config import SubsegmentConfig
+from hocket.embedding.subsegments import Crop
+from hocket.geometry import EmbeddingInfo, Geometry
 
 
-class Placed(NamedTuple):
-    """A span and the sample of the slab at which it begins."""
+class PackedCrop(NamedTuple):
+    """A crop, and the sample of the pack at which it begins."""
 
-    span: Span
+    crop: Crop
     start: int
 
 
-@dataclass(frozen=True)
-class SlabGrid:
-    """Where spans may lie in a slab; all numbers are samples.
+class Pack(NamedTuple):
+    """One call of the embedding graph.
 
-    sound_step: from one gate of the network to the next.
-    mask_step: from one frame of the network's trunk to the next; sounds begin on multiples of it,
-        and the gate between two of them hears both.
-    length: of every slab, a whole number of gates.
-    gap: least distance between two sounds; frames in it belong to none.
+    crops: in order of time.
+    sounds: samples of every crop. That of a single crop may go on after the crop's end.
+    length: samples that the graph receives.
     """
 
-    sound_step: int
-    mask_step: int
+    crops: Sequence[PackedCrop]
+    sounds: Sequence[Pieces]
+    length: int
+
+
+@dataclass(frozen=True)
+class PackLayout:
+    """Where crops may lie in a pack; all numbers are samples.
+
+    gate_samples: length of a context gate of the network.
+    mask_samples: length of a frame of the network's trunk. Crops begin on multiples of it; the gate
+        between two crops covers parts of both.
+    length: of every pack, a whole number of gates.
+    gap: least distance of two crops; frames in it belong to none.
+    frame_step: samples of a frame.
+    """
+
+    gate_samples: int
+    mask_samples: int
     length: int
     gap: int
     frame_step: int
 
     @classmethod
-    def of(cls, metadata: Mapping[str, str], geometry: Geometry, config: UnitConfig) -> Self | None:
-        """As an embedding graph's metadata says; None if it hears all it is given as one sound."""
-        if "sound_step" not in metadata:
+    def of(cls, info: EmbeddingInfo, geometry: Geometry, config: SubsegmentConfig) -> Self | None:
+        """The layout for a network; None if one input of it is one sound."""
+        if info.gate_samples is None or info.mask_samples is None:
             return None
-        step, rate = int(metadata["sound_step"]), geometry.sample_rate
-        whole = max(config.slab_s * rate, config.length_s * rate + geometry.frame_step)
-        length = step * ceil(whole / step)
-        mask_step = int(metadata["mask_step"])
-        gap = max(2 * mask_step, round(config.gap_s * rate))
-        return cls(step, mask_step, length, gap, geometry.frame_step)
+        rate = geometry.sample_rate
+        whole = max(config.pack_s * rate, config.length_s * rate + geometry.frame_step)
+        length = info.gate_samples * ceil(whole / info.gate_samples)
+        gap = max(2 * info.mask_samples, round(config.gap_s * rate))
+        return cls(info.gate_samples, info.mask_samples, length, gap, geometry.frame_step)
 
-    def samples_of(self, span: Span) -> int:
-        """How long a span is."""
-        return (span.last - span.first) * self.frame_step
+    def samples_of(self, crop: Crop) -> int:
+        """Length of a crop."""
+        return (crop.last - crop.first) * self.frame_step
 
-    def masks(self, placed: Sequence[Placed]) -> NDArray[np.float32]:
-        """A mask for each unit in a slab, (rows, frames of `mask_step`); further rows are empty.
+    def masks(self, crops: Sequence[PackedCrop]) -> NDArray[np.float32]:
+        """A mask for each subsegment in a pack, (rows, trunk frames); further rows are empty.
 
-        Their number is one that recurs: as many as there are gates, or a multiple of it.
+        The number of rows is one that recurs: as many as there are gates, or a multiple of it.
         """
-        units = [(place, bounds) for place in placed for bounds in place.span.units.tolist()]
-        most = self.length // self.sound_step
-        rows = -(-len(units) // most) * most
-        masks = np.zeros((rows, self.length // self.mask_step), np.float32)
-        for mask, (place, bounds) in zip(masks, units, strict=False):
+        subsegments = [
+            (packed, bounds) for packed in crops for bounds in packed.crop.subsegments.tolist()
+        ]
+        most = self.length // self.gate_samples
+        rows = -(-len(subsegments) // most) * most
+        masks = np.zeros((rows, self.length // self.mask_samples), np.float32)
+        for mask, (packed, bounds) in zip(masks, subsegments, strict=False):
             start, end = (
-                place.start + (frame - place.span.first) * self.frame_step for frame in bounds
+                packed.start + (frame - packed.crop.first) * self.frame_step for frame in bounds
             )
-            mask[round(start / self.mask_step) : max(1, round(end / self.mask_step))] = 1
+            mask[round(start / self.mask_samples) : max(1, round(end / self.mask_samples))] = 1
         return masks
 
 
 class Packing:
-    """Spans on their way into slabs: the same slabs however many are laid at a time."""
+    """Assigns crops to packs: the same packs however many crops are added at a time."""
 
-    def __init__(self, grid: SlabGrid) -> None:
-        self._grid = grid
-        self._end = 0  # of what lies in the slab, with the gap behind it
+    def __init__(self, layout: PackLayout) -> None:
+        self._layout = layout
+        self._end = 0  # of the last crop in the pack, with the gap behind it
 
-    def lay(self, span: Span) -> Iterator[Placed]:
-        """Where a span goes, in parts if the slab has room for some of its units only.
+    def add(self, crop: Crop) -> Iterator[PackedCrop]:
+        """Where a crop goes, in parts if the pack has room for some of its subsegments only.
 
-        What begins at 0 begins a slab.
+        A part that begins at 0 begins a new pack.
         """
-        grid, units = self._grid, span.units
-        while len(units):
-            start = -(-self._end // grid.mask_step) * grid.mask_step
-            room = (grid.length - start) // grid.frame_step
-            fitting = int(np.count_nonzero(units[:, 1] - units[0, 0] <= room))
+        layout, subsegments = self._layout, crop.subsegments
+        while len(subsegments):
+            start = -(-self._end // layout.mask_samples) * layout.mask_samples
+            room = (layout.length - start) // layout.frame_step
+            fitting = int(np.count_nonzero(subsegments[:, 1] - subsegments[0, 0] <= room))
             if not fitting and start:
                 self._end = 0
                 continue
             fitting = max(1, fitting)
-            part = Span(int(units[0, 0]), int(units[fitting - 1, 1]), units[:fitting])
-            yield Placed(part, start)
-            self._end = start + grid.samples_of(part) + grid.gap
-            units = units[fitting:]
-
-
-def fill_slab(row: NDArray[np.float32], placed: Sequence[Placed], sounds: Sequence[Pieces]) -> int:
-    """Copy sounds to their places in a row, zeros between; the bytes that were copied."""
-    return sum(fill(row[place.start :], sound) for place, sound in zip(placed, sounds, strict=True))
+            part = Crop(
+                int(subsegments[0, 0]), int(subsegments[fitting - 1, 1]), subsegments[:fitting]
+            )
+            yield PackedCrop(part, start)
+            self._end = start + layout.samples_of(part) + layout.gap
+            subsegments = subsegments[fitting:]

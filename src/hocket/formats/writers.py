@@ -24,18 +24,18 @@ class Writer(NamedTuple):
     joinable: bool
 
 
-def _milliseconds(turns: tuple[Turn, ...], duration_s: float) -> Iterator[tuple[int, int, Turn]]:
+def _milliseconds(turns: tuple[Turn, ...], duration: float) -> Iterator[tuple[int, int, Turn]]:
     """Start, end and the turn, rounded so that no turn ends after the recording."""
-    last = int(duration_s * 1000)
+    last = int(duration * 1000)
     for turn in turns:
-        start, end = round(turn.start_s * 1000), min(round(turn.end_s * 1000), last)
+        start, end = round(turn.start * 1000), min(round(turn.end * 1000), last)
         if end > start:
             yield start, end, turn
 
 
 def _cues(result: Result, *, escape: bool = False) -> Iterator[tuple[int, int, str]]:
     """The same for formats of lines, which a name must not break, with & < > escaped if asked."""
-    for start, end, turn in _milliseconds(result.turns, result.duration_s):
+    for start, end, turn in _milliseconds(result.turns, result.duration):
         name = one_line(turn.speaker)
         yield start, end, html.escape(name, quote=False) if escape else name
 
@@ -63,7 +63,7 @@ def rttm(result: Result) -> str:
         f"SPEAKER {uri} 1 {_seconds(start)} {_seconds(end - start)} "
         f"<NA> <NA> {field(turn.speaker)} "
         f"{'<NA>' if turn.confidence is None else f'{turn.confidence:.3f}'} <NA>\n"
-        for start, end, turn in _milliseconds(result.turns, result.duration_s)
+        for start, end, turn in _milliseconds(result.turns, result.duration)
     )
 
 
@@ -74,26 +74,26 @@ def json_document(result: Result) -> str:
         return [
             {"start": start / 1000, "end": end / 1000, "speaker": turn.speaker}
             | ({} if turn.confidence is None else {"confidence": round(turn.confidence, 3)})
-            for start, end, turn in _milliseconds(turns, result.duration_s)
+            for start, end, turn in _milliseconds(turns, result.duration)
         ]
 
     content: dict[str, object] = {
         "uri": result.uri,
-        "duration": round(result.duration_s, 3),
+        "duration": round(result.duration, 3),
         "speakers": result.speakers,
         "turns": listed(result.turns),
         "exclusive_turns": listed(result.exclusive_turns),
     }
-    if result.doubts:
-        content["doubts"] = [
+    if result.uncertain:
+        content["uncertain"] = [
             {
-                "start": round(doubt.start_s, 3),
-                "end": round(doubt.end_s, 3),
-                "speaker": doubt.speaker,
-                "confidence": round(doubt.confidence, 3),
-                "alternatives": doubt.alternatives,
+                "start": round(segment.start, 3),
+                "end": round(segment.end, 3),
+                "speaker": segment.speaker,
+                "confidence": round(segment.confidence, 3),
+                "alternatives": segment.alternatives,
             }
-            for doubt in result.doubts
+            for segment in result.uncertain
         ]
     if result.count_confidence:
         content["count_confidence"] = {

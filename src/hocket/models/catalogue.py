@@ -179,17 +179,24 @@ def _catalogue(text: str, folder: Path) -> Catalogue:
 
 
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
-    clustering = ("threshold", "twin_at_1s", "twin_growth", "twin_most", "span_s")
+    clustering = ("threshold", "duplicate_at_1s", "duplicate_growth", "duplicate_most", "crop_s")
     fields = {
         "two": TwoSpeakers._fields,
-        "live_two": TwoSpeakers._fields,
+        "stream_two": TwoSpeakers._fields,
         "turn": TurnModel._fields,
         "count": CountModel._fields,
     }
     evidence = tuple(f"{kind}_{name}" for kind, names in fields.items() for name in names)
-    online = ("live_match", "live_create", "live_update", "live_merge", "live_name", "live_crowd")
+    online = (
+        "stream_match",
+        "stream_create",
+        "stream_update",
+        "stream_merge",
+        "stream_name",
+        "stream_crowd",
+    )
     store = ("name_distance", "suggest_distance", "verify_distance")
-    frames = (f"live_turn_{name}" for name in ("bias", "margin", "speech", "learnt", "alone"))
+    frames = (f"stream_turn_{name}" for name in ("bias", "margin", "speech", "learnt", "alone"))
     sure = (*frames, "match_bias", "match_distance", "match_margin")
     return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store, *sure)}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from hocket.arrays import Bands, Runs, UnitEmbeddings, Units
+from hocket.arrays import Bands, Regions, SubsegmentEmbeddings, Subsegments
 from hocket.geometry import Geometry
 from hocket.segmentation.aggregation import Segmentation
 
@@ -14,8 +14,8 @@ class Artifacts:
     uri: what the recording is called in outputs.
     samples: length of the recording.
     segmentation: who speaks in every window, and how many people do.
-    runs: where one person speaks alone.
-    units: the parts of runs that were embedded.
+    regions: where one person speaks alone.
+    subsegments: the parts of runs that were embedded.
     embeddings: (units, dimension), as the network gave them.
     bands: which bands the sound of the units has; None: it is taken for full band.
     seconds: busy time per stage, added up over workers.
@@ -26,9 +26,9 @@ class Artifacts:
     samples: int
     geometry: Geometry
     segmentation: Segmentation
-    runs: Runs
-    units: Units
-    embeddings: UnitEmbeddings
+    regions: Regions
+    subsegments: Subsegments
+    embeddings: SubsegmentEmbeddings
     seconds: dict[str, float] = field(repr=False)
     copied: dict[str, int] = field(repr=False, default_factory=dict)
     bands: Bands | None = field(repr=False, default=None)

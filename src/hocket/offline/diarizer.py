@@ -5,49 +5,44 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, Self, TypedDict, Unpack
+from threading import Event
+from typing import Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hocket import models
-from hocket.arrays import (
-    Centroids,
-    Parts,
-    Waveform,
-    check_array,
-    unit_length,
+from hocket.arguments import check_callable, check_type, known_names_only
+from hocket.arrays import Centroids, Parts, Waveform, check_array
+from hocket.audio.reading import (
+    AudioSource,
+    AudioStream,
+    Recording,
+    open_audio,
+    stem_of,
+    stream_of,
 )
-from hocket.audio.reading import AudioSource, AudioStream, Recording, open_audio, stem_of, stream_of
-from hocket.clustering import (
-    CLUSTERERS,
-    Odds,
-    Plda,
-    Request,
-    Selection,
-    TwinLimit,
-    TwoSpeakers,
-    Voices,
-    centroids_of,
-    claims,
-    divide_runs,
-    find_speakers,
-    read_plda,
-    tracks_of,
-)
-from hocket.confidence import turns as confidence
+from hocket.clustering import Plda, TwoSpeakers, read_plda
 from hocket.confidence.count import count_confidence
-from hocket.config import Config, Runtime, SpeakerCount
-from hocket.corrections.constraints import Constraint, Wishes, gather
-from hocket.corrections.frames import Held, names_of
-from hocket.embedding.channels import ChannelModel, free_units
-from hocket.embedding.subsegments import unit_seconds
+from hocket.confidence.turns import (
+    Evidence,
+    SpeakerEvidence,
+    evidence_of,
+    uncertain_segments,
+    with_confidence,
+)
+from hocket.config import Config, ResolvedConfig, Runtime, SpeakerCount
+from hocket.corrections.constraints import Constraint, ConstraintSet, gather
+from hocket.corrections.frames import AppliedConstraints, names_of
+from hocket.embedding.channels import ChannelModel
+from hocket.embedding.embedder import Embedder
 from hocket.errors import ConfigError, GraphInputError, one_line
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.offline.artifacts import Artifacts
-from hocket.offline.inference import Ears, Listener, hear
+from hocket.offline.inference import Networks, infer
+from hocket.offline.progress import Progress, ProgressCallback
+from hocket.offline.speakers import ClusteringModels, FoundSpeakers, find_speakers
 from hocket.offline.turns import activations_of, hold, voting_of
 from hocket.reconstruct import frame_blocks, strongest
 from hocket.result import EmbeddingModel, Result
@@ -57,80 +52,85 @@ from hocket.timing import Stopwatch, totals
 _log = logging.getLogger(__name__)
 
 
-class Options(TypedDict, total=False):
-    """What may be said of one recording.
-
-    sample_rate: rate of an array of samples, in hertz; only for arrays.
-    name: what to call the recording; the file's name otherwise.
-    num_speakers: exact number of speakers, if known.
-    min_speakers: fewest speakers to find.
-    max_speakers: most speakers to find.
-    constraints: what is known of who speaks where, as `Diarizer.finish` takes it.
-    listener: told how far each stage has come.
-    """
-
-    sample_rate: int | None
-    name: str | None
-    num_speakers: int | None
-    min_speakers: int | None
-    max_speakers: int | None
-    constraints: Sequence[Constraint]
-    listener: Listener | None
-
-
-class _Found(NamedTuple):
-    """Speakers without constraints.
-
-    voices: all units.
-    speakers: of all units.
-    centroids: of the speakers.
-    odds: of splits and merges that were not made.
-    """
-
-    voices: Voices
-    speakers: Selection
-    centroids: Centroids
-    odds: Odds | None
-
-
 class Diarizer:
     """Answers "who spoke when".
 
     Args:
         config: everything that may change a result.
         runtime: how the graphs are run; changes only how fast results come.
+        preset: accurate, balanced or fast, in place of a config.
 
     Graphs are loaded when first needed. One Diarizer serves any number of recordings.
+
+    Raises:
+        ArgumentError: an argument is unknown or of the wrong type.
+        ConfigError: there is no such preset, or both a preset and a config are given.
     """
 
-    def __init__(self, config: Config | None = None, runtime: Runtime | None = None) -> None:
-        self.config = config or Config()
+    @known_names_only
+    def __init__(
+        self,
+        config: Config | None = None,
+        runtime: Runtime | None = None,
+        *,
+        preset: str | None = None,
+    ) -> None:
+        check_type("config", config, Config | None)
+        check_type("runtime", runtime, Runtime | None)
+        check_type("preset", preset, str | None)
+        if config is not None and preset is not None:
+            raise ConfigError("preset excludes config; give one of them")
+        self.config = Config.preset(preset) if preset else config or Config()
         self.runtime = runtime or Runtime()
         # so that corrections of one recording are solved at once
-        self._found = WeakKeyDictionary[Artifacts, tuple[SpeakerCount, _Found]]()
+        self._found = WeakKeyDictionary[Artifacts, tuple[SpeakerCount, FoundSpeakers]]()
 
-    def __call__(self, source: AudioSource, **options: Unpack[Options]) -> Result:
-        """Diarize a recording: a path, encoded bytes, a binary file object, or an array of samples.
+    @known_names_only
+    def __call__(
+        self,
+        source: AudioSource,
+        *,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        constraints: Sequence[Constraint] = (),
+        sample_rate: int | None = None,
+        name: str | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: Event | None = None,
+    ) -> Result:
+        """Diarize a recording.
+
+        Args:
+            source: a path, encoded bytes, a binary file object, or an array of samples.
+            num_speakers: exact number of speakers, if known. Default: it is estimated.
+            min_speakers: fewest speakers to find. Default: 1.
+            max_speakers: most speakers to find. Default: no limit.
+            constraints: what is known of who speaks where; see docs/corrections.md. Default: nothing.
+            sample_rate: Hz, of an array of samples; files carry their own.
+            name: what the result calls the recording. Default: the file's name.
+            progress: called with a stage, what is done of it and how much there is in all.
+            cancel: an event that ends the work when it is set, from any thread.
 
         Raises:
+            ArgumentError: an argument is unknown or of the wrong type.
             AudioError: the recording cannot be used.
             ConfigError: the numbers of speakers contradict each other, or constraints do.
             ModelError: a model file is missing or altered.
             BackendError: the runtime is not installed or failed.
+            Cancelled: `cancel` was set.
         """
-        count = SpeakerCount.of(
-            options.get("num_speakers"), options.get("min_speakers"), options.get("max_speakers")
-        )
-        constraints = options.get("constraints", ())
+        check_type("sample_rate", sample_rate, int | None)
+        check_type("name", name, str | None)
+        check_callable("progress", progress)
+        check_type("cancel", cancel, Event | None)
+        count = SpeakerCount.of(num_speakers, min_speakers, max_speakers)
         gather(constraints).check(count)  # before the slow half
         watch = Stopwatch()
         with watch.stage("load"):
             rate = self.load().geometry.sample_rate
-        rate_of_array = options.get("sample_rate")
-        with open_audio(
-            source, sample_rate=rate_of_array, target_rate=rate, name=options.get("name")
-        ) as stream:
-            artifacts = self._hear(stream, watch, options.get("listener"))
+        with open_audio(source, sample_rate=sample_rate, target_rate=rate, name=name) as stream:
+            artifacts = self._infer(stream, watch, progress, cancel)
         return self.finish(artifacts, count, constraints)
 
     def load(self) -> Self:
@@ -140,7 +140,7 @@ class Diarizer:
                 segmentation = pool.submit(lambda: self.segmentation_graph)
                 _ = self.embedding_graph
                 segmentation.result()
-        _ = self.geometry, self.embedding_graph, self.plda, self.channel_model
+        _ = self.geometry, self.embedder, self.plda, self.channel_model
         return self
 
     @cached_property
@@ -154,14 +154,26 @@ class Diarizer:
         return models.load("embedding", self.config.graphs, self.runtime)
 
     @cached_property
+    def embedder(self) -> Embedder:
+        """What calls the embedding graph."""
+        return Embedder(self.embedding_graph, self.geometry, self.resolved.subsegments)
+
+    @cached_property
     def geometry(self) -> Geometry:
         """Frame grid of the segmentation graph."""
         return Geometry.from_metadata(self.segmentation_graph.metadata)
 
     @cached_property
     def calibration(self) -> Mapping[str, float]:
-        """Thresholds calibrated for the embedding graph."""
-        return models.read_catalogue().calibrations[self.config.graphs.embedding]
+        """Thresholds and weights calibrated for the embedding model; ConfigError if there is none."""
+        catalogue = models.read_catalogue()
+        catalogue.check_embedding(self.config.graphs.embedding)
+        return catalogue.calibrations[self.config.graphs.embedding]
+
+    @cached_property
+    def resolved(self) -> ResolvedConfig:
+        """The config with calibrated thresholds in it."""
+        return self.config.resolved(self.calibration)
 
     @cached_property
     def embedding_model(self) -> EmbeddingModel:
@@ -176,201 +188,193 @@ class Diarizer:
     @cached_property
     def plda(self) -> Plda | None:
         """What the user placed for the clusterer that needs it; ModelError if it is unusable."""
-        path = self.config.clusters.plda
+        path = self.config.clustering.plda
         return None if path is None else read_plda(Path(path))
 
-    def infer(self, recording: Recording | Waveform, listener: Listener | None = None) -> Artifacts:
-        """Run the graphs over a recording: the slow half, its result worth caching.
+    @known_names_only
+    def infer(
+        self,
+        recording: Recording | Waveform,
+        *,
+        progress: ProgressCallback | None = None,
+        cancel: Event | None = None,
+    ) -> Artifacts:
+        """Run the networks over a recording: the slow half, its result worth caching.
 
         Args:
             recording: what `read_audio` returned, or float32 mono samples at the graphs' rate.
-            listener: told how far each stage has come.
+            progress: as for `Diarizer.__call__`.
+            cancel: as for `Diarizer.__call__`.
 
         Raises:
             GraphInputError: the samples are of another type or rate, or not finite.
+            Cancelled: `cancel` was set.
         """
         watch = Stopwatch()
         with watch.stage("load"):
             recording = _checked(recording, self.load().geometry)
-        return self._hear(stream_of(recording), watch, listener)
+        return self._infer(stream_of(recording), watch, progress, cancel)
 
-    def _hear(self, stream: AudioStream, watch: Stopwatch, listener: Listener | None) -> Artifacts:
-        ears = Ears(
-            self.segmentation_graph,
-            self.embedding_graph,
-            # int8 scales activations by all of a call, and windows must not change each other
-            1
-            if models.choice_of("segmentation", self.config.graphs).precision == "int8"
-            else self.config.windows.batch,
-            self._calibrated("span_s", self.config.units.span_s),
-            self.config,
-            self.runtime,
-        )
-        heard = hear(stream, ears, watch, listener)
-        if not heard.samples:
+    def _infer(
+        self,
+        stream: AudioStream,
+        watch: Stopwatch,
+        progress: ProgressCallback | None,
+        cancel: Event | None,
+    ) -> Artifacts:
+        advance = Progress(stream.samples, progress)
+        found = infer(stream, self._networks, self.resolved, self.runtime, watch, advance, cancel)
+        if not found.samples:
             _log.warning("%s: holds no samples", one_line(stream.name))
         return Artifacts(
             uri=stem_of(stream.name),
-            samples=heard.samples,
+            samples=found.samples,
             geometry=self.geometry,
-            segmentation=heard.segmentation,
-            runs=heard.runs,
-            units=heard.units,
-            embeddings=heard.embeddings,
+            segmentation=found.segmentation,
+            regions=found.regions,
+            subsegments=found.subsegments,
+            embeddings=found.embeddings,
             seconds=watch.seconds,
             copied=watch.copied,
-            bands=heard.bands,
+            bands=found.bands,
         )
+
+    @property
+    def _networks(self) -> Networks:
+        precision = models.choice_of("segmentation", self.config.graphs).precision
+        # int8 scales activations by all of a call, and windows must not change each other
+        batch = 1 if precision == "int8" else self.config.windows.batch
+        return Networks(self.segmentation_graph, self.geometry, batch, self.embedder)
 
     def finish(
         self,
         artifacts: Artifacts,
         count: SpeakerCount | None = None,
         constraints: Sequence[Constraint] = (),
-        told: Callable[[confidence.Evidence], None] | None = None,
+        on_evidence: Callable[[Evidence], None] | None = None,
     ) -> Result:
         """Artifacts to turns: the fast half, pure, to be replayed with other settings at will.
 
         Speakers are found once for the same artifacts and count: leave their arrays as they are.
 
         Args:
-            artifacts: what the graphs said.
+            artifacts: what the networks made of a recording.
             count: how many speakers there may be.
             constraints: what is known of who speaks where, in any order; docs/corrections.md.
-            told: given what confidence rests on; `bench confidence` learns from it.
+            on_evidence: called with what confidence rests on; `bench confidence` learns from it.
 
         Raises:
             ConfigError: constraints contradict each other or the count, or name a SPEAKER_nn who
                 is not in the result without them.
         """
-        geometry, watch = artifacts.geometry, Stopwatch()
-        count, wishes = count or SpeakerCount(), gather(constraints)
-        wishes.check(count)
+        geometry, watch, config = artifacts.geometry, Stopwatch(), self.resolved
+        count, constraint_set = count or SpeakerCount(), gather(constraints)
+        constraint_set.check(count)
         with watch.stage("clustering"):
-            parts, centroids, held, known = self._cluster(artifacts, count, wishes)
+            parts, centroids, held, known = self._divide(artifacts, count, constraint_set)
         with watch.stage("reconstruct"):
             windows = artifacts.segmentation
-            voting = voting_of(windows, geometry, self.config, parts, len(centroids), held)
-            activations = activations_of(voting, windows, geometry, self.config, held)
+            voting = voting_of(windows, geometry, config, parts, len(centroids), held)
+            activations = activations_of(voting, windows, geometry, config, held)
             order = order_of_appearance(activations)
             activations = activations[:, order]
             names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
             turns = to_turns(activations, names, geometry, artifacts.samples)
             blocks = frame_blocks(len(activations))
             single = [strongest(voting(each), activations[each], order) for each in blocks]
-            exclusive = np.concatenate(single)
-            exclusive_turns = to_turns(exclusive, names, geometry, artifacts.samples)
-            owned = held.told_of(order) if held else None
-            evidence = confidence.evidence_of(
-                activations, known.of(order), windows.occupancy, artifacts.units, geometry, owned
-            )
-            said = partial(confidence.with_confidence, names, evidence, self.calibration)
-        if told:
-            told(evidence)
+            exclusive = to_turns(np.concatenate(single), names, geometry, artifacts.samples)
+            owned = held.known_speakers(order) if held else None
+            evidence = evidence_of(
+                activations, known.of(order), windows.occupancy, artifacts.subsegments,
+                geometry, owned,
+            )  # fmt: skip
+            rated = partial(with_confidence, names, evidence, self.calibration)
+        if on_evidence:
+            on_evidence(evidence)
         return Result(
             uri=artifacts.uri,
-            turns=said(turns),
-            exclusive_turns=said(exclusive_turns),
+            turns=rated(turns),
+            exclusive_turns=rated(exclusive),
             speakers=names,
             embeddings=centroids[order],
-            duration_s=geometry.seconds_of(artifacts.samples),
+            duration=geometry.seconds_of(artifacts.samples),
             seconds=totals(artifacts.seconds, watch.seconds),
             copied=artifacts.copied,
             embedding_model=self.embedding_model,
             count_confidence=count_confidence(evidence, count, self.calibration),
-            doubts=confidence.doubts_of(names, evidence, self.calibration),
+            uncertain=uncertain_segments(names, evidence, self.calibration),
         )
 
-    def _cluster(
-        self, artifacts: Artifacts, count: SpeakerCount, wishes: Wishes
-    ) -> tuple[Parts, Centroids, Held | None, confidence.SpeakerEvidence]:
-        """Divide all runs among the speakers, with constraints in place."""
+    def _divide(
+        self, artifacts: Artifacts, count: SpeakerCount, constraints: ConstraintSet
+    ) -> tuple[Parts, Centroids, AppliedConstraints | None, SpeakerEvidence]:
+        """Divide all regions among the speakers, with constraints in place."""
+        network = ClusteringModels(TwoSpeakers.of(self.calibration), self.channel_model, self.plda)
         kept = self._found.get(artifacts)
-        found = kept[1] if kept and kept[0] == count else self._find(artifacts, count)
-        self._found[artifacts] = count, found
-        voices, speakers, centroids, odds = found
-        if not wishes.groups and not wishes.nobody:
-            known = confidence.SpeakerEvidence.gather(voices.vectors @ centroids.T, odds)
-            strength = claims(voices.vectors, speakers.labels, centroids, speakers.doubts)
-            return divide_runs(artifacts.runs, artifacts.units, strength), centroids, None, known
-        parts, placed, held = hold(
-            artifacts,
-            self.config,
-            wishes,
-            voices,
-            speakers,
-            centroids,
-            self._twin_limit(),
-            TwoSpeakers.of(self.calibration),
-            count,
-        )
-        centroids, odds = (placed.centroids, None) if placed else (centroids, odds)
-        known = confidence.SpeakerEvidence.gather(voices.vectors @ centroids.T, odds)
-        return parts, centroids, held, known
-
-    def _find(self, artifacts: Artifacts, count: SpeakerCount) -> _Found:
-        """Find the speakers among the units to be trusted.
-
-        Where no embedding is usable there is one speaker, with a zero embedding.
-        """
-        config, units = self.config.clusters, artifacts.units
-        if config.method not in CLUSTERERS:
-            raise ConfigError(f"method is '{config.method}'; give one of {', '.join(CLUSTERERS)}")
-        found = artifacts.embeddings
-        finite = np.asarray(np.isfinite(found).all(axis=1))
-        vectors = unit_length(np.where(finite[:, None], found, np.float32(0)))
-        vectors, narrow, telephone = free_units(vectors, artifacts.bands, self.channel_model)
-        usable = np.asarray(vectors.any(axis=1))
-        seconds = unit_seconds(artifacts.runs, units, artifacts.geometry)
-        trusted: NDArray[np.bool_] = usable & self._trusted(artifacts)
-        if np.count_nonzero(trusted) < count.minimum:  # better a guess than nobody
-            trusted = usable
-        said = artifacts.segmentation
-        # elsewhere nothing goes by them
-        tracks = tracks_of(said.activity, said.first_frames, units) if telephone.any() else None
-        every = Voices(vectors, found, seconds, narrow, telephone, tracks)
-        threshold, clusterer = self._threshold("threshold"), CLUSTERERS[config.method]
-        voices = every.at(trusted)
-        chosen = find_speakers(
-            voices,
-            units.run[trusted],
-            lambda at_least: clusterer(voices, Request(threshold, at_least, self.plda)),
-            self._twin_limit(),
-            TwoSpeakers.of(self.calibration),
-            config.min_speaker_s,
-            count,
-        )
-        speakers = np.full(len(vectors), -1, np.int32)
-        speakers[trusted] = chosen.labels
-        centroids, doubts = centroids_of(every, speakers), chosen.doubts
-        if not usable.any():
-            centroids, doubts = np.zeros_like(vectors[:1]), np.zeros(len(vectors[:1]))
-        return _Found(every, Selection(speakers, doubts), centroids, chosen.odds)
-
-    def _twin_limit(self) -> TwinLimit:
-        return TwinLimit(*(self._threshold(f"twin_{name}") for name in TwinLimit._fields))
-
-    def _trusted(self, artifacts: Artifacts) -> NDArray[np.bool_]:
-        """Units long enough, and surely enough of one person, to make a speaker, (units,)."""
-        config, units = self.config.clusters, artifacts.units
-        lengths = units.last - units.first
-        alone = np.concatenate([[0.0], np.cumsum(artifacts.segmentation.occupancy[:, 1])])
-        probability = (alone[units.last] - alone[units.first]) / lengths
-        long_enough = lengths >= artifacts.geometry.frames_of(config.min_trusted_s)
-        trusted: NDArray[np.bool_] = long_enough & (probability >= config.min_trusted_probability)
-        return trusted
-
-    def _threshold(self, name: str) -> float:
-        """A setting of `ClusterConfig`, or what the manifest says for the embedding model."""
-        return self._calibrated(name, getattr(self.config.clusters, name))
-
-    def _calibrated(self, name: str, value: float | None) -> float:
-        return self.calibration[name] if value is None else value
+        if kept and kept[0] == count:
+            found = kept[1]
+        else:
+            found = find_speakers(artifacts, self.resolved.clustering, network, count)
+            self._found[artifacts] = count, found
+        centroids, odds, held = found.centroids, found.odds, None
+        if not constraints.groups and not constraints.nobody:
+            parts = found.parts(artifacts)
+        else:
+            parts, placed, held = hold(
+                artifacts, self.resolved, constraints, found, network.two, count
+            )
+            centroids, odds = (placed.centroids, None) if placed else (centroids, odds)
+        similarity = found.voices.vectors @ centroids.T
+        return parts, centroids, held, SpeakerEvidence.gather(similarity, odds)
 
 
-def diarize(source: AudioSource, **options: Unpack[Options]) -> Result:
-    """Diarize one recording with default settings; see `Diarizer.__call__`."""
-    return Diarizer()(source, **options)
+@known_names_only
+def diarize(
+    source: AudioSource,
+    *,
+    preset: str = "balanced",
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    constraints: Sequence[Constraint] = (),
+    sample_rate: int | None = None,
+    name: str | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: Event | None = None,
+) -> Result:
+    """Diarize one recording. For several, one `Diarizer` loads the graphs once.
+
+    Args:
+        source: a path, encoded bytes, a binary file object, or an array of samples: floats in -1..1
+            or integers, (samples,), (samples, channels) or (channels, samples).
+        preset: accurate, balanced or fast. Default: balanced.
+        num_speakers: exact number of speakers, if known. Default: it is estimated.
+        min_speakers: fewest speakers to find. Default: 1.
+        max_speakers: most speakers to find. Default: no limit.
+        constraints: what is known of who speaks where; see docs/corrections.md. Default: nothing.
+        sample_rate: Hz, of an array of samples; files carry their own.
+        name: what the result calls the recording. Default: the file's name.
+        progress: called with a stage, what is done of it and how much there is in all.
+        cancel: an event that ends the work when it is set, from any thread.
+
+    Raises:
+        As for `Diarizer` and `Diarizer.__call__`.
+
+    >>> from hocket import diarize
+    >>> for turn in diarize("meeting.flac").turns:
+    ...     print(turn.start, turn.end, turn.speaker)
+    """
+    return Diarizer(preset=preset)(
+        source,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        constraints=constraints,
+        sample_rate=sample_rate,
+        name=name,
+        progress=progress,
+        cancel=cancel,
+    )
 
 
 def _checked(recording: Recording | Waveform, geometry: Geometry) -> Recording:

@@ -5,20 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, Centroids, Parts, Votes
+from hocket.arrays import Activations, Parts, Votes
 from hocket.clustering import (
-    Placed,
-    Selection,
-    TwinLimit,
+    ConstrainedSpeakers,
     TwoSpeakers,
-    Voices,
-    claims,
-    divide_runs,
+    divide_regions,
+    speaker_scores,
 )
-from hocket.config import Config, SpeakerCount
-from hocket.corrections.constraints import Wishes
+from hocket.config import Config, ResolvedConfig, SpeakerCount
+from hocket.corrections.constraints import ConstraintSet
 from hocket.corrections.frames import (
-    Held,
+    AppliedConstraints,
     correct,
     favour,
     hold_frames,
@@ -28,6 +25,7 @@ from hocket.corrections.frames import (
 )
 from hocket.geometry import Geometry
 from hocket.offline.artifacts import Artifacts
+from hocket.offline.speakers import FoundSpeakers
 from hocket.reconstruct import activate, cluster_votes, frame_blocks
 from hocket.segmentation.aggregation import Segmentation
 from hocket.segmentation.regions import count_people
@@ -45,7 +43,7 @@ def voting_of(
     config: Config,
     parts: Parts,
     clusters: int,
-    held: Held | None = None,
+    held: AppliedConstraints | None = None,
 ) -> Voting:
     """What gives the votes of every block; it keeps those of the first KEPT.
 
@@ -81,10 +79,10 @@ def activations_of(
     segmentation: Segmentation,
     geometry: Geometry,
     config: Config,
-    held: Held | None = None,
+    held: AppliedConstraints | None = None,
 ) -> Activations:
     """Who speaks when, without short pauses and turns, (frames, clusters); see `voting_of`."""
-    counts = count_people(segmentation.occupancy, config.runs)
+    counts = count_people(segmentation.occupancy, config.regions)
     if held:
         counts[held.nobody] = 0
     blocks = [activate(voting(block), counts[block]) for block in frame_blocks(len(counts))]
@@ -101,7 +99,7 @@ def _appearing(
     voting: Voting, segmentation: Segmentation, geometry: Geometry, config: Config
 ) -> NDArray[np.int64]:
     """Clusters in order of appearance, from no more blocks than it takes for all to appear."""
-    counts = count_people(segmentation.occupancy, config.runs)
+    counts = count_people(segmentation.occupancy, config.regions)
     said: list[Activations] = []
     for block in frame_blocks(len(counts)):
         said.append(activate(voting(block), counts[block]))
@@ -113,47 +111,44 @@ def _appearing(
 
 def hold(
     artifacts: Artifacts,
-    config: Config,
-    wishes: Wishes,
-    voices: Voices,
-    found: Selection,
-    centroids: Centroids,
-    limit: TwinLimit,
+    config: ResolvedConfig,
+    constraints: ConstraintSet,
+    found: FoundSpeakers,
     model: TwoSpeakers,
     count: SpeakerCount,
-) -> tuple[Parts, Placed | None, Held]:
-    """Parts, speakers and frames with constraints in place; None where speakers are as they were.
+) -> tuple[Parts, ConstrainedSpeakers | None, AppliedConstraints]:
+    """Parts, speakers and frames with constraints in place; None where speakers stay as found.
 
     Args:
-        artifacts: what the graphs said.
+        artifacts: what the networks made of the recording.
         config: how windows and turns are put together.
-        wishes: what is to hold.
-        voices: all units.
-        found: speakers found without constraints, of all units.
-        centroids: of these.
-        limit: how similar two speakers may be.
+        constraints: what is to hold.
+        found: speakers found without constraints.
         model: odds of two speakers.
         count: how many speakers there may be.
 
     Raises:
         ConfigError: a name SPEAKER_nn is nobody's, or more speakers are needed than there may be.
     """
-    geometry, segments, units = artifacts.geometry, artifacts.segmentation, artifacts.units
-
-    def without() -> Parts:
-        strength = claims(voices.vectors, found.labels, centroids, found.doubts)
-        return divide_runs(artifacts.runs, units, strength)
+    geometry, segments, subsegments = (
+        artifacts.geometry, artifacts.segmentation, artifacts.subsegments,
+    )  # fmt: skip
 
     def appearing() -> NDArray[np.int64]:
-        voting = voting_of(segments, geometry, config, without(), len(centroids))
+        parts = found.parts(artifacts)
+        voting = voting_of(segments, geometry, config, parts, len(found.centroids))
         return _appearing(voting, segments, geometry, config)
 
     least = geometry.frames_of(config.turns.min_turn_s)
-    layout = lay_out(wishes, geometry, units, len(segments.occupancy), least)
+    layout = lay_out(constraints, geometry, subsegments, len(segments.occupancy), least)
     warn_of_silence(layout, artifacts.uri)
     if not layout.groups:
-        return without(), None, Held(layout.owners, layout.nobody, {}, {}, layout.owners >= 0)
-    placed, held = correct(layout, voices, found, units, appearing, limit, model, count)
-    strength = claims(voices.vectors, placed.labels, placed.centroids, placed.doubts)
-    divided = divide_runs(artifacts.runs, units, strength)
-    return hold_parts(divided, artifacts.runs, held.owners), placed, held
+        unchanged = AppliedConstraints(layout.owners, layout.nobody, {}, {}, layout.owners >= 0)
+        return found.parts(artifacts), None, unchanged
+    voices = found.voices
+    placed, held = correct(
+        layout, voices, found.selection, subsegments, appearing, config.clustering, model, count
+    )
+    scores = speaker_scores(voices.vectors, placed.labels, placed.centroids, placed.spurious)
+    divided = divide_regions(artifacts.regions, subsegments, scores)
+    return hold_parts(divided, artifacts.regions, held.owners), placed, held

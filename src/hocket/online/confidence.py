@@ -35,19 +35,19 @@ class FrameModel(NamedTuple):
     @classmethod
     def of(cls, calibration: Mapping[str, float]) -> Self:
         """From the manifest's `live_turn_*` of an embedding model."""
-        return cls(*(calibration[f"live_turn_{name}"] for name in cls._fields))
+        return cls(*(calibration[f"stream_turn_{name}"] for name in cls._fields))
 
 
-def sureness(state: State, model: FrameModel) -> NDArray[np.float64]:
+def frame_confidence(state: State, model: FrameModel) -> NDArray[np.float64]:
     """Probability that each speaker speaks in each frame that is not final, (frames, speakers).
 
     Args:
         state: with what windows said of these frames.
         model: weights.
     """
-    weight = np.maximum(state.people[:, 3:], LEAST_WEIGHT)
+    weight = np.maximum(state.occupancy[:, 3:], LEAST_WEIGHT)
     share = state.votes.astype(np.float64) / weight
-    silence = state.people[:, :1] / weight
+    silence = state.occupancy[:, :1] / weight
     speech = np.clip(1 - silence, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     learnt = np.log(np.maximum(state.seconds, LEAST_LEARNT_S))
     log_odds = model.bias + model.margin * _margins(share) + model.learnt * learnt

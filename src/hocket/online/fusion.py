@@ -1,12 +1,13 @@
 """Overlapping windows to turns: what is final, and what may still change."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, Parts, Votes, stretches
-from hocket.config import RunConfig
+from hocket.arrays import Activations, Parts, Votes, segments_of
+from hocket.config import RegionConfig, ResolvedConfig
 from hocket.geometry import Geometry
 from hocket.online.state import State, WindowResult
 from hocket.reconstruct import activate, cluster_votes
@@ -36,6 +37,21 @@ class Pace:
     min_pause: int
     min_turn: int
 
+    @classmethod
+    def of(cls, config: ResolvedConfig, geometry: Geometry) -> Self:
+        """In frames, from settings in seconds."""
+        stream, turns, frames = config.stream, config.turns, geometry.frames_of
+        return cls(
+            delay=frames(stream.delay_s),
+            # to the end of a window, which its last frame stands for less than all of
+            latest=frames(stream.latest_s - geometry.seconds_of(geometry.receptive_field)) - 1,
+            step=max(1, frames(stream.step_s)),
+            ramp=frames(config.windows.ramp_s),
+            fade=turns.fade_s * geometry.sample_rate / geometry.frame_step,
+            min_pause=frames(turns.min_pause_s),
+            min_turn=frames(turns.min_turn_s),
+        )
+
 
 def fuse(
     state: State,
@@ -58,12 +74,12 @@ def fuse(
     weights = edge_weights(length, pace.ramp)[late:, None]
     here = slice(window.first + late - state.done, window.first + length - state.done)
     grown = ((0, end - state.end), (0, 0))
-    votes, people = np.pad(state.votes, grown), np.pad(state.people, grown)
+    votes, people = np.pad(state.votes, grown), np.pad(state.occupancy, grown)
     votes[here] += weights * _votes(state, window, speakers, labels, pace)[late:]
     counted = np.ones((length, 4), np.float32)
     counted[:, :3] = window.occupancy
     people[here] += counted[late:] * weights
-    return replace(state, end=end, votes=votes, people=people, samples=window.samples)
+    return replace(state, end=end, votes=votes, occupancy=people, samples=window.samples)
 
 
 def _votes(
@@ -76,7 +92,7 @@ def _votes(
     """Probability that each speaker speaks, (frames, speakers): of units, where a slot has any."""
     number, length = len(state.names), len(window.masks)
     own = labels >= 0
-    parts = Parts(state.units.first[own], state.units.last[own], labels[own])
+    parts = Parts(state.subsegments.first[own], state.subsegments.last[own], labels[own])
     within = np.zeros(length, np.bool_)
     for first, last in zip(parts.first.tolist(), parts.last.tolist(), strict=True):
         within[max(0, first - window.first) : max(0, last - window.first)] = True
@@ -91,13 +107,13 @@ def _votes(
     return found
 
 
-def activations_of(state: State, runs: RunConfig, pace: Pace) -> Activations:
+def activations_of(state: State, regions: RegionConfig, pace: Pace) -> Activations:
     """Who speaks in the frames that are not final, behind those of `said`, (frames, speakers)."""
-    weight: NDArray[np.float32] = np.maximum(state.people[:, 3:], LEAST_WEIGHT)
-    occupancy = state.people[:, :3] / weight
-    fresh = activate(state.votes, count_people(occupancy, runs))
-    whole = tidy(np.concatenate([state.said, fresh]), pace.min_pause, pace.min_turn)
-    whole[: len(state.said)] = state.said  # what was given out stays as it was
+    weight: NDArray[np.float32] = np.maximum(state.occupancy[:, 3:], LEAST_WEIGHT)
+    occupancy = state.occupancy[:, :3] / weight
+    fresh = activate(state.votes, count_people(occupancy, regions))
+    whole = tidy(np.concatenate([state.settled, fresh]), pace.min_pause, pace.min_turn)
+    whole[: len(state.settled)] = state.settled  # what was given out stays as it was
     return whole
 
 
@@ -114,13 +130,13 @@ def settle(
     Args:
         state: what is known.
         active: from `activations_of`.
-        sure: (frames that are not final, speakers), from `sureness`.
+        sure: (frames that are not final, speakers), from `frame_confidence`.
         until: frame; `state.end` at the end of the stream.
         geometry: frame grid.
         pace: what may wait.
     """
     count = max(0, until - state.done)
-    final = active[len(state.said) : len(state.said) + count]
+    final = active[len(state.settled) : len(state.settled) + count]
     turns: list[Turn] = []
     begun, trust = state.begun.copy(), np.zeros(len(state.names))
     closing = until == state.end
@@ -135,15 +151,15 @@ def settle(
             else:
                 amount = _trust(state, sure, speaker, first, last)
                 turns += _turn(state, speaker, first, last, amount, geometry)
-    kept = max(0, len(state.said) + count - pace.min_pause - pace.min_turn)
-    said = active[kept : len(state.said) + count]
+    kept = max(0, len(state.settled) + count - pace.min_pause - pace.min_turn)
+    said = active[kept : len(state.settled) + count]
     rest = slice(count, None)
     state = replace(
         state,
         done=state.done + count,
         votes=state.votes[rest],
-        people=state.people[rest],
-        said=said,
+        occupancy=state.occupancy[rest],
+        settled=said,
         begun=begun,
         trust=trust,
     )
@@ -181,8 +197,8 @@ def close_turn(state: State, speaker: int, geometry: Geometry) -> tuple[State, l
 
 
 def _open_and_new(column: NDArray[np.bool_], offset: int, begun: int) -> list[tuple[int, int]]:
-    """Stretches of a column, (first, last); the first may have begun before it."""
-    found = [(offset + first, offset + last) for first, last in stretches(column).tolist()]
+    """Segments of a column, (first, last); the first may have begun before it."""
+    found = [(offset + first, offset + last) for first, last in segments_of(column).tolist()]
     if begun < 0:
         return found
     if found and found[0][0] == offset:
@@ -204,5 +220,5 @@ def _turn(
     start, end = (min(geometry.frame_start(edge), state.samples) for edge in (first, last))
     if end <= start:
         return []
-    start_s, end_s = geometry.seconds_of(start), geometry.seconds_of(end)
-    return [Turn(start_s, end_s, state.names[speaker], min(1.0, trust / (last - first)))]
+    times = geometry.seconds_of(start), geometry.seconds_of(end)
+    return [Turn(*times, state.names[speaker], min(1.0, trust / (last - first)))]

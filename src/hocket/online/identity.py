@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import unit_length
+from hocket.config import ResolvedStream
 from hocket.graph import Graph
-from hocket.online.limits import Limits
-from hocket.online.naming import Claims, claims_of, person_claimed
-from hocket.online.state import NOBODY, Heard, State, WindowResult, free_numbers, select
+from hocket.online.naming import NameDistances, name_distances, nearest_known
+from hocket.online.state import NOBODY, State, WindowEmbeddings, WindowResult, free_numbers, select
 
-UNHEARD = 0.9  # distance of a slot that no unit speaks for: only what it did before tells who it is
+NO_EVIDENCE = (
+    0.9  # distance of a slot that no unit speaks for: only what it did before tells who it is
+)
 FORBIDDEN = 1e3  # costs more than all that is allowed together
 
 
@@ -28,7 +30,7 @@ class Slots(NamedTuple):
     mine: (units, slots), seconds of each unit in which a slot speaks alone, if that is most of it.
     new: (units,) whether this window brought the unit.
     distances: (slots, speakers) from the mean of a slot's units to what is known of each speaker.
-    of_units: (units, speakers), the same for every unit.
+    subsegment_distances: (units, speakers), the same for every unit.
     active: (slots,) whether a slot speaks at all.
     valid: (slots,) whether the mean of its units says anything.
     """
@@ -37,22 +39,22 @@ class Slots(NamedTuple):
     mine: NDArray[np.float64]
     new: NDArray[np.bool_]
     distances: NDArray[np.float64]
-    of_units: NDArray[np.float64]
+    subsegment_distances: NDArray[np.float64]
     active: NDArray[np.bool_]
     valid: NDArray[np.bool_]
 
 
 def remember(state: State, window: WindowResult) -> State:
     """The state with a window's units, and without those before it."""
-    old, new = state.units, window.units
+    old, new = state.subsegments, window.subsegments
     kept = old.last > window.first
-    units = Heard(
+    subsegments = WindowEmbeddings(
         np.concatenate([old.first[kept], new.first]),
         np.concatenate([old.last[kept], new.last]),
         np.concatenate([old.vectors[kept], new.vectors]),
         np.concatenate([old.narrow[kept], new.narrow]),
     )
-    return replace(state, units=units)
+    return replace(state, subsegments=subsegments)
 
 
 def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) -> Slots:
@@ -64,21 +66,21 @@ def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) ->
         graph: `post_embedding`.
         frame_s: seconds of a frame.
     """
-    units, masks = state.units, window.masks
+    subsegments, masks = state.subsegments, window.masks
     alone = masks * (masks.sum(axis=1, keepdims=True) == 1)
     summed = np.concatenate([np.zeros((1, masks.shape[1])), alone.cumsum(axis=0)]) * frame_s
-    start, end = (np.clip(edge - window.first, 0, len(masks)) for edge in units[:2])
+    start, end = (np.clip(edge - window.first, 0, len(masks)) for edge in subsegments[:2])
     mine = summed[end] - summed[start]
-    most = 2 * mine > ((units.last - units.first) * frame_s)[:, None]
+    most = 2 * mine > ((subsegments.last - subsegments.first) * frame_s)[:, None]
     mine = np.where(most, mine, 0.0)
     weight = mine.sum(axis=0)
-    means = (mine.T @ units.vectors) / np.maximum(weight, frame_s)[:, None]
+    means = (mine.T @ subsegments.vectors) / np.maximum(weight, frame_s)[:, None]
     frames = np.arange(len(masks))[:, None]
     within = (frames >= start) & (frames < end)
     known = np.concatenate([state.sums, state.exemplars]).astype(np.float32)
     said = graph.run(
         {
-            "embeddings": np.concatenate([means, units.vectors]).astype(np.float32),
+            "embeddings": np.concatenate([means, subsegments.vectors]).astype(np.float32),
             "database": known,
             "segments": np.concatenate([masks, within], axis=1)[None].astype(np.float32),
         }
@@ -90,9 +92,9 @@ def compare(state: State, window: WindowResult, graph: Graph, frame_s: float) ->
     return Slots(
         seconds=np.minimum(weight, summed[-1]),
         mine=mine,
-        new=np.arange(len(mine)) >= len(mine) - len(window.units.first),
+        new=np.arange(len(mine)) >= len(mine) - len(window.subsegments.first),
         distances=nearest[:number],
-        of_units=nearest[number:],
+        subsegment_distances=nearest[number:],
         active=said["activity"][:number] > 0,
         valid=said["valid"][:number] > 0,
     )
@@ -110,20 +112,20 @@ def agreement(state: State, window: WindowResult) -> NDArray[np.float64]:
     return found
 
 
-def assign(slots: Slots, loyal: NDArray[np.float64], limits: Limits) -> NDArray[np.int64]:
+def assign(slots: Slots, loyal: NDArray[np.float64], config: ResolvedStream) -> NDArray[np.int64]:
     """Speakers of the slots or NOBODY, (slots,): the best for all together, and none twice.
 
     Args:
         slots: of a window.
         loyal: (slots, speakers), from `agreement`.
-        limits: thresholds.
+        config: thresholds.
     """
     from scipy.optimize import linear_sum_assignment  # imported here: only streams need it
 
-    known = np.where(np.isfinite(slots.distances), slots.distances, UNHEARD)
-    cost = np.where(slots.valid[:, None], known, UNHEARD) - limits.loyalty * loyal
+    known = np.where(np.isfinite(slots.distances), slots.distances, NO_EVIDENCE)
+    cost = np.where(slots.valid[:, None], known, NO_EVIDENCE) - config.continuity_bonus * loyal
     cost[~slots.active] = FORBIDDEN
-    nobody = np.full((len(cost), len(cost)), limits.match)
+    nobody = np.full((len(cost), len(cost)), config.match)
     rows, columns = linear_sum_assignment(np.concatenate([cost, nobody], axis=1))
     speakers = np.full(len(cost), NOBODY)
     speakers[rows] = np.where(columns < cost.shape[1], columns, NOBODY)
@@ -131,31 +133,33 @@ def assign(slots: Slots, loyal: NDArray[np.float64], limits: Limits) -> NDArray[
 
 
 def create(
-    state: State, slots: Slots, speakers: NDArray[np.int64], limits: Limits
+    state: State, slots: Slots, speakers: NDArray[np.int64], config: ResolvedStream
 ) -> tuple[State, Slots, NDArray[np.int64]]:
     """Make a speaker of the units of a slot that are far from everybody, if they are one voice.
 
     Returns:
         the state with new speakers, the slots with distances to them, and the slots' speakers.
     """
-    far = slots.of_units.min(axis=1, initial=np.inf) >= limits.create
-    orphans = np.where((far & state.units.vectors.any(axis=1))[:, None], slots.mine, 0.0)
+    far = slots.subsegment_distances.min(axis=1, initial=np.inf) >= config.create
+    orphans = np.where((far & state.subsegments.vectors.any(axis=1))[:, None], slots.mine, 0.0)
     total = np.maximum(orphans.sum(axis=0), 1e-9)[:, None]
     seconds = np.minimum(orphans.sum(axis=0), slots.seconds)
-    means = (orphans.T @ state.units.vectors) / total
+    means = (orphans.T @ state.subsegments.vectors) / total
     lengths = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     # cosines of units add up to their mean's, which is nearer to everybody than they are
-    alike = orphans.T @ np.maximum(1 - slots.of_units, -1) / total / lengths
-    one_voice = lengths[:, 0] >= limits.coherence
-    one_voice &= 1 - alike.max(axis=1, initial=-np.inf) >= limits.create
-    fresh = np.flatnonzero((seconds >= limits.create_s) & one_voice)
-    fresh = fresh[_wanted(state, means[fresh], seconds[fresh], limits)]
+    alike = orphans.T @ np.maximum(1 - slots.subsegment_distances, -1) / total / lengths
+    one_voice = lengths[:, 0] >= config.coherence
+    one_voice &= 1 - alike.max(axis=1, initial=-np.inf) >= config.create
+    fresh = np.flatnonzero((seconds >= config.create_s) & one_voice)
+    fresh = fresh[_wanted(state, means[fresh], seconds[fresh], config)]
     if not len(fresh):
         return state, slots, speakers
     vectors = unit_length(means[fresh].astype(np.float32))
     owners = len(state.names) + np.arange(len(fresh))
     slots = slots._replace(
-        of_units=np.concatenate([slots.of_units, 1 - state.units.vectors @ vectors.T], axis=1),
+        subsegment_distances=np.concatenate(
+            [slots.subsegment_distances, 1 - state.subsegments.vectors @ vectors.T], axis=1
+        ),
         distances=np.pad(slots.distances, ((0, 0), (0, len(fresh))), constant_values=np.inf),
     )
     found = speakers.copy()
@@ -164,12 +168,12 @@ def create(
 
 
 def _wanted(
-    state: State, means: NDArray[np.float64], seconds: NDArray[np.float64], limits: Limits
+    state: State, means: NDArray[np.float64], seconds: NDArray[np.float64], config: ResolvedStream
 ) -> NDArray[np.bool_]:
     """Which of those that might be made there is room for, or are somebody known, (means,)."""
-    room = limits.max_speakers - np.count_nonzero(state.called == NOBODY)
-    person = person_claimed(claims_of(state.gallery, means, seconds, limits))
-    expected = (person != NOBODY) & ~np.isin(person, state.called)
+    room = config.max_speakers - np.count_nonzero(state.identities == NOBODY)
+    person = nearest_known(name_distances(state.known, means, seconds, config))
+    expected = (person != NOBODY) & ~np.isin(person, state.identities)
     wanted: NDArray[np.bool_] = expected | (np.cumsum(~expected) <= room)
     return wanted
 
@@ -181,7 +185,7 @@ def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float
     return replace(
         state,
         numbers=np.concatenate([state.numbers, numbers]),
-        called=np.pad(state.called, (0, more), constant_values=NOBODY),
+        identities=np.pad(state.identities, (0, more), constant_values=NOBODY),
         created=numbers[-1] + 1,
         sums=np.concatenate([state.sums, vectors * seconds[:, None]]),
         seconds=np.concatenate([state.seconds, seconds]),
@@ -190,24 +194,28 @@ def _grown(state: State, vectors: NDArray[np.float32], seconds: NDArray[np.float
         apart=np.pad(state.apart, (0, more)),
         judged=np.pad(state.judged, (0, more)),
         votes=np.pad(state.votes, ((0, 0), (0, more))),
-        said=np.pad(state.said, ((0, 0), (0, more))),
+        settled=np.pad(state.settled, ((0, 0), (0, more))),
         begun=np.pad(state.begun, (0, more), constant_values=-1),
         trust=np.pad(state.trust, (0, more)),
     )
 
 
 def second_best(
-    state: State, slots: Slots, speakers: NDArray[np.int64], due: NDArray[np.bool_], limits: Limits
+    state: State,
+    slots: Slots,
+    speakers: NDArray[np.int64],
+    due: NDArray[np.bool_],
+    config: ResolvedStream,
 ) -> NDArray[np.int64]:
     """Give slots that are nobody's the nearest speaker that is left, for somebody must speak.
 
     If none is left, those that are `due` to become final get the nearest, whosever it is.
     """
-    full = np.count_nonzero(state.called == NOBODY) >= limits.max_speakers
+    full = np.count_nonzero(state.identities == NOBODY) >= config.max_speakers
     found = speakers.copy()
-    cost = np.where(np.isfinite(slots.distances), slots.distances, UNHEARD)
+    cost = np.where(np.isfinite(slots.distances), slots.distances, NO_EVIDENCE)
     # no stranger gets a name because nobody else is left
-    strange = (state.called != NOBODY) & (cost >= limits.create)
+    strange = (state.identities != NOBODY) & (cost >= config.create)
     waiting = np.flatnonzero(slots.active & (speakers == NOBODY))
     for slot in waiting[np.argsort(cost[waiting].min(axis=1, initial=FORBIDDEN))]:
         able = np.flatnonzero(~strange[slot])
@@ -219,17 +227,17 @@ def second_best(
     return found
 
 
-def label(slots: Slots, speakers: NDArray[np.int64], limits: Limits) -> NDArray[np.int64]:
+def label(slots: Slots, speakers: NDArray[np.int64], config: ResolvedStream) -> NDArray[np.int64]:
     """Speaker of every unit, or NOBODY, (units,): its slot's, unless it is much nearer another."""
     owned: NDArray[np.bool_] = np.asarray(slots.mine.any(axis=1))
     of_slot = np.where(owned, speakers[slots.mine.argmax(axis=1)], NOBODY)
-    if not slots.of_units.shape[1]:
+    if not slots.subsegment_distances.shape[1]:
         return np.full(len(owned), NOBODY)
-    cost = slots.of_units.copy()
+    cost = slots.subsegment_distances.copy()
     loyal = np.flatnonzero(of_slot != NOBODY)
-    cost[loyal, of_slot[loyal]] -= limits.belonging
+    cost[loyal, of_slot[loyal]] -= config.slot_bonus
     best = cost.argmin(axis=1)
-    near = cost[np.arange(len(best)), best] < limits.match
+    near = cost[np.arange(len(best)), best] < config.match
     return np.where(owned, np.where(near, best, of_slot), NOBODY)
 
 
@@ -238,7 +246,7 @@ def learn(
     slots: Slots,
     speakers: NDArray[np.int64],
     labels: NDArray[np.int64],
-    limits: Limits,
+    config: ResolvedStream,
 ) -> State:
     """What the units that a window brought teach of their speakers, each once.
 
@@ -247,18 +255,18 @@ def learn(
     """
     nearest = np.full(len(labels), np.inf)
     labelled = np.flatnonzero(labels != NOBODY)
-    nearest[labelled] = slots.of_units[labelled, labels[labelled]]
-    others = slots.of_units.copy()
+    nearest[labelled] = slots.subsegment_distances[labelled, labels[labelled]]
+    others = slots.subsegment_distances.copy()
     others[labelled, labels[labelled]] = np.inf
-    clear = nearest + limits.margin < others.min(axis=1, initial=np.inf)
-    taught = np.flatnonzero(slots.new & (nearest < limits.update) & clear)
+    clear = nearest + config.margin < others.min(axis=1, initial=np.inf)
+    taught = np.flatnonzero(slots.new & (nearest < config.update) & clear)
     amount = slots.mine[taught].max(axis=1)
-    vectors, owners = state.units.vectors[taught], labels[taught]
+    vectors, owners = state.subsegments.vectors[taught], labels[taught]
     sums, seconds = state.sums.copy(), state.seconds.copy()
     np.add.at(sums, owners, vectors * amount[:, None])
     np.add.at(seconds, owners, amount)
     state = _told_apart(replace(state, sums=sums, seconds=seconds), slots, speakers)
-    return _with_exemplars(state, vectors, owners, limits)
+    return _with_exemplars(state, vectors, owners, config)
 
 
 def _told_apart(state: State, slots: Slots, speakers: NDArray[np.int64]) -> State:
@@ -270,36 +278,38 @@ def _told_apart(state: State, slots: Slots, speakers: NDArray[np.int64]) -> Stat
 
 
 def _with_exemplars(
-    state: State, vectors: NDArray[np.float32], owners: NDArray[np.int64], limits: Limits
+    state: State, vectors: NDArray[np.float32], owners: NDArray[np.int64], config: ResolvedStream
 ) -> State:
     """Keep vectors that are unlike those kept of their speaker, of each the newest so many."""
     alike = (vectors @ state.exemplars.T) * (state.owners == owners[:, None])
-    fresh = np.flatnonzero(alike.max(axis=1, initial=0) < 1 - limits.update / 2)
+    fresh = np.flatnonzero(alike.max(axis=1, initial=0) < 1 - config.update / 2)
     exemplars = np.concatenate([state.exemplars, vectors[fresh]])
     owner = np.concatenate([state.owners, owners[fresh]])
     place = np.arange(len(owner))
     later = (owner[:, None] == owner) & (place > place[:, None])
-    kept = later.sum(axis=1) < limits.most_exemplars
+    kept = later.sum(axis=1) < config.most_exemplars
     return replace(state, exemplars=exemplars[kept], owners=owner[kept])
 
 
-def twins(state: State, claims: Claims, limits: Limits) -> tuple[int, int] | None:
+def duplicates(
+    state: State, claims: NameDistances, config: ResolvedStream
+) -> tuple[int, int] | None:
     """The nearest two speakers that turn out to be one, the older one first; None if none.
 
     Args:
         state: what is known.
-        claims: from `claims_of`: who is the same person is one, who is another one is not.
-        limits: thresholds.
+        claims: from `name_distances`: who is the same person is one, who is another one is not.
+        config: thresholds.
     """
     centroids = unit_length(state.sums.astype(np.float32))
     distances = 1 - (centroids @ centroids.T).astype(np.float64)
-    person = person_claimed(claims)
+    person = nearest_known(claims)
     named = (person[:, None] != NOBODY) & (person != NOBODY)
     same = person[:, None] == person
     distances[named & same] -= 4  # before all others, the nearest first
     different = (named & ~same) | (state.apart > 0)
     distances[different | np.tri(len(distances), dtype=bool)] = np.inf
-    if not distances.size or distances.min() >= limits.merge:
+    if not distances.size or distances.min() >= config.merge:
         return None
     older, newer = (int(index) for index in np.unravel_index(distances.argmin(), distances.shape))
     return older, newer
@@ -308,7 +318,7 @@ def twins(state: State, claims: Claims, limits: Limits) -> tuple[int, int] | Non
 def merge(state: State, kept: int, gone: int) -> State:
     """The state with one speaker for two; what was given out keeps the name it had."""
     sums, seconds, apart = state.sums.copy(), state.seconds.copy(), state.apart.copy()
-    votes, said = state.votes.copy(), state.said.copy()
+    votes, said = state.votes.copy(), state.settled.copy()
     sums[kept] += sums[gone]
     seconds[kept] += seconds[gone]
     votes[:, kept] += votes[:, gone]
@@ -322,7 +332,7 @@ def merge(state: State, kept: int, gone: int) -> State:
         sums=sums,
         seconds=seconds,
         votes=votes,
-        said=said,
+        settled=said,
         apart=apart,
         owners=owners,
         past=past,

@@ -11,46 +11,49 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.online.limits import Limits
-from hocket.online.state import NOBODY, Gallery, State
+from hocket.config import ResolvedStream
+from hocket.online.state import NOBODY, KnownSpeakers, State
 from hocket.speakers.matching import distances
 
 FEW = 5  # people, with whom `name_early` was measured; more are nearer to any stranger
 
-Claims: TypeAlias = NDArray[np.float64]
+NameDistances: TypeAlias = NDArray[np.float64]
 """(speakers, people) distances, infinite where they are too far to be one."""
 
 
-def claims_of(
-    gallery: Gallery, sums: NDArray[np.float64], seconds: NDArray[np.float64], limits: Limits
-) -> Claims:
+def name_distances(
+    known: KnownSpeakers,
+    sums: NDArray[np.float64],
+    seconds: NDArray[np.float64],
+    config: ResolvedStream,
+) -> NameDistances:
     """Who may be whom of those known before.
 
     Args:
-        gallery: those known before.
+        known: those known before.
         sums: (speakers, dimension) of what was heard, of any length.
         seconds: (speakers,) of units behind them.
-        limits: thresholds.
+        config: thresholds.
     """
-    found = distances(sums.astype(np.float32), gallery.voices).astype(np.float64)
-    doublings = np.log2(max(1, len(gallery.names) / FEW))
-    early = max(limits.name, limits.name_early - limits.crowd * doublings)
-    limit = np.where(seconds < limits.name_s, early, limits.name)
+    found = distances(sums.astype(np.float32), known.exemplars).astype(np.float64)
+    doublings = np.log2(max(1, len(known.names) / FEW))
+    early = max(config.name, config.name_early - config.crowd * doublings)
+    limit = np.where(seconds < config.name_s, early, config.name)
     found[found > limit[:, None]] = np.inf  # on the limit is near enough, as in the store
     return found
 
 
-def person_claimed(claims: Claims) -> NDArray[np.int64]:
+def nearest_known(claims: NameDistances) -> NDArray[np.int64]:
     """The person each speaker is nearest to, or NOBODY, (speakers,)."""
     if not claims.size:
         return np.full(len(claims), NOBODY)
     return np.where(np.isfinite(claims.min(axis=1)), claims.argmin(axis=1), NOBODY)
 
 
-def name(state: State, claims: Claims) -> State:
+def name(state: State, claims: NameDistances) -> State:
     """Call every speaker by the name of who it is nearest to, unless another one is nearer."""
     if not claims.size:
         return state
-    person = person_claimed(claims)
+    person = nearest_known(claims)
     nearest = claims.argmin(axis=0)[person] == np.arange(len(person))
-    return replace(state, called=np.where(nearest, person, NOBODY))
+    return replace(state, identities=np.where(nearest, person, NOBODY))

@@ -1,8 +1,8 @@
-"""What the segmentation's sinc filters hear of a stream, found once for all windows that overlap.
+"""Sinc features of a stream, computed once for all windows that overlap.
 
-The filters are a quarter of the segmentation, and three of four seconds of a window were in the
-window before. A place is three steps of the filters; windows begin where a place does
-(docs/decisions/019-shared-filters.md).
+The segmentation's sinc filters are a quarter of its work, and three of four seconds of a window were
+in the window before. Their outputs are pooled over three steps, into frames of 30 samples; windows
+begin where such a frame does (docs/decisions/019-shared-filters.md).
 """
 
 from collections import deque
@@ -12,64 +12,63 @@ from threading import Lock
 
 import numpy as np
 
-from hocket.arrays import Peaks
+from hocket.arrays import SincFeatures
 from hocket.audio.buffer import Pieces, SampleBuffer, joined
+from hocket.geometry import SincInfo
 from hocket.graph import Graph
 
 
-class SharedPeaks:
-    """Finds the peaks of windows, the later one the further on.
+class SincCache:
+    """Computes the sinc features of windows, in the order in which they end.
 
     Args:
         graph: `sinc_peaks`; several threads may call it at once.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._step, self._field = (
-            int(graph.metadata[f"place_{name}"]) for name in ("step", "field")
-        )
-        self._stretches: deque[_Stretch] = deque()
+        self._graph, self._info = graph, SincInfo.from_metadata(graph.metadata)
+        self._parts: deque[_Part] = deque()
         self._end = 0
 
-    def of_window(self, start: int, end: int, buffer: SampleBuffer) -> Callable[[], Peaks]:
-        """How to have the peaks of a window, on any thread.
+    def of_window(self, start: int, end: int, buffer: SampleBuffer) -> Callable[[], SincFeatures]:
+        """A function that computes the features of a window, on any thread.
 
         Args:
-            start: its first sample in the stream, which a place begins at.
+            start: its first sample in the stream, at which a pooled sinc frame begins.
             end: the sample behind its last.
             buffer: holds the window now.
         """
-        first, last = start // self._step, (end - self._field) // self._step + 1
-        while self._stretches and self._stretches[0].last <= first:
-            self._stretches.popleft()
+        step, field = self._info.step, self._info.field
+        first, last = start // step, (end - field) // step + 1
+        while self._parts and self._parts[0].last <= first:
+            self._parts.popleft()
         begin = max(first, self._end)
         if last > begin:
-            sound = buffer.pieces(begin * self._step, end)
-            self._stretches.append(_Stretch(self._graph, begin, last, sound))
+            sound = buffer.pieces(begin * step, end)
+            self._parts.append(_Part(self._graph, begin, last, sound))
             self._end = last
-        return partial(_peaks_from, first, tuple(self._stretches))
+        return partial(_from_frame, first, tuple(self._parts))
 
 
-class _Stretch:
-    """Places `first` to `last` of a stream; whoever asks first has their peaks found."""
+class _Part:
+    """Pooled sinc frames `first` to `last` of a stream; the first thread to need them runs the graph."""
 
     def __init__(self, graph: Graph, first: int, last: int, sound: Pieces) -> None:
         self.first, self.last = first, last
         self._graph, self._sound = graph, sound
-        self._found: Peaks | None = None
-        self._asking = Lock()
+        self._features: SincFeatures | None = None
+        self._running = Lock()
 
-    def peaks(self) -> Peaks:
-        with self._asking:
-            if self._found is None:
+    def features(self) -> SincFeatures:
+        with self._running:
+            if self._features is None:
                 waveform = joined(self._sound)[0][None, None]
-                self._found = self._graph.run({"waveform": waveform})["peaks"]
+                self._features = self._graph.run({"waveform": waveform})["peaks"]
                 self._sound = []
-            return self._found
+            return self._features
 
 
-def _peaks_from(first: int, stretches: tuple[_Stretch, ...]) -> Peaks:
-    parts = [stretch.peaks()[..., max(0, first - stretch.first) :] for stretch in stretches]
-    found: Peaks = np.concatenate(parts, axis=-1)
+def _from_frame(first: int, parts: tuple[_Part, ...]) -> SincFeatures:
+    columns = [part.features()[..., max(0, first - part.first) :] for part in parts]
+    found: SincFeatures = np.concatenate(columns, axis=-1)
     return found

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from hocket.arrays import unit_length
 from hocket.clustering.division import Halves, TwoSpeakers, settle, traits_of, widest
-from hocket.clustering.voices import Voices
+from hocket.clustering.voices import VoiceVectors
+from hocket.config import ResolvedStream
 from hocket.online.identity import Slots
-from hocket.online.limits import Limits
-from hocket.online.state import NOBODY, Past, State, free_numbers
+from hocket.online.state import NOBODY, RecentSubsegments, State, free_numbers
 
 MOST_KEPT = 600  # units, six minutes of speech: 0.5 MB
 LEAST_S = 0.3  # of a unit in which its slot speaks alone; less mixes people
@@ -39,20 +39,20 @@ def keep(state: State, slots: Slots, labels: NDArray[np.int64]) -> State:
     """
     seconds = slots.mine.max(axis=1, initial=0.0)
     fit = slots.new & (labels != NOBODY) & (seconds > LEAST_S)
-    new = np.flatnonzero(fit & state.units.vectors.any(axis=1))
-    past, units = state.past, state.units
-    grown = Past(
-        np.concatenate([past.first, units.first[new]]),
-        np.concatenate([past.last, units.last[new]]),
-        np.concatenate([past.vectors, units.vectors[new]]),
-        np.concatenate([past.narrow, units.narrow[new]]),
+    new = np.flatnonzero(fit & state.subsegments.vectors.any(axis=1))
+    past, subsegments = state.past, state.subsegments
+    grown = RecentSubsegments(
+        np.concatenate([past.first, subsegments.first[new]]),
+        np.concatenate([past.last, subsegments.last[new]]),
+        np.concatenate([past.vectors, subsegments.vectors[new]]),
+        np.concatenate([past.narrow, subsegments.narrow[new]]),
         np.concatenate([past.seconds, seconds[new] * SHARE]),
         np.concatenate([past.owners, labels[new]]),
     )
     return replace(state, past=grown.at(slice(-MOST_KEPT, None)))
 
 
-def divide(state: State, model: TwoSpeakers, limits: Limits) -> State:
+def divide(state: State, model: TwoSpeakers, config: ResolvedStream) -> State:
     """The state with two speakers for every one that is likelier two."""
     for speaker in range(len(state.names)):
         members = np.flatnonzero(state.past.owners == speaker)
@@ -61,7 +61,7 @@ def divide(state: State, model: TwoSpeakers, limits: Limits) -> State:
         judged = state.judged.copy()
         judged[speaker] = len(members)
         state = replace(state, judged=judged)
-        room = np.count_nonzero(state.called == NOBODY) < limits.max_speakers
+        room = np.count_nonzero(state.identities == NOBODY) < config.max_speakers
         halves = _halves(state, members, model) if room else None
         if halves is not None:
             state = _split(state, speaker, members, halves)
@@ -80,7 +80,7 @@ def _halves(state: State, members: NDArray[np.int64], model: TwoSpeakers) -> Hal
     # a region ends where the next unit does not reach into it
     ends = np.maximum.accumulate(past.last[members])
     regions = np.concatenate([[0], np.cumsum(past.first[members][1:] >= ends[:-1])])
-    voices = Voices(vectors, vectors, seconds, past.narrow[members])
+    voices = VoiceVectors(vectors, vectors, seconds, past.narrow[members])
     traits = traits_of(voices, regions, halves)
     if traits.block > 1 / LEAST_CHANGES or model.log_odds(traits) <= LEAST_LOG_ODDS:
         return None
@@ -110,7 +110,7 @@ def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halve
     return replace(
         state,
         numbers=np.append(state.numbers, number),
-        called=np.append(state.called, NOBODY),
+        identities=np.append(state.identities, NOBODY),
         created=number + 1,
         sums=all_sums,
         seconds=all_seconds,
@@ -120,7 +120,7 @@ def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halve
         past=past._replace(owners=owners),
         judged=judged,
         votes=np.pad(state.votes, ((0, 0), (0, 1))),
-        said=np.pad(state.said, ((0, 0), (0, 1))),
+        settled=np.pad(state.settled, ((0, 0), (0, 1))),
         begun=np.append(state.begun, -1),
         trust=np.append(state.trust, 0.0),
     )

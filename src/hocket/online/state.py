@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 
 from hocket.arrays import Activations, Occupancy, SlotActivity, Votes, unit_length
 from hocket.errors import ConfigError
-from hocket.speakers.matching import Known as Voices
-from hocket.speakers.matching import directions, known_of, surplus
+from hocket.speakers.matching import ExemplarIndex, directions, index_exemplars, surplus
 from hocket.speakers.values import MOST_EXEMPLARS
 
-FORMAT = 4
+FORMAT = 5
 """Of `State.to_bytes`; another one is not read."""
 
 NOBODY = -1
 """Instead of the index of a speaker or a person."""
 
 
-class Heard(NamedTuple):
+class WindowEmbeddings(NamedTuple):
     """Units that were embedded, all columns (units, ...).
 
     first, last: their frames on the stream's grid.
@@ -37,7 +36,7 @@ class Heard(NamedTuple):
     narrow: NDArray[np.float64]
 
 
-class Past(NamedTuple):
+class RecentSubsegments(NamedTuple):
     """Units of the last minutes with their speakers, all columns (units, ...), in order of time.
 
     first, last: their frames on the stream's grid.
@@ -54,10 +53,10 @@ class Past(NamedTuple):
     seconds: NDArray[np.float64]
     owners: NDArray[np.int64]
 
-    def at(self, rows: NDArray[np.bool_] | slice) -> "Past":
+    def at(self, rows: NDArray[np.bool_] | slice) -> "RecentSubsegments":
         """Some of the units."""
         first, last, vectors, narrow, seconds, owners = self
-        return Past(
+        return RecentSubsegments(
             first[rows], last[rows], vectors[rows], narrow[rows], seconds[rows], owners[rows]
         )
 
@@ -69,7 +68,7 @@ class WindowResult(NamedTuple):
     activity: (frames, slots), probability that a slot speaks.
     occupancy: (frames, 3), probability that nobody, one person and several people speak.
     masks: (frames, slots), one where a slot speaks in the most probable class.
-    units: what was embedded because this window brought it.
+    subsegments: what was embedded because this window brought it.
     samples: how many of the stream were heard when the window ended.
     """
 
@@ -77,73 +76,73 @@ class WindowResult(NamedTuple):
     activity: SlotActivity
     occupancy: Occupancy
     masks: NDArray[np.float32]
-    units: Heard
+    subsegments: WindowEmbeddings
     samples: int
 
 
-class Known(NamedTuple):
+class KnownSpeaker(NamedTuple):
     """Somebody known before the stream began: a name, and (exemplars, dimension) of the voice."""
 
     name: str
     exemplars: NDArray[np.float32]
 
 
-class Gallery(NamedTuple):
+class KnownSpeakers(NamedTuple):
     """People known before the stream began: names, and exemplars by the index of the name."""
 
     names: tuple[str, ...]
-    voices: Voices
+    exemplars: ExemplarIndex
 
 
 @dataclass(frozen=True, eq=False)
 class State:
     """Speakers, and the frames that are not final yet. Nothing in it is ever changed.
 
-    gallery: people known before.
+    known: people known before.
     numbers: (speakers,) of the names that they have if they are none of these.
-    called: (speakers,) index of the person whose name each has, or NOBODY.
+    identities: (speakers,) index of the person whose name each has, or NOBODY.
     created: number of the next name at the earliest; none is given twice.
     sums: (speakers, dimension) vectors heard, weighted by seconds.
     seconds: (speakers,) of speech behind them.
     exemplars: (exemplars, dimension), unit length.
     owners: (exemplars,) speaker of each.
     apart: (speakers, speakers) windows in which two were different people.
-    units: those of the last window's length.
+    subsegments: those of the last window's length.
     past: those of the last minutes, by speaker.
     judged: (speakers,) units of each in `past` when it was last looked at as two.
     done: frames before this one are final.
     end: frames before this one were heard.
     votes: (end - done, speakers), added up over windows.
-    people: (end - done, 4), occupancy added up, and the weight of windows.
-    said: (frames, speakers) the last final frames, which later ones are joined to.
+    occupancy: (end - done, 4), occupancy added up, and the weight of windows.
+    settled: (frames, speakers) the last final frames, which later ones are joined to.
     begun: (speakers,) first frame of a turn that goes on at `done` and was not given out, or -1.
     trust: (speakers,) confidence in each frame of that turn before `done`, added up.
     samples: how many were heard.
     """
 
-    gallery: Gallery
+    known: KnownSpeakers
     numbers: NDArray[np.int64]
-    called: NDArray[np.int64]
+    identities: NDArray[np.int64]
     created: int
     sums: NDArray[np.float64]
     seconds: NDArray[np.float64]
     exemplars: NDArray[np.float32]
     owners: NDArray[np.int64]
     apart: NDArray[np.int64]
-    units: Heard
-    past: Past
+    subsegments: WindowEmbeddings
+    past: RecentSubsegments
     judged: NDArray[np.int64]
     done: int
     end: int
     votes: Votes
-    people: NDArray[np.float32]
-    said: Activations
+    occupancy: NDArray[np.float32]
+    settled: Activations
     begun: NDArray[np.int64]
     trust: NDArray[np.float64]
     samples: int
 
     @classmethod
-    def start(cls, dimension: int, known: tuple[Known, ...] = ()) -> Self:
+    def start(cls, dimension: int, known: tuple[KnownSpeaker, ...] = ()) -> Self:
         """Before the first sample.
 
         Args:
@@ -157,26 +156,26 @@ class State:
         none = np.zeros((0, dimension), np.float32)
         nobody = np.zeros(0, np.int64)
         vectors = [directions(each.exemplars)[1] for each in known]
-        people = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
-        voices = known_of(people, np.concatenate([none, *vectors]))
+        owners = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
+        index = index_exemplars(owners, np.concatenate([none, *vectors]))
         return cls(
-            gallery=Gallery(tuple(each.name for each in known), voices),
+            known=KnownSpeakers(tuple(each.name for each in known), index),
             numbers=nobody,
-            called=nobody,
+            identities=nobody,
             created=0,
             sums=np.zeros((0, dimension)),
             seconds=np.zeros(0),
             exemplars=none,
             owners=nobody,
             apart=np.zeros((0, 0), np.int64),
-            units=Heard(nobody, nobody, none, np.zeros(0)),
-            past=Past(nobody, nobody, none, np.zeros(0), np.zeros(0), nobody),
+            subsegments=WindowEmbeddings(nobody, nobody, none, np.zeros(0)),
+            past=RecentSubsegments(nobody, nobody, none, np.zeros(0), np.zeros(0), nobody),
             judged=nobody,
             done=0,
             end=0,
             votes=np.zeros((0, 0), np.float32),
-            people=np.zeros((0, 4), np.float32),
-            said=np.zeros((0, 0), np.bool_),
+            occupancy=np.zeros((0, 4), np.float32),
+            settled=np.zeros((0, 0), np.bool_),
             begun=nobody,
             trust=np.zeros(0),
             samples=0,
@@ -186,36 +185,39 @@ class State:
     def names(self) -> tuple[str, ...]:
         """Of the speakers: that of who they are, or one made from a number."""
         return tuple(
-            name_of(number) if person == NOBODY else self.gallery.names[person]
-            for number, person in zip(self.numbers.tolist(), self.called.tolist(), strict=True)
+            name_of(number) if identity == NOBODY else self.known.names[identity]
+            for number, identity in zip(
+                self.numbers.tolist(), self.identities.tolist(), strict=True
+            )
         )
 
-    def speakers(self) -> tuple[Known, ...]:
+    def speakers(self) -> tuple[KnownSpeaker, ...]:
         """Everybody, to be known in another stream: those known before and those met since."""
-        voices, people = self.gallery.voices, _people_of(self.gallery)
-        known = enumerate(self.gallery.names)
-        rows = {name: voices.vectors[people == index] for index, name in known}
+        known, owners = self.known.exemplars.vectors, _owners_of(self.known)
+        rows = {name: known[owners == row] for row, name in enumerate(self.known.names)}
         means = unit_length(self.sums.astype(np.float32))
         for index, name in enumerate(self.names):
-            heard = [means[index, None], self.exemplars[self.owners == index]]
-            found = np.concatenate([rows.get(name, means[:0]), *heard])
+            own = [means[index, None], self.exemplars[self.owners == index]]
+            found = np.concatenate([rows.get(name, means[:0]), *own])
             rows[name] = found[found.any(axis=1)]  # a mean may be none, as of what is opposed
         return tuple(  # no more than a store keeps, so that a chain of streams does not grow
-            Known(name, np.delete(each, surplus(each, np.ones(len(each)), MOST_EXEMPLARS), axis=0))
+            KnownSpeaker(
+                name, np.delete(each, surplus(each, np.ones(len(each)), MOST_EXEMPLARS), axis=0)
+            )
             for name, each in rows.items()
         )
 
     def to_bytes(self) -> bytes:
         """All of it, for `from_bytes`; no code in it."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        units: Heard = parts.pop("units")
-        parts |= {f"unit_{name}": column for name, column in units._asdict().items()}
-        past: Past = parts.pop("past")
+        subsegments: WindowEmbeddings = parts.pop("subsegments")
+        parts |= {f"subsegment_{name}": column for name, column in subsegments._asdict().items()}
+        past: RecentSubsegments = parts.pop("past")
         parts |= {f"past_{name}": column for name, column in past._asdict().items()}
-        gallery: Gallery = parts.pop("gallery")
-        parts["known_names"] = np.array(gallery.names, np.str_)
-        parts["known_people"] = _people_of(gallery)
-        parts["known_vectors"] = gallery.voices.vectors
+        known: KnownSpeakers = parts.pop("known")
+        parts["known_names"] = np.array(known.names, np.str_)
+        parts["known_owners"] = _owners_of(known)
+        parts["known_vectors"] = known.exemplars.vectors
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, format=FORMAT, **parts)
         return file.getvalue()
@@ -227,11 +229,15 @@ class State:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 parts: dict[str, Any] = dict(file)
             if int(parts.pop("format")) == FORMAT:
-                parts["units"] = Heard(*(parts.pop(f"unit_{name}") for name in Heard._fields))
-                parts["past"] = Past(*(parts.pop(f"past_{name}") for name in Past._fields))
-                columns = [parts.pop(f"known_{name}") for name in ("people", "vectors")]
+                parts["subsegments"] = WindowEmbeddings(
+                    *(parts.pop(f"subsegment_{name}") for name in WindowEmbeddings._fields)
+                )
+                parts["past"] = RecentSubsegments(
+                    *(parts.pop(f"past_{name}") for name in RecentSubsegments._fields)
+                )
+                columns = [parts.pop(f"known_{name}") for name in ("owners", "vectors")]
                 names = tuple(map(str, parts.pop("known_names")))
-                parts["gallery"] = Gallery(names, known_of(*columns))
+                parts["known"] = KnownSpeakers(names, index_exemplars(*columns))
                 numbers = ("created", "done", "end", "samples")
                 return cls(**parts | {name: int(parts[name]) for name in numbers})
             problem = "of another format"
@@ -260,7 +266,7 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
     return replace(
         state,
         numbers=state.numbers[kept],
-        called=state.called[kept],
+        identities=state.identities[kept],
         sums=state.sums[kept],
         seconds=state.seconds[kept],
         exemplars=state.exemplars[owned],
@@ -269,7 +275,7 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
         past=past._replace(owners=place[past.owners]),
         judged=state.judged[kept],
         votes=state.votes[:, kept],
-        said=state.said[:, kept],
+        settled=state.settled[:, kept],
         begun=state.begun[kept],
         trust=state.trust[kept],
     )
@@ -277,7 +283,7 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
 
 def free_numbers(state: State, more: int) -> list[int]:
     """Of names that nobody in the stream has or had; one known before may be called like them."""
-    known = state.gallery.names
+    known = state.known.names
     return list(islice((n for n in count(state.created) if name_of(n) not in known), more))
 
 
@@ -286,13 +292,13 @@ def name_of(number: int) -> str:
     return f"SPEAKER_{number:02d}"
 
 
-def _people_of(gallery: Gallery) -> NDArray[np.int64]:
+def _owners_of(known: KnownSpeakers) -> NDArray[np.int64]:
     """Index of the person behind every exemplar, (exemplars,)."""
-    voices = gallery.voices
-    return np.repeat(voices.ids, np.diff(voices.first, append=len(voices.vectors)))
+    ids, first, vectors, _ = known.exemplars
+    return np.repeat(ids, np.diff(first, append=len(vectors)))
 
 
-def _check_known(known: tuple[Known, ...], dimension: int) -> None:
+def _check_known(known: tuple[KnownSpeaker, ...], dimension: int) -> None:
     names = [each.name for each in known]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

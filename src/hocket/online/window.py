@@ -1,9 +1,9 @@
-"""What the graphs say of one window of a stream; it depends on nothing but the window's samples.
+"""What the networks make of one window of a stream; it depends on the window's samples alone.
 
-Windows overlap, so most of a window was heard before. Only the newest sound, which no window held
-before, is embedded, with a little of what lies before it; the tracker remembers the rest. Where the
-network can tell sounds apart that needs no segmentation, so both graphs may run at once on the one
-window that there is (docs/decisions/018-both-graphs-at-once.md).
+Windows overlap, so most of a window was processed before. Only the newest sound, which no window
+held before, is embedded, with a little of what lies before it; the tracker remembers the rest. Where
+the network keeps the sounds of one input apart, embedding needs no segmentation, so that both
+networks may run at once on a single window (docs/decisions/018-both-graphs-at-once.md).
 """
 
 from collections.abc import Callable
@@ -15,109 +15,109 @@ from numpy.typing import NDArray
 
 from hocket.arrays import (
     Bands,
-    Peaks,
-    Runs,
-    UnitEmbeddings,
-    Units,
+    Regions,
+    SincFeatures,
+    SubsegmentEmbeddings,
+    Subsegments,
     Waveform,
-    stretches,
+    segments_of,
     unit_length,
 )
-from hocket.config import UnitConfig
+from hocket.config import SubsegmentConfig
 from hocket.embedding.bands import band_powers, hop_of, levels_of, size_of, stacked
-from hocket.embedding.candidates import UnitGrid
-from hocket.embedding.channels import ChannelModel, free_units
-from hocket.embedding.subsegments import heard_length, plan_spans, plan_units, span_inputs
+from hocket.embedding.candidates import CandidateGrid
+from hocket.embedding.channels import ChannelModel, compensate_subsegments
+from hocket.embedding.embedder import Embedder
+from hocket.embedding.subsegments import plan_subsegments
 from hocket.geometry import Geometry
-from hocket.graph import Graph, least_lengths
-from hocket.online.state import Heard, WindowResult
+from hocket.graph import Graph
+from hocket.online.state import WindowEmbeddings, WindowResult
 from hocket.segmentation.powerset import SLOTS_OF_CLASS, occupancy, slot_activity
 
 
 @dataclass(frozen=True)
-class LiveEars:
-    """What a stream is heard with.
+class WindowNetworks:
+    """What a window is processed with.
 
-    segmentation: `segmentation_from_peaks`; several threads may call it at once, and the next.
-    embedding: its network.
+    segmentation: `segmentation_from_peaks`; several threads may call it at once.
+    embedder: the embedding network, likewise.
     geometry: frame grid.
-    units: what is embedded.
-    back: frames of what was heard before that the newest sound is embedded with.
-    grid: where units may lie; None for a network that hears units one by one.
+    subsegments: what is embedded.
+    back: frames before the newest sound that are embedded again with it.
+    grid: candidates; None for a network that takes one sound a call.
     channels: what channels add to embeddings; None: nothing is known of it.
     """
 
     segmentation: Graph
-    embedding: Graph
+    embedder: Embedder
     geometry: Geometry
-    units: UnitConfig
+    subsegments: SubsegmentConfig
     back: int
-    grid: UnitGrid | None
+    grid: CandidateGrid | None
     channels: ChannelModel | None = None
 
-    def hear(
+    def process(
         self,
         sound: Waveform,
         start: int,
         new: int,
-        peaks: Callable[[], Peaks],
+        sinc_features: Callable[[], SincFeatures],
         beside: Executor | None = None,
     ) -> WindowResult:
-        """Hear a window.
+        """Run both networks over a window.
 
         Args:
             sound: its samples, no more than the segmentation's window has.
-            start: its first sample in the stream, which a frame begins at.
+            start: its first sample in the stream, at which a frame begins.
             new: first sample of the stream that no window before held.
-            peaks: how to have those of the window.
-            beside: who embeds while this thread runs the segmentation; None: it does, afterwards.
+            sinc_features: computes those of the window, or waits for whoever does.
+            beside: embeds while this thread runs the segmentation; None: this thread does both.
         """
         step = self.geometry.frame_step
         first, begin = start // step, max(0, (new - start) // step - self.back)
         newest = sound[self.geometry.frame_start(begin) :]
-        early = beside.submit(self._embed, newest, self.grid) if beside and self.grid else None
-        heard = {"waveform": sound[None, None], "peaks": peaks()}
-        log_probs = self.segmentation.run(heard)["log_probs"]
+        embed, early = self.embedder.embed_candidates, None
+        if beside and self.grid:
+            early = beside.submit(embed, newest, self.grid)
+        inputs = {"waveform": sound[None, None], "peaks": sinc_features()}
+        log_probs = self.segmentation.run(inputs)["log_probs"]
         masks = SLOTS_OF_CLASS[log_probs[0].argmax(axis=-1)]
-        runs = _new_runs(masks[begin:], (new - start) // step - begin)
-        units = plan_units(runs, self.geometry, self.units)
-        bands = self._bands(units, sound, begin)
+        regions = _new_regions(masks[begin:], (new - start) // step - begin)
+        subsegments = plan_subsegments(regions, self.geometry, self.subsegments)
+        bands = self._bands(subsegments, sound, begin)
         if self.grid is None:
-            vectors = self._one_by_one(units, newest)
+            vectors = self.embedder.embed_each(subsegments, newest)
         else:
-            rows = self.grid.rows_of(units, len(newest))
-            vectors = (early.result() if early else self._embed(newest, self.grid))[rows]
-        vectors, narrow, _ = free_units(_usable(vectors), bands, self.channels)
+            rows = self.grid.rows_of(subsegments, len(newest))
+            vectors = (early.result() if early else embed(newest, self.grid))[rows]
+        vectors, narrow, _ = compensate_subsegments(_usable(vectors), bands, self.channels)
+        offset = first + begin
         return WindowResult(
             first=first,
             activity=slot_activity(log_probs)[0].astype(np.float16),
             occupancy=occupancy(log_probs)[0],
             masks=masks,
-            units=Heard(units.first + first + begin, units.last + first + begin, vectors, narrow),
+            subsegments=WindowEmbeddings(
+                subsegments.first + offset, subsegments.last + offset, vectors, narrow
+            ),
             samples=start + len(sound),
         )
 
-    def _embed(self, newest: Waveform, grid: UnitGrid) -> UnitEmbeddings:
-        """Embeddings of all that may be units, rows as of `UnitGrid.masks`."""
-        row: Waveform = np.zeros(grid.length, np.float32)
-        row[: len(newest)] = newest
-        inputs = {"waveform": row[None, None], "masks": grid.masks(len(newest))[None]}
-        found: UnitEmbeddings = self.embedding.run(inputs)["embeddings"][0]
-        return found
-
-    def _bands(self, units: Units, sound: Waveform, begin: int) -> Bands | None:
+    def _bands(self, subsegments: Subsegments, sound: Waveform, begin: int) -> Bands | None:
         """Which bands units have; None where that does not matter.
 
         Args:
-            units: their frames count from the window's frame `begin` on.
+            subsegments: their frames count from the window's frame `begin` on.
             sound: of the window, whose spectra are made once.
-            begin: see `units`.
+            begin: see `subsegments`.
         """
-        if self.channels is None or not len(units.run):
+        if self.channels is None or not len(subsegments.region):
             return None
         rate = self.geometry.sample_rate
         powers, hop, size = band_powers(sound, rate), hop_of(rate), size_of(rate)
-        bounds = (np.stack([units.first, units.last], axis=1) + begin) * self.geometry.frame_step
+        bounds = (
+            np.stack([subsegments.first, subsegments.last], axis=1) + begin
+        ) * self.geometry.frame_step
         bounds += self.geometry.frame_start(0)
         crops = [
             powers[-(-start // hop) : max(0, (end - size) // hop + 1)]
@@ -127,28 +127,15 @@ class LiveEars:
         levels = stacked([levels_of(crop) for crop in crops])
         return Bands(np.arange(len(levels)), levels, seconds, levels_of(powers))
 
-    def _one_by_one(self, units: Units, newest: Waveform) -> UnitEmbeddings:
-        """Embeddings of units, (units, dimension); frames count from the newest sound on."""
-        least = least_lengths(self.embedding.metadata).get("samples", 1)
-        step = max(1, round(self.units.grid_s * self.geometry.sample_rate))
-        dimension = int(self.embedding.metadata["dimension"])
-        found = [np.zeros((0, dimension), np.float32)]
-        for span in plan_spans(units, self.geometry, self.units.length_s, self.units):
-            piece = newest[slice(*map(self.geometry.frame_start, (span.first, span.last)))]
-            length = heard_length(len(piece), least, step)
-            inputs = span_inputs(piece, length, span, self.geometry)
-            found.append(self.embedding.run(inputs)["embeddings"][0])
-        return np.concatenate(found)
 
-
-def _usable(vectors: UnitEmbeddings) -> NDArray[np.float32]:
+def _usable(vectors: SubsegmentEmbeddings) -> NDArray[np.float32]:
     """Vectors of unit length; zero for what is none."""
     finite = np.isfinite(vectors).all(axis=1, keepdims=True)
     return unit_length(np.where(finite, vectors, np.float32(0)))
 
 
-def _new_runs(masks: NDArray[np.float32], new: int) -> Runs:
-    """Stretches in which a slot speaks alone that reach into what is new, (runs, 2).
+def _new_regions(masks: NDArray[np.float32], new: int) -> Regions:
+    """Segments in which a slot speaks alone that reach into what is new, (runs, 2).
 
     Args:
         masks: (frames, slots).
@@ -158,7 +145,7 @@ def _new_runs(masks: NDArray[np.float32], new: int) -> Runs:
     rows = [
         (first, last)
         for column in alone.T
-        for first, last in stretches(column).tolist()
+        for first, last in segments_of(column).tolist()
         if last > new
     ]
     return np.array(sorted(rows), np.int64).reshape(-1, 2)

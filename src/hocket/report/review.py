@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hocket.errors import ConfigError
-from hocket.result import Doubt, Result, Turn
+from hocket.result import Result, Turn, UncertainSegment
 
 SECONDS = 90.0
 OVERHEAD_S = 0.5  # of every stretch, beside its length: finding it and starting to play
@@ -22,22 +22,22 @@ HALVINGS = 40  # of the price; after 40 it is known to one part in 10**12
 
 
 @dataclass(frozen=True)
-class Question:
+class ReviewSegment:
     """A stretch to listen to, and who may speak in it.
 
-    start_s, end_s: where to listen.
+    start, end: where to listen.
     speaker: who speaks there by the result.
     alternatives: others that it may be, the likeliest first; somebody else or nobody may be right.
     confidence: probability that the speaker is right, at a moment of it.
-    expected_error_s: seconds that are wrong on average, which an answer puts right.
+    expected_error: seconds that are wrong on average, which an answer puts right.
     """
 
-    start_s: float
-    end_s: float
+    start: float
+    end: float
     speaker: str
     alternatives: tuple[str, ...]
     confidence: float
-    expected_error_s: float
+    expected_error: float
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,20 @@ class Review:
     """What to listen to in one recording, in the order of what an answer is worth.
 
     uri: of the recording.
-    questions: with most expected error for their length first.
-    expected_error_s: seconds of the result that are expected to be wrong, before any answer.
-    remaining_error_s: after all answers.
+    segments: with most expected error for their length first.
+    expected_error: seconds of the result that are expected to be wrong, before any answer.
+    remaining_error: after all answers.
     """
 
     uri: str
-    questions: tuple[Question, ...]
-    expected_error_s: float
-    remaining_error_s: float
+    segments: tuple[ReviewSegment, ...]
+    expected_error: float
+    remaining_error: float
 
     @property
     def seconds(self) -> float:
         """Length of all questions together."""
-        return sum(question.end_s - question.start_s for question in self.questions)
+        return sum(segment.end - segment.start for segment in self.segments)
 
 
 def review(result: Result, *, seconds: float = SECONDS) -> Review:
@@ -78,12 +78,14 @@ def review(result: Result, *, seconds: float = SECONDS) -> Review:
             f"{result.uri}: its turns have no confidence; "
             "give what 'hocket diarize --format json' wrote"
         )
-    doubts = result.doubts or _doubts_of(result.turns)
-    stretches = _runs(_fill(_chosen(_runs(doubts), seconds), doubts, seconds))
-    questions = sorted(map(_question, stretches), key=lambda each: (-_density(each), each.start_s))
+    uncertain = result.uncertain or _uncertain_of(result.turns)
+    segments_of = _groups(_fill(_chosen(_groups(uncertain), seconds), uncertain, seconds))
+    segments = sorted(
+        map(_review_segment, segments_of), key=lambda each: (-_density(each), each.start)
+    )
     before = sum(_error_of(turn) for turn in result.turns)
-    saved = sum(question.expected_error_s for question in questions)
-    return Review(result.uri, tuple(questions), before, max(0.0, before - saved))
+    saved = sum(segment.expected_error for segment in segments)
+    return Review(result.uri, tuple(segments), before, max(0.0, before - saved))
 
 
 def read_result(path: str | Path) -> Result:
@@ -104,21 +106,21 @@ def read_result(path: str | Path) -> Result:
             exclusive_turns=tuple(map(_turn, content["exclusive_turns"])),
             speakers=tuple(map(str, content["speakers"])),
             embeddings=np.zeros((len(content["speakers"]), 0), np.float32),
-            duration_s=float(content["duration"]),
+            duration=float(content["duration"]),
             seconds={},
             count_confidence={
                 int(number): float(sure)
                 for number, sure in content.get("count_confidence", {}).items()
             },
-            doubts=tuple(
-                Doubt(
+            uncertain=tuple(
+                UncertainSegment(
                     float(each["start"]),
                     float(each["end"]),
                     str(each["speaker"]),
                     float(each["confidence"]),
                     tuple(map(str, each["alternatives"])),
                 )
-                for each in content.get("doubts", ())
+                for each in content.get("uncertain", ())
             ),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -134,75 +136,79 @@ def _turn(row: dict[str, Any]) -> Turn:
     return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), confidence)
 
 
-def _doubts_of(turns: Iterable[Turn]) -> list[Doubt]:
+def _uncertain_of(turns: Iterable[Turn]) -> list[UncertainSegment]:
     """Whole turns as doubts, where nothing finer is known."""
     return [
-        Doubt(turn.start_s, turn.end_s, turn.speaker, turn.confidence)
+        UncertainSegment(turn.start, turn.end, turn.speaker, turn.confidence)
         for turn in turns
         if turn.confidence is not None
     ]
 
 
-def _runs(doubts: Sequence[Doubt]) -> list[list[Doubt]]:
+def _groups(uncertain: Sequence[UncertainSegment]) -> list[list[UncertainSegment]]:
     """Doubts of one speaker that touch, in order of time."""
-    order = sorted(doubts, key=lambda doubt: (doubt.speaker, doubt.start_s))
-    runs: list[list[Doubt]] = []
-    for _, some in groupby(order, key=lambda doubt: doubt.speaker):
+    order = sorted(uncertain, key=lambda segment: (segment.speaker, segment.start))
+    groups: list[list[UncertainSegment]] = []
+    for _, some in groupby(order, key=lambda segment: segment.speaker):
         last_s = -1.0
-        for doubt in some:
-            if not runs or doubt.start_s - last_s > JOINED_S or last_s < 0:
-                runs.append([])
-            runs[-1].append(doubt)
-            last_s = doubt.end_s
-    return runs
+        for segment in some:
+            if not groups or segment.start - last_s > JOINED_S or last_s < 0:
+                groups.append([])
+            groups[-1].append(segment)
+            last_s = segment.end
+    return groups
 
 
-def _chosen(runs: Sequence[Sequence[Doubt]], seconds: float) -> list[Doubt]:
+def _chosen(groups: Sequence[Sequence[UncertainSegment]], seconds: float) -> list[UncertainSegment]:
     """What is worth the least price at which all of it fits into so many seconds."""
     low, high = 0.0, 1.0
-    chosen = _worth(runs, low)
+    chosen = _worth(groups, low)
     if sum(map(_length, chosen)) <= seconds:
         return list(chain.from_iterable(chosen))
     for _ in range(HALVINGS):
         price = (low + high) / 2
-        if sum(map(_length, _worth(runs, price))) > seconds:
+        if sum(map(_length, _worth(groups, price))) > seconds:
             low = price
         else:
             high = price
-    return list(chain.from_iterable(_worth(runs, high)))
+    return list(chain.from_iterable(_worth(groups, high)))
 
 
-def _fill(chosen: list[Doubt], doubts: Sequence[Doubt], seconds: float) -> list[Doubt]:
+def _fill(
+    chosen: list[UncertainSegment], uncertain: Sequence[UncertainSegment], seconds: float
+) -> list[UncertainSegment]:
     """The same, and for the seconds that are left the least sure of the other doubts.
 
     Of one that is longer its beginning.
     """
-    left_s = seconds - sum(_length([doubt]) for doubt in chosen)
+    left_s = seconds - sum(_length([segment]) for segment in chosen)
     found, taken = list(chosen), set(chosen)
-    for doubt in sorted(doubts, key=lambda each: (each.confidence, each)):
+    for segment in sorted(uncertain, key=lambda each: (each.confidence, each)):
         if left_s <= JOINED_S:
             break
-        if doubt not in taken:
-            found.append(replace(doubt, end_s=min(doubt.end_s, doubt.start_s + left_s)))
+        if segment not in taken:
+            found.append(replace(segment, end=min(segment.end, segment.start + left_s)))
             left_s -= _length(found[-1:])
     return found
 
 
-def _worth(runs: Sequence[Sequence[Doubt]], price: float) -> list[Sequence[Doubt]]:
-    """Stretches of the runs that are worth more than this price for each second and OVERHEAD_S.
+def _worth(
+    groups: Sequence[Sequence[UncertainSegment]], price: float
+) -> list[Sequence[UncertainSegment]]:
+    """Segments of the runs that are worth more than this price for each second and OVERHEAD_S.
 
     In every run, the stretches with the largest sum: what is gained by a stretch may pay for a
     surer second in it, but not for more than starting anew costs.
     """
-    found: list[Sequence[Doubt]] = []
-    for run in runs:
-        gains = [doubt.expected_error_s - price * _length([doubt]) for doubt in run]
-        found += [run[first:last] for first, last in _best(gains, price * OVERHEAD_S)]
+    found: list[Sequence[UncertainSegment]] = []
+    for group in groups:
+        gains = [segment.expected_error - price * _length([segment]) for segment in group]
+        found += [group[first:last] for first, last in _best(gains, price * OVERHEAD_S)]
     return found
 
 
 def _best(gains: Sequence[float], start: float) -> list[tuple[int, int]]:
-    """Stretches with the largest sum of gains, less a price for starting each.
+    """Segments with the largest sum of gains, less a price for starting each.
 
     Viterbi over two states, inside a stretch or not.
     """
@@ -222,19 +228,19 @@ def _best(gains: Sequence[float], start: float) -> list[tuple[int, int]]:
     return found[::-1]
 
 
-def _length(stretch: Sequence[Doubt]) -> float:
-    return stretch[-1].end_s - stretch[0].start_s
+def _length(stretch: Sequence[UncertainSegment]) -> float:
+    return stretch[-1].end - stretch[0].start
 
 
-def _question(stretch: Sequence[Doubt]) -> Question:
-    error = sum(doubt.expected_error_s for doubt in stretch)
+def _review_segment(stretch: Sequence[UncertainSegment]) -> ReviewSegment:
+    error = sum(segment.expected_error for segment in stretch)
     weights: dict[str, float] = {}
-    for doubt in stretch:
-        for rank, name in enumerate(doubt.alternatives):
-            weights[name] = weights.get(name, 0.0) + doubt.expected_error_s / (rank + 1)
-    return Question(
-        stretch[0].start_s,
-        stretch[-1].end_s,
+    for segment in stretch:
+        for rank, name in enumerate(segment.alternatives):
+            weights[name] = weights.get(name, 0.0) + segment.expected_error / (rank + 1)
+    return ReviewSegment(
+        stretch[0].start,
+        stretch[-1].end,
         stretch[0].speaker,
         tuple(sorted(weights, key=lambda name: -weights[name])),
         1 - error / _length(stretch),
@@ -242,9 +248,9 @@ def _question(stretch: Sequence[Doubt]) -> Question:
     )
 
 
-def _density(question: Question) -> float:
-    return question.expected_error_s / (question.end_s - question.start_s + OVERHEAD_S)
+def _density(segment: ReviewSegment) -> float:
+    return segment.expected_error / (segment.end - segment.start + OVERHEAD_S)
 
 
 def _error_of(turn: Turn) -> float:
-    return 0.0 if turn.confidence is None else turn.duration_s * (1 - turn.confidence)
+    return 0.0 if turn.confidence is None else turn.duration * (1 - turn.confidence)

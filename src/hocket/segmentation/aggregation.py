@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hocket.arrays import LogProbs, Occupancy, SlotActivity
 from hocket.geometry import Geometry
 from hocket.segmentation.powerset import occupancy, slot_activity
-from hocket.segmentation.regions import Takeover, takeovers
+from hocket.segmentation.regions import SpeakerChange, speaker_changes
 from hocket.segmentation.windows import LEAST_WEIGHT, FrameSums, edge_weights
 
 
@@ -61,9 +61,9 @@ class SegmentationSums:
         self._first_frames.append(first_frame)
         self._activity.append(activity)
         self._people.add(first_frame, people * self._weights)
-        self._edges.add(first_frame, takeovers(activity, self._reach))
+        self._edges.add(first_frame, speaker_changes(activity, self._reach))
 
-    def settle(self, end: int) -> tuple[Occupancy, Takeover]:
+    def settle(self, end: int) -> tuple[Occupancy, SpeakerChange]:
         """Means over the windows for the frames up to `end` that were not handed out before.
 
         Args:

@@ -54,7 +54,7 @@ class WindowGrid:
         return starts
 
 
-def heard_frames(samples: int, start: int, geometry: Geometry) -> int:
+def covered_frames(samples: int, start: int, geometry: Geometry) -> int:
     """Frames of a window starting at sample `start` that end within a recording of `samples`."""
     first = geometry.frame_start(start // geometry.frame_step)
     return min(max((samples - first) // geometry.frame_step, 0), geometry.window_frames)

@@ -15,13 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Bands, Waveform, stretches
+from hocket.arrays import Bands, Waveform, segments_of
 from hocket.audio.reading import AudioSource, Recording, read_audio
 from hocket.embedding.bands import band_levels, stacked
-from hocket.embedding.channels import free_units
-from hocket.embedding.subsegments import Span, heard_length, span_inputs
+from hocket.embedding.channels import compensate_subsegments
 from hocket.errors import AudioError, AudioVoiceError, SpeakerError
-from hocket.graph import least_lengths
 from hocket.offline.diarizer import Diarizer
 from hocket.result import EmbeddingModel, Result
 from hocket.speakers import MOST_EXEMPLARS, Exemplar, Speaker, SpeakerStore, Verification
@@ -33,7 +31,7 @@ OTHERS_S, OTHERS_SHARE = 1.0, 0.1  # with as much speech a second person is one
 SHORTEST_STRETCH_S = 0.1
 
 
-class Voice(NamedTuple):
+class Enrollment(NamedTuple):
     """One person's voice in a recording.
 
     exemplars: (dimension,) unit embeddings of its pieces, at most 10.
@@ -51,7 +49,7 @@ class Voice(NamedTuple):
         return np.asarray(total / length, np.float32)
 
 
-def hear_voice(
+def extract_voice(
     source: AudioSource,
     diarizer: Diarizer,
     *,
@@ -60,7 +58,7 @@ def hear_voice(
     consent: str = "",
     sample_rate: int | None = None,
     name: str | None = None,
-) -> Voice:
+) -> Enrollment:
     """The voice of the one person in a clip, or of one of several in a recording.
 
     Args:
@@ -101,14 +99,14 @@ def hear_voice(
         raise AudioVoiceError(
             recording.name, "its speech has no voice to be heard", "give a clearer recording"
         )
-    return Voice(tuple(exemplars), diarizer.embedding_model)
+    return Enrollment(tuple(exemplars), diarizer.embedding_model)
 
 
 def _only_one(result: Result, name: str) -> str:
     """Who speaks in it, if nearly all is one person's; AudioVoiceError if not."""
     spoken = dict.fromkeys(result.speakers, 0.0)
     for turn in result.turns:
-        spoken[turn.speaker] += turn.duration_s
+        spoken[turn.speaker] += turn.duration
     order = sorted(spoken, key=lambda speaker: -spoken[speaker])
     if not order:
         raise AudioVoiceError(name, "nobody speaks in it", "give a clip of one person speaking")
@@ -128,11 +126,11 @@ def _alone(result: Result, whose: str, samples: int, rate: int) -> NDArray[np.in
     alone = np.zeros(samples, np.bool_)
     for turn in result.exclusive_turns:
         if turn.speaker == whose:
-            alone[round(turn.start_s * rate) : round(turn.end_s * rate)] = True
+            alone[round(turn.start * rate) : round(turn.end * rate)] = True
     for turn in result.turns:
         if turn.speaker != whose:
-            alone[round(turn.start_s * rate) : round(turn.end_s * rate)] = False
-    spans = stretches(alone)
+            alone[round(turn.start * rate) : round(turn.end * rate)] = False
+    spans = segments_of(alone)
     return spans[spans[:, 1] - spans[:, 0] >= SHORTEST_STRETCH_S * rate]
 
 
@@ -167,43 +165,31 @@ def _exemplar(
     """A piece of a recording with its embedding; None if that has no direction."""
     rate = recording.sample_rate
     sound = np.concatenate([recording.samples[first:last] for first, last in piece.tolist()])
-    vector = embed(sound, diarizer)
+    vector = diarizer.embedder.embed_sound(sound)
     length = float(np.linalg.norm(vector))
     if not np.isfinite(length) or length == 0:
         return None
     return Exemplar(
-        embedding=_freed(vector / np.float32(length), sound, diarizer),
+        embedding=_compensated(vector / np.float32(length), sound, diarizer),
         seconds=len(sound) / rate,
         source=recording.name,
-        start_s=round(int(piece[0, 0]) / rate, 3),
-        end_s=round(int(piece[-1, 1]) / rate, 3),
+        start=round(int(piece[0, 0]) / rate, 3),
+        end=round(int(piece[-1, 1]) / rate, 3),
     )
 
 
-def _freed(vector: NDArray[np.float32], sound: Waveform, diarizer: Diarizer) -> NDArray[np.float32]:
+def _compensated(
+    vector: NDArray[np.float32], sound: Waveform, diarizer: Diarizer
+) -> NDArray[np.float32]:
     """The unit vector of a sound without what its channel adds, (dimension,)."""
     rate = diarizer.geometry.sample_rate
     levels = stacked([band_levels(sound, rate)])
     bands = Bands(np.zeros(1, np.int64), levels, np.array([len(sound) / rate]))
-    (freed,) = free_units(vector[None], bands, diarizer.channel_model).vectors
-    return np.asarray(freed, np.float32)
+    (compensated,) = compensate_subsegments(vector[None], bands, diarizer.channel_model).vectors
+    return np.asarray(compensated, np.float32)
 
 
-def embed(sound: Waveform, diarizer: Diarizer) -> NDArray[np.float32]:
-    """What the embedding graph makes of a sound as a whole, (dimension,); its channel is in it."""
-    graph, geometry = diarizer.embedding_graph, diarizer.geometry
-    grid = max(1, round(diarizer.config.units.grid_s * geometry.sample_rate))
-    least = least_lengths(graph.metadata).get("samples", 1)
-    length = heard_length(len(sound), least, grid)
-    frames = -(-length // geometry.frame_step)
-    whole = Span(0, frames, np.array([[0, frames]], np.int64))
-    found: NDArray[np.float32] = graph.run(span_inputs(sound, length, whole, geometry))[
-        "embeddings"
-    ][0, 0]
-    return found
-
-
-def enrol(
+def enroll(
     store: SpeakerStore,
     name: str,
     clips: Sequence[AudioSource],
@@ -233,26 +219,26 @@ def enrol(
     store.check_model(diarizer.embedding_model)
     if add:
         store.speaker(name)  # before anything is heard
-    into = store.add if add else store.enrol
-    return into(name, hear_clips(clips, diarizer, consent, cluster), diarizer.embedding_model)
+    into = store.add if add else store.enroll
+    return into(name, embed_clips(clips, diarizer, consent, cluster), diarizer.embedding_model)
 
 
-def hear_clips(
+def embed_clips(
     clips: Sequence[AudioSource], diarizer: Diarizer, consent: str, cluster: str | None
 ) -> list[Exemplar]:
-    """Exemplars of the voice that all clips have; arguments and errors as in `hear_voice`."""
-    voices = [hear_voice(clip, diarizer, cluster=cluster, consent=consent) for clip in clips]
+    """Exemplars of the voice that all clips have; arguments and errors as in `extract_voice`."""
+    voices = [extract_voice(clip, diarizer, cluster=cluster, consent=consent) for clip in clips]
     return [exemplar for voice in voices for exemplar in voice.exemplars]
 
 
 def verify(
     store: SpeakerStore, who: int | str, clip: AudioSource, diarizer: Diarizer | None = None
 ) -> Verification:
-    """Whether the person in a clip is a speaker of the store; errors as in `enrol`."""
+    """Whether the person in a clip is a speaker of the store; errors as in `enroll`."""
     diarizer = diarizer or Diarizer()
     store.check_model(diarizer.embedding_model)
     store.speaker(who)
-    voice = hear_voice(clip, diarizer, least_s=LEAST_COMPARED_S)
+    voice = extract_voice(clip, diarizer, least_s=LEAST_COMPARED_S)
     return store.verify(who, voice.embedding, voice.model)
 
 
@@ -276,7 +262,7 @@ def reembed(store: SpeakerStore, diarizer: Diarizer, *, drop: bool = False) -> i
         again[speaker.id] = []
         for exemplar in store.exemplars(speaker.id):
             try:
-                again[speaker.id].append(_heard_again(exemplar, diarizer))
+                again[speaker.id].append(_embedded_again(exemplar, diarizer))
             except AudioError as error:
                 lost.append(f"{speaker.name}: {error}")
     if lost and not drop:
@@ -288,15 +274,15 @@ def reembed(store: SpeakerStore, diarizer: Diarizer, *, drop: bool = False) -> i
     return len(lost)
 
 
-def _heard_again(exemplar: Exemplar, diarizer: Diarizer) -> Exemplar:
+def _embedded_again(exemplar: Exemplar, diarizer: Diarizer) -> Exemplar:
     if not exemplar.alone:
         raise AudioVoiceError(
             exemplar.source, "holds others' voices too", "enrol from it once more"
         )
     rate = diarizer.load().geometry.sample_rate
     samples = read_audio(exemplar.source, target_rate=rate).samples
-    part = samples[round(exemplar.start_s * rate) : round(exemplar.end_s * rate)]
-    voice = hear_voice(
+    part = samples[round(exemplar.start * rate) : round(exemplar.end * rate)]
+    voice = extract_voice(
         part, diarizer, least_s=LEAST_COMPARED_S, sample_rate=rate, name=exemplar.source
     )
     return replace(exemplar, embedding=voice.embedding)

@@ -44,7 +44,7 @@ class Incoming(NamedTuple):
     name: str
     permanent: bool
     created_at: str
-    heard_at: str
+    seen_at: str
     exemplars: list[Exemplar]
 
 
@@ -70,7 +70,7 @@ def _described(speaker: Speaker, exemplars: Sequence[Exemplar]) -> dict[str, Any
         "name": speaker.name,
         "permanent": speaker.permanent,
         "created_at": speaker.created_at,
-        "heard_at": speaker.heard_at,
+        "heard_at": speaker.seen_at,
         "exemplars": [
             {note: getattr(exemplar, note) for note in _NOTES}
             | {"embedding": [float(f"{x:.{_NINE_DIGITS}g}") for x in exemplar.embedding.tolist()]}
@@ -134,7 +134,7 @@ def _take_in(
         number = rows.insert_speaker(database, one.name)
         database.execute(
             "UPDATE speakers SET permanent = ?, created_at = ?, heard_at = ? WHERE id = ?",
-            (int(one.permanent), one.created_at, one.heard_at, number),
+            (int(one.permanent), one.created_at, one.seen_at, number),
         )
     elif existing == "skip":
         return 0
@@ -183,8 +183,8 @@ def _exemplar(entry: Mapping[str, Any], dimension: int) -> Exemplar:
         embedding=np.array(entry["embedding"], np.float32),
         seconds=float(entry["seconds"]),
         source=str(entry["source"]),
-        start_s=float(entry["start_s"]),
-        end_s=float(entry["end_s"]),
+        start=float(entry["start_s"]),
+        end=float(entry["end_s"]),
         alone=bool(entry["alone"]),
         consent=str(entry["consent"]),
         added_at=_moment(entry["added_at"]),

@@ -9,7 +9,7 @@ from threading import RLock
 from hocket.result import EmbeddingModel
 from hocket.speakers import rows
 from hocket.speakers.erasure import erase
-from hocket.speakers.matching import Known
+from hocket.speakers.matching import ExemplarIndex
 from hocket.speakers.schema import connect, explained, transaction
 
 
@@ -21,7 +21,7 @@ class SpeakerFile:
         self._database = connect(path, create=create, read_only=read_only, timeout_s=timeout_s)
         self._lock = RLock()
         self._own_changes = 0
-        self._known: tuple[tuple[int, int], Known] | None = None
+        self._known: tuple[tuple[int, int], ExemplarIndex] | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -41,7 +41,7 @@ class SpeakerFile:
             self._own_changes += 1  # before it is certain: to read once too often does no harm
             yield self._database
 
-    def known(self, database: sqlite3.Connection, model: EmbeddingModel) -> Known:
+    def known(self, database: sqlite3.Connection, model: EmbeddingModel) -> ExemplarIndex:
         """All exemplars as `reading` has them; read again only if the file has changed.
 
         Raises:

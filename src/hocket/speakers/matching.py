@@ -23,7 +23,7 @@ _EDGE = 1e-6  # what being exactly on the threshold is worth
 _TINY = np.float32(1e-6)
 
 
-class Known(NamedTuple):
+class ExemplarIndex(NamedTuple):
     """Exemplars of all speakers who have any, one speaker's behind the other's.
 
     ids: (speakers,) ascending.
@@ -45,7 +45,7 @@ class Pair(NamedTuple):
     speaker: int
 
 
-def known_of(owners: NDArray[np.int64], vectors: Embeddings) -> Known:
+def index_exemplars(owners: NDArray[np.int64], vectors: Embeddings) -> ExemplarIndex:
     """Gather exemplars by speaker.
 
     Args:
@@ -54,10 +54,12 @@ def known_of(owners: NDArray[np.int64], vectors: Embeddings) -> Known:
     """
     first = np.flatnonzero(np.diff(owners, prepend=-1))
     sums = np.add.reduceat(vectors, first) if len(first) else vectors[:0]
-    return Known(owners[first], first, vectors, np.linalg.norm(sums, axis=1).astype(np.float32))
+    return ExemplarIndex(
+        owners[first], first, vectors, np.linalg.norm(sums, axis=1).astype(np.float32)
+    )
 
 
-def distances(embeddings: Embeddings, known: Known) -> Distances:
+def distances(embeddings: Embeddings, known: ExemplarIndex) -> Distances:
     """How far voices are from speakers, (voices, speakers), 0 to 2 or infinite.
 
     Args:
@@ -75,8 +77,8 @@ def distances(embeddings: Embeddings, known: Known) -> Distances:
         )
     if not len(known.ids):
         return np.zeros((len(embeddings), 0), np.float32)
-    usable, units = directions(embeddings)
-    cosines = units @ known.vectors.T
+    usable, subsegments = directions(embeddings)
+    cosines = subsegments @ known.vectors.T
     nearest: Distances = np.maximum.reduceat(cosines, known.first, axis=1)
     towards_all: Distances = np.add.reduceat(cosines, known.first, axis=1)
     towards_all /= np.maximum(known.lengths, _TINY)

@@ -18,8 +18,8 @@ class Cluster(NamedTuple):
     name: str
     embedding: NDArray[np.float32]
     seconds: float
-    start_s: float
-    end_s: float
+    start: float
+    end: float
 
 
 def clusters_of(result: Result) -> list[Cluster]:
@@ -27,9 +27,9 @@ def clusters_of(result: Result) -> list[Cluster]:
     clusters = []
     for name, embedding in zip(result.speakers, result.embeddings, strict=True):
         turns = [turn for turn in result.turns if turn.speaker == name]
-        seconds = sum(t.duration_s for t in result.exclusive_turns if t.speaker == name)
-        start = min((turn.start_s for turn in turns), default=0.0)
-        end = max((turn.end_s for turn in turns), default=0.0)
+        seconds = sum(t.duration for t in result.exclusive_turns if t.speaker == name)
+        start = min((turn.start for turn in turns), default=0.0)
+        end = max((turn.end for turn in turns), default=0.0)
         clusters.append(Cluster(name, embedding, seconds, start, end))
     return clusters
 
@@ -54,13 +54,13 @@ def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
         turns=_renamed(result.turns, names),
         exclusive_turns=_renamed(result.exclusive_turns, names),
         speakers=tuple(names.get(name, name) for name in result.speakers),
-        doubts=tuple(
+        uncertain=tuple(
             replace(
-                doubt,
-                speaker=names.get(doubt.speaker, doubt.speaker),
-                alternatives=tuple(names.get(name, name) for name in doubt.alternatives),
+                segment,
+                speaker=names.get(segment.speaker, segment.speaker),
+                alternatives=tuple(names.get(name, name) for name in segment.alternatives),
             )
-            for doubt in result.doubts
+            for segment in result.uncertain
         ),
     )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hocket.errors import SpeakerError, StoreError
 from hocket.result import EmbeddingModel
-from hocket.speakers.matching import Known, known_of, surplus
+from hocket.speakers.matching import ExemplarIndex, index_exemplars, surplus
 from hocket.speakers.values import (
     ID_PREFIX,
     MOST_EXEMPLARS,
@@ -83,10 +83,8 @@ def exemplars_of(database: sqlite3.Connection, speaker: int) -> tuple[Exemplar, 
 
 def _exemplar(row: tuple[Any, ...]) -> Exemplar:
     embedding = np.frombuffer(row[0], "<f4").astype(np.float32)
-    seconds, source, start_s, end_s, alone, consent, added_at, number = row[1:]
-    return Exemplar(
-        embedding, seconds, source, start_s, end_s, bool(alone), consent, added_at, number
-    )
+    seconds, source, start, end, alone, consent, added_at, number = row[1:]
+    return Exemplar(embedding, seconds, source, start, end, bool(alone), consent, added_at, number)
 
 
 def insert_speaker(database: sqlite3.Connection, name: str) -> int:
@@ -161,7 +159,7 @@ def insert_exemplars(
         (
             (
                 speaker, sha256, e.embedding.astype("<f4").tobytes(), float(e.seconds), e.source,
-                float(e.start_s), float(e.end_s), int(e.alone), e.consent, e.added_at or moment,
+                float(e.start), float(e.end), int(e.alone), e.consent, e.added_at or moment,
             )
             for e in exemplars
         ),
@@ -198,7 +196,7 @@ def heard(database: sqlite3.Connection, speakers: Iterable[int]) -> None:
     database.executemany("UPDATE speakers SET heard_at = ? WHERE id = ?", rows)
 
 
-def read_known(database: sqlite3.Connection, place: str) -> Known:
+def read_known(database: sqlite3.Connection, place: str) -> ExemplarIndex:
     """All exemplars as one matrix; StoreError if one has another size than it should."""
     model = stored_model(database)
     dimension = model.dimension if model else 0
@@ -210,7 +208,7 @@ def read_known(database: sqlite3.Connection, place: str) -> Known:
         raise StoreError(f"{place}: damaged: an exemplar is of another size; restore a backup")
     vectors: NDArray[np.float32] = np.frombuffer(joined, "<f4").reshape(len(rows), dimension)
     owners = np.array([row[0] for row in rows], np.int64)
-    return known_of(owners, vectors.astype(np.float32, copy=False))
+    return index_exemplars(owners, vectors.astype(np.float32, copy=False))
 
 
 def check_exemplars(database: sqlite3.Connection, exemplars: Iterable[int]) -> None:

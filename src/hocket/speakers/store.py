@@ -94,7 +94,7 @@ class SpeakerStore:
 
     # --- who is added
 
-    def enrol(self, name: str, exemplars: Sequence[Exemplar], model: EmbeddingModel) -> Speaker:
+    def enroll(self, name: str, exemplars: Sequence[Exemplar], model: EmbeddingModel) -> Speaker:
         """Add somebody.
 
         Args:
@@ -116,7 +116,7 @@ class SpeakerStore:
             return rows.speaker_of(database, speaker)
 
     def add(self, who: int | str, exemplars: Sequence[Exemplar], model: EmbeddingModel) -> Speaker:
-        """Add exemplars to a speaker; errors as in `enrol`."""
+        """Add exemplars to a speaker; errors as in `enroll`."""
         ready = _checked(exemplars, model)
         with self.file.writing() as database:
             speaker = rows.speaker_of(database, who).id
@@ -125,11 +125,11 @@ class SpeakerStore:
             rows.heard(database, [speaker])
             return rows.speaker_of(database, speaker)
 
-    def enrol_cluster(self, name: str, result: Result, cluster: str, consent: str = "") -> Speaker:
+    def enroll_cluster(self, name: str, result: Result, cluster: str, consent: str = "") -> Speaker:
         """Add somebody who was found in a recording, by the mean of the voice there.
 
         Raises:
-            SpeakerError: there is no such cluster, it says too little, or as in `enrol`.
+            SpeakerError: there is no such cluster, it says too little, or as in `enroll`.
         """
         for found in clusters_of(result):
             if found.name == cluster:
@@ -139,10 +139,10 @@ class SpeakerStore:
                         f"give somebody who speaks for {LEAST_SPEECH_S:g} s"
                     )
                 exemplar = Exemplar(
-                    found.embedding, found.seconds, result.uri, found.start_s, found.end_s,
+                    found.embedding, found.seconds, result.uri, found.start, found.end,
                     alone=False, consent=consent,
                 )  # fmt: skip
-                return self.enrol(name, [exemplar], model_of(result))
+                return self.enroll(name, [exemplar], model_of(result))
         raise SpeakerError(
             f"{cluster}: nobody in {result.uri} is called that; give one of "
             f"{', '.join(result.speakers) or 'another recording, nobody speaks in this one'}"
@@ -257,7 +257,7 @@ class SpeakerStore:
                 "UPDATE speakers SET created_at = ?, heard_at = ?, permanent = ? WHERE id = ?",
                 (
                     min(one.created_at, other.created_at),
-                    max(one.heard_at, other.heard_at),
+                    max(one.seen_at, other.seen_at),
                     int(one.permanent or other.permanent),
                     other.id,
                 ),
@@ -330,7 +330,7 @@ class SpeakerStore:
             gone = tuple(
                 speaker
                 for speaker in rows.all_speakers(database)
-                if not speaker.permanent and speaker.heard_at <= latest
+                if not speaker.permanent and speaker.seen_at <= latest
             )
             voices = rows.delete_speakers(database, [speaker.id for speaker in gone])
         if gone:
@@ -341,7 +341,7 @@ class SpeakerStore:
         """Write the file anew, without anything that was deleted."""
         self.file.erase(())
 
-    def mark_heard(self, speakers: Iterable[int]) -> None:
+    def mark_seen(self, speakers: Iterable[int]) -> None:
         """Note that speakers, by id, were heard just now."""
         with self.file.writing() as database:
             rows.heard(database, speakers)

@@ -30,7 +30,7 @@ class Exemplar:
     embedding: (dimension,) float32.
     seconds: speech behind it.
     source: the recording.
-    start_s, end_s: where in it, pauses and other people included.
+    start, end: where in it, pauses and other people included.
     alone: whether all speech in between is this person's.
     consent: what the person agreed to, as the user notes it.
     added_at: when it came into the store, ISO 8601 in UTC; empty before.
@@ -40,8 +40,8 @@ class Exemplar:
     embedding: NDArray[np.float32]
     seconds: float
     source: str
-    start_s: float
-    end_s: float
+    start: float
+    end: float
     alone: bool = True
     consent: str = ""
     added_at: str = ""
@@ -55,7 +55,7 @@ class Speaker:
     id: never changes and is never given to anybody else.
     name: unique in the store.
     permanent: kept by purge, and by forget and merge unless they are forced.
-    created_at, heard_at: ISO 8601 in UTC; heard_at is when a recording last had this voice.
+    created_at, seen_at: ISO 8601 in UTC; heard_at is when a recording last had this voice.
     exemplars: how many there are.
     speech_s: speech behind them.
     """
@@ -64,7 +64,7 @@ class Speaker:
     name: str
     permanent: bool
     created_at: str
-    heard_at: str
+    seen_at: str
     exemplars: int
     speech_s: float
 
@@ -163,11 +163,11 @@ def checked_embedding(embedding: NDArray[np.floating], dimension: int) -> NDArra
 
 def checked_exemplar(exemplar: Exemplar, dimension: int) -> Exemplar:
     """The exemplar with a unit embedding; SpeakerError if its numbers or its notes are none."""
-    numbers = (exemplar.seconds, exemplar.start_s, exemplar.end_s)
+    numbers = (exemplar.seconds, exemplar.start, exemplar.end)
     if not all(np.isfinite(number) and number >= 0 for number in numbers) or not exemplar.seconds:
         raise SpeakerError(
-            f"{exemplar.source}: {exemplar.seconds} s of speech from {exemplar.start_s} to "
-            f"{exemplar.end_s} s; give finite times with speech between them"
+            f"{exemplar.source}: {exemplar.seconds} s of speech from {exemplar.start} to "
+            f"{exemplar.end} s; give finite times with speech between them"
         )
     return replace(
         exemplar,
