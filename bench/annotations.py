@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class Turn(NamedTuple):
-    """Somebody speaking, seconds from the start of the recording."""
+    """A turn of a speaker, in seconds from the start of the recording."""
 
     start: float
     end: float
@@ -19,7 +19,7 @@ class Turn(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A stretch of a recording that is scored, seconds from its start."""
+    """A scored part of a recording, in seconds from its start."""
 
     start: float
     end: float
@@ -28,10 +28,10 @@ class Region(NamedTuple):
 def read_rttm(path: Path) -> list[Turn]:
     """Turns of an RTTM file about one recording, in the order of its SPEAKER lines.
 
-    Turns of no duration are left out. No SPEAKER line at all is a recording without speech.
+    Turns of no duration are dropped. A file without SPEAKER lines is a recording without speech.
 
     Raises:
-        BenchError: a line cannot be read, or the file speaks of several recordings.
+        BenchError: a line cannot be read, or the file holds several recordings.
     """
     return _only(path, turns_by_recording(path))
 
@@ -40,13 +40,13 @@ def read_uem(path: Path) -> list[Region]:
     """Regions of a UEM file about one recording.
 
     Raises:
-        BenchError: a line cannot be read, there is none, or the file speaks of several recordings.
+        BenchError: a line cannot be read, or the file holds no or several recordings.
     """
     return _only(path, regions_by_recording(path))
 
 
 def turns_by_recording(path: Path) -> dict[str, list[Turn]]:
-    """Turns of every recording an RTTM file names, as `read_rttm` would give them."""
+    """Turns of every recording in an RTTM file, as from `read_rttm`."""
     found: dict[str, list[Turn]] = {}
     for place, fields in _lines(path):
         if fields[0] != "SPEAKER":
@@ -61,7 +61,7 @@ def turns_by_recording(path: Path) -> dict[str, list[Turn]]:
 
 
 def regions_by_recording(path: Path) -> dict[str, list[Region]]:
-    """Regions of every recording a UEM file names, as `read_uem` would give them."""
+    """Regions of every recording in a UEM file, as from `read_uem`."""
     found: dict[str, list[Region]] = {}
     for place, fields in _lines(path):
         if len(fields) != 4:
@@ -76,14 +76,14 @@ def regions_by_recording(path: Path) -> dict[str, list[Region]]:
 
 
 def _only(path: Path, found: dict[str, list[Item]]) -> list[Item]:
-    # Mixing two recordings would score one against the other's truth.
+    # mixing two recordings would score one against the reference of the other
     if len(found) > 1:
-        raise BenchError(f"{path}: found turns of {len(found)} recordings; give one a file")
+        raise BenchError(f"{path}: found {len(found)} recordings; give a file for each")
     return next(iter(found.values()), [])
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """`file:line` and fields of every line that is neither empty nor a comment."""
+    """`file:line` and the fields of every line that is not empty or a comment."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -100,7 +100,7 @@ def _seconds(place: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    # Negated so that NaN fails too.
+    # negated so that NaN fails too
     if not 0 <= value < math.inf:
-        raise BenchError(f"{place}: found '{text}'; a time is a number of seconds, 0 or more")
+        raise BenchError(f"{place}: found '{text}'; give seconds, 0 or more")
     return value

@@ -1,4 +1,4 @@
-"""Recordings with their truth, found below a folder."""
+"""Recordings with their references, found below a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of a corpus lie, as far as they do not lie side by side.
+    """Where the parts of a corpus are, if they are not side by side.
 
-    references: folder of RTTM files, or one such file; None: look in the folder of the audio.
-    regions: folder of UEM files, or one such file; None: look where the references are.
+    references: folder of RTTM files, or one such file; None: the folder of the audio.
+    regions: folder of UEM files, or one such file; None: where the references are.
     audio: pattern of audio file names, for corpora with several microphones.
-    select: names of the recordings wanted; empty: all.
+    select: names of the recordings to use; empty: all.
     """
 
     references: Path | None = None
@@ -52,10 +52,10 @@ class Layout:
 class Recording:
     """One audio file of a corpus.
 
-    uri: its name in the corpus, `real/sample`.
-    kind: what it is summed up with: the folder it stands in, empty at the top of the corpus.
+    uri: its name in the corpus, such as `real/sample`.
+    kind: folder that it is summed up with; empty at the top of the corpus.
     reference, evaluated: RTTM and UEM file.
-    listed_turns, listed_regions: what those say of this recording, where they may hold several.
+    listed_turns, listed_regions: content of these files, where a file may hold several recordings.
     """
 
     uri: str
@@ -68,28 +68,28 @@ class Recording:
 
     @property
     def name(self) -> str:
-        """Last part of the uri."""
+        """The last part of the uri."""
         return self.uri.rpartition("/")[2]
 
     def turns(self) -> list[Turn]:
-        """Reference turns."""
+        """The turns of the reference."""
         if self.listed_turns is not None:
             return list(self.listed_turns)
         return read_rttm(self.reference)
 
     def duration_s(self) -> float:
-        """Length of the audio; of the UEM where the format is one libsndfile does not read."""
+        """Length of the audio; the end of the UEM if libsndfile does not read the format."""
         try:
             return float(soundfile.info(str(self.audio)).duration)
         except soundfile.LibsndfileError as error:
             if regions := self._stated_regions():
                 return max(region.end for region in regions)
             raise BenchError(
-                f"{self.uri}: cannot read the duration of {self.audio.name}; add a .uem beside it"
+                f"{self.uri}: cannot read the duration of {self.audio.name}; add a .uem next to it"
             ) from error
 
     def regions(self) -> list[Region]:
-        """What is scored: the UEM, or all of the audio."""
+        """The scored regions: those of the UEM, or all of the audio."""
         return self._stated_regions() or [Region(0.0, self.duration_s())]
 
     def _stated_regions(self) -> list[Region]:
@@ -99,13 +99,13 @@ class Recording:
 
 
 def find_recordings(folder: Path, layout: Layout | None = None) -> list[Recording]:
-    """Every recording below `folder`, by uri.
+    """Every recording below `folder`, sorted by uri.
 
-    Where an .rttm lies beside audio of the same name, such pairs are the corpus. Where none does,
-    or the layout says where the references are, audio and references are matched by name.
+    The corpus is every audio file with an .rttm of the same name next to it. If there are none, or
+    if the layout names the references, audio and references are matched by name.
 
     Raises:
-        BenchError: there is none, something has no partner, or several could be meant.
+        BenchError: nothing was found, a file has no counterpart, or a name is ambiguous.
     """
     layout = layout or Layout()
     pairs = [] if layout.references else _side_by_side(folder, layout)
@@ -114,23 +114,25 @@ def find_recordings(folder: Path, layout: Layout | None = None) -> list[Recordin
 
 
 def find_audio(folder: Path, layout: Layout | None = None) -> list[Recording]:
-    """Every audio file below `folder`, by uri, as a recording of which nobody says who speaks.
+    """Every audio file below `folder`, sorted by uri, as a recording without a reference.
 
     Raises:
-        BenchError: there is none, or not every one that was selected.
+        BenchError: nothing was found, or a selected recording is missing.
     """
     layout = layout or Layout()
     found = [
-        _unheard(folder, path)
+        _without_reference(folder, path)
         for path in sorted(folder.rglob(layout.audio))
         if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
     ]
     if not found:
-        raise BenchError(f"{folder}: found no audio ({', '.join(AUDIO_SUFFIXES)}); name another")
+        raise BenchError(
+            f"{folder}: found no audio ({', '.join(AUDIO_SUFFIXES)}); give another folder"
+        )
     return _selected(found, layout, folder)
 
 
-def _unheard(folder: Path, audio: Path) -> Recording:
+def _without_reference(folder: Path, audio: Path) -> Recording:
     relative = audio.relative_to(folder).with_suffix("")
     kind = relative.parts[0] if len(relative.parts) > 1 else ""
     return Recording(relative.as_posix(), kind, audio, audio, None, listed_turns=())
@@ -184,15 +186,15 @@ def _matched(folder: Path, layout: Layout) -> list[Recording]:
     references = wanted(read_references(place), layout.select, place)
     if not references:
         raise BenchError(
-            f"{place}: found no audio with an .rttm of the same name; put one beside each file "
-            f"({', '.join(AUDIO_SUFFIXES)}), or say where they are with --references"
+            f"{place}: found no audio with an .rttm of the same name; put one next to each file "
+            f"({', '.join(AUDIO_SUFFIXES)}), or name their folder with --references"
         )
     audio = match_audio(folder, references, layout.audio, complete=not layout.select)
     regions_place = layout.regions or (place if place.is_dir() else folder)
     regions = read_regions(regions_place)
     found = []
     for reference, path in zip(references, audio, strict=True):
-        # No UEM at all scores everything; one that is missing among others is a mistake.
+        # without any UEM all audio is scored; one that is missing among others is a mistake
         needed = bool(regions) or layout.regions is not None
         uem = regions_of(reference.names, regions, regions_place) if needed else None
         found.append(_match(reference, path, uem))

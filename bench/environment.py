@@ -1,4 +1,4 @@
-"""Where a result was measured, without saying on whose machine: no host name, no path."""
+"""Where a result was measured, without a host name or a path."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ PACKAGES = ("hocket", "numpy", "onnxruntime", "openvino", "scipy")
 
 
 def describe() -> dict[str, object]:
-    """Code, date (UTC) and machine of a measurement; None for a package that is not installed."""
+    """Commit, date (UTC), machine and package versions; None for a missing package."""
     return {
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
@@ -24,24 +24,24 @@ def describe() -> dict[str, object]:
     }
 
 
-def commit() -> str:
-    """Hash of the commit checked out, with `-dirty` if files differ from it; else 'unknown'.
+def commit(checkout: Path = REPOSITORY) -> str:
+    """Hash of the commit that is checked out; `-dirty` is added if files differ, else 'unknown'.
 
-    Files of bench/results do not count: the first result must not make the second one dirty.
+    Files of bench/results do not count, or the first result would make the second one dirty.
     """
-    head = _git("rev-parse", "--verify", "HEAD")
+    head = _git(checkout, "rev-parse", "--verify", "HEAD")
     if not head:
         return "unknown"
-    changes = _git("status", "--porcelain", "--", ".", ":(exclude)bench/results")
-    # An unreadable status counts as dirty: never vouch for what was not seen.
+    changes = _git(checkout, "status", "--porcelain", "--", ".", ":(exclude)bench/results")
+    # a status that cannot be read counts as dirty
     return head if changes == "" else f"{head}-dirty"
 
 
-def _git(*arguments: str) -> str | None:
-    # Without optional locks, a benchmark never blocks somebody else's git command.
+def _git(checkout: Path, *arguments: str) -> str | None:
+    # without optional locks, a benchmark never blocks another git command
     command = ["git", "--no-optional-locks", *arguments]
     try:
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
@@ -57,7 +57,7 @@ def _cpu_model() -> str:
 
 
 def core_count() -> int:
-    """Cores this process may use, which in a container can be fewer than the machine has."""
+    """Cores that this process may use; in a container these can be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,5 +1,5 @@
-"""What the benchmark raises on purpose."""
+"""The expected failure of a benchmark."""
 
 
 class BenchError(Exception):
-    """The corpus, a hypothesis or the engine cannot be used; the message is one line."""
+    """A corpus, a hypothesis or a system cannot be used. The message is one line."""

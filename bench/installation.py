@@ -1,12 +1,12 @@
-"""Every system in an environment of its own, made when it is first needed."""
+"""An environment for every system, created when it is first needed."""
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
+from bench.report import Progress
 
 SYSTEMS = {
     "hocket": "hocket_runner",
@@ -14,10 +14,10 @@ SYSTEMS = {
     "sherpa-onnx": "sherpa_runner",
     "pyannote": "pyannote_runner",
 }
-"""Script of each system in bench/systems, beside its requirements `NAME.txt`."""
+"""Script of each system in bench/systems, next to its requirements `NAME.txt`."""
 
 SPEED_ONLY = frozenset({"pyannote"})
-"""Systems whose turns mean nothing here: their weights cannot be had, only their work."""
+"""Systems without their trained weights: only their speed can be measured."""
 
 PRESET = ":"  # hocket:fast
 
@@ -28,25 +28,23 @@ MADE = {
     "sherpa-onnx": ("sherpa_models", "sherpa", ("segmentation.onnx", "embedding.onnx")),
     "pyannote": ("pyannote_models", "pyannote", ("segmentation.pt", "embedding.pt")),
 }
-"""Script that makes the models of a system, their folder in MODELS, and their files."""
-
-Progress = Callable[[str], None]
+"""Script that creates the models of a system, their folder in MODELS, and their files."""
 
 
 def runner_command(name: str, threads: int, progress: Progress) -> list[str]:
-    """Command that runs a system; its environment is made or renewed if need be.
+    """The command that runs a system. Its environment is created or renewed if needed.
 
     Args:
-        name: of `SYSTEMS`; `hocket:NAME` is hocket with the settings of that preset.
+        name: one of `SYSTEMS`; `hocket:NAME` is hocket with that preset.
         threads: processor threads.
-        progress: hears what takes long.
+        progress: receives what takes long.
 
     Raises:
-        BenchError: there is no such system, or it cannot be installed.
+        BenchError: the system is unknown, or cannot be installed.
     """
     system, colon, preset = name.partition(PRESET)
     if system not in SYSTEMS:
-        raise BenchError(f"found no system '{system}'; there are {', '.join(SYSTEMS)}")
+        raise BenchError(f"found no system '{system}'; give one of {', '.join(SYSTEMS)}")
     if colon and (system != "hocket" or not preset):
         raise BenchError(f"found '{name}'; only hocket has presets, as in hocket:fast")
     python = _install(system, progress)
@@ -57,7 +55,7 @@ def runner_command(name: str, threads: int, progress: Progress) -> list[str]:
 
 
 def _install(name: str, progress: Progress) -> Path:
-    """The environment's Python, with the requirements of today in it."""
+    """The Python of a system's environment, with the current requirements installed."""
     folder = ENVIRONMENTS / f"compare-{name}"
     python = _python(folder)
     stamp = folder / "installed"
@@ -80,7 +78,7 @@ def _python(environment: Path) -> Path:
 
 
 def _wanted(requirements: Path) -> str:
-    """What decides what is installed: the requirements, and the pins of hocket's own."""
+    """All that determines what is installed: the requirements and, for hocket, its own pins."""
     text = requirements.read_text(encoding="utf-8")
     if "--editable" not in text:
         return text
@@ -89,23 +87,26 @@ def _wanted(requirements: Path) -> str:
 
 
 def _make_models(name: str, progress: Progress) -> None:
-    """Models in the form a system asks for, made by the forge."""
+    """Create models in the format of a system, with the forge."""
     script, folder, files = MADE[name]
     place = MODELS / folder
     if all((place / file).is_file() for file in files):
         return
     python = _python(ENVIRONMENTS / "forge")
     if not python.is_file():
-        raise BenchError(f"{name}: its models need the forge; run 'make .venv/forge/installed'")
-    progress(f"making the models of {name}")
+        raise BenchError(
+            f"{name}: its models are made by the forge; run 'make .venv/forge/installed'"
+        )
+    progress(f"creating the models of {name}")
     _call(name, [str(python), "-m", f"bench.systems.{script}", str(place)])
 
 
 def _call(name: str, command: list[str]) -> None:
-    """Run an installer; BenchError with its last words if it fails."""
+    """Run an installer; BenchError with its error if it fails."""
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        words = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        # pip ends on notices of itself; what went wrong says so.
-        wrong = [line for line in words if line.upper().startswith("ERROR")] or words or ["silent"]
-        raise BenchError(f"{name}: cannot be installed ({wrong[-1]}); see bench/systems/{name}.txt")
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        # pip ends with notices about itself
+        errors = [line for line in lines if line.upper().startswith("ERROR")]
+        reason = (errors or lines or ["no error message"])[-1]
+        raise BenchError(f"{name}: cannot be installed ({reason}); see bench/systems/{name}.txt")

@@ -1,8 +1,8 @@
-"""Audio, references and regions that lie in different places, brought together by name.
+"""Audio, references and regions in different folders, matched by name.
 
-A file about one recording goes by its own name, or by the name in its lines; a file about several
-goes by the names in its lines. Audio goes by its name without suffix, or by what stands before the
-first dot of it (AMI's `ES2002a.Mix-Headset.wav` is a recording of `ES2002a`).
+A file about one recording has its file name and the name in its lines. A file about several
+recordings has the names in its lines. Audio has its name without suffix and the part before the
+first dot (AMI's `ES2002a.Mix-Headset.wav` is a recording of `ES2002a`).
 """
 
 from collections import defaultdict
@@ -22,11 +22,11 @@ Item = TypeVar("Item", Turn, Region)
 
 @dataclass(frozen=True)
 class Described(Generic[Item]):
-    """What one file says of one recording.
+    """The part of a file that is about one recording.
 
-    name: what the recording is called.
-    names: all it may be called elsewhere.
-    kind: folder of the file below the place searched, empty if it is that place.
+    name: name of the recording.
+    names: all names that it may have elsewhere.
+    kind: folder of the file; empty if it is the searched folder itself.
     """
 
     name: str
@@ -39,8 +39,7 @@ class Described(Generic[Item]):
 def audio_beside(rttm: Path, pattern: str = "*") -> Path | None:
     """Audio of the same stem in the same folder.
 
-    Where it is there in several formats the first of AUDIO_SUFFIXES is used, so that no recording
-    counts twice.
+    Of several formats the first in AUDIO_SUFFIXES is used, so that no recording counts twice.
     """
     names = (suffix for lower in AUDIO_SUFFIXES for suffix in (lower, lower.upper()))
     candidates = (rttm.with_suffix(suffix) for suffix in names)
@@ -49,19 +48,19 @@ def audio_beside(rttm: Path, pattern: str = "*") -> Path | None:
 
 
 def read_references(place: Path) -> list[Described[Turn]]:
-    """Every recording the .rttm files of a folder, or one file, speak of."""
+    """Every recording in one .rttm file, or in those of a folder."""
     return _read(place, ".rttm", turns_by_recording)
 
 
 def read_regions(place: Path) -> list[Described[Region]]:
-    """Every recording the .uem files of a folder, or one file, speak of."""
+    """Every recording in one .uem file, or in those of a folder."""
     return _read(place, ".uem", regions_by_recording)
 
 
 def wanted(
     references: Sequence[Described[Turn]], select: Collection[str], place: Path
 ) -> list[Described[Turn]]:
-    """Those selected, all if nothing is; BenchError if one is missing or there twice."""
+    """The selected references, or all; BenchError if one is missing or found twice."""
     if select:
         names = {name for reference in references for name in reference.names}
         require_all(select, names, place)
@@ -71,14 +70,14 @@ def wanted(
         if reference.name in places:
             raise BenchError(
                 f"{reference.name}: found references in {places[reference.name]} and "
-                f"{reference.path}; name one of the folders with --references"
+                f"{reference.path}; give one of the folders with --references"
             )
         places[reference.name] = reference.path
     return list(references)
 
 
 def require_all(select: Collection[str], names: Collection[str], place: Path) -> None:
-    """Raise BenchError if a selected name is none of `names`."""
+    """Raise BenchError if a selected name is not in `names`."""
     if missing := sorted(set(select) - set(names)):
         raise BenchError(
             f"{place}: found no recording for {_some(missing, len(set(select)))} selected; "
@@ -92,10 +91,10 @@ def match_audio(
     """The audio of every reference.
 
     Args:
-        folder: searched with all folders in it.
-        references: what audio is needed for.
-        pattern: that file names must follow.
-        complete: audio that no reference speaks of is an error.
+        folder: searched with its subfolders.
+        references: the recordings that need audio.
+        pattern: of file names.
+        complete: whether audio without a reference is an error.
     """
     by_name = {name: each.name for each in references for name in (*each.names, each.name)}
     found: dict[str, list[Path]] = defaultdict(list)
@@ -128,7 +127,7 @@ def match_audio(
 def regions_of(
     names: frozenset[str], regions: Sequence[Described[Region]], place: Path
 ) -> Described[Region]:
-    """The regions of the recording that goes by `names`; BenchError if there are none, or two."""
+    """The regions of the recording with these names; BenchError if there are none or two."""
     fitting = [each for each in regions if each.names & names]
     if len(fitting) == 1:
         return fitting[0]
@@ -137,7 +136,7 @@ def regions_of(
         raise BenchError(f"{place}: found no .uem for {name}; add it, or remove all of them")
     raise BenchError(
         f"{name}: found regions in {fitting[0].path} and {fitting[1].path}; "
-        "name one of the folders with --regions"
+        "give one of the folders with --regions"
     )
 
 
@@ -145,7 +144,7 @@ def _read(
     place: Path, suffix: str, reader: Callable[[Path], dict[str, list[Item]]]
 ) -> list[Described[Item]]:
     if place.is_file():
-        # The file was named, so that its own name need not be the recording's.
+        # the user chose the file, so its own name need not be that of the recording
         return [
             Described(name, frozenset({name}), "", place, tuple(items))
             for name, items in reader(place).items()
@@ -163,7 +162,7 @@ def _describe(path: Path, kind: str, content: dict[str, list[Item]]) -> list[Des
             Described(name, frozenset({name}), kind, path, tuple(items))
             for name, items in content.items()
         ]
-    # A file without a line is about somebody too: a recording in which nobody speaks.
+    # a file without lines is about a recording without speech
     items = next(iter(content.values()), [])
     return [Described(path.stem, frozenset({path.stem, *content}), kind, path, tuple(items))]
 
@@ -175,7 +174,7 @@ def _audio_files(folder: Path, pattern: str) -> list[Path]:
         if fits and path.is_file():
             formats[path.with_suffix("")].append(path)
     order = AUDIO_SUFFIXES.index
-    # As side by side: of several formats of one recording, the first counts.
+    # of several formats of one recording the first counts, as in `audio_beside`
     return [
         min(formats[stem], key=lambda path: order(path.suffix.lower())) for stem in sorted(formats)
     ]

@@ -18,30 +18,31 @@ Command = Callable[..., None]
 
 
 def corpus_options(command: Command) -> Command:
-    """The folder and how its recordings are found, handed on as `folder` and `layout`."""
+    """Add the folder and how its recordings are found; passed on as `folder` and `layout`."""
 
     @click.argument("folder", metavar="DIR", type=Folder)
     @click.option(
         "--references",
         type=FileOrFolder,
-        help="Folder of RTTM files, or one file of many recordings; matched with audio by name.",
+        help="Folder of RTTM files, or one file of many recordings. Matched by name.",
     )
     @click.option(
         "--regions",
         type=FileOrFolder,
-        help="Folder of UEM files, or one file of many recordings; matched by name.",
+        help="Folder of UEM files, or one file of many recordings. Matched by name.",
     )
     @click.option(
         "--audio",
         metavar="PATTERN",
         default="*",
-        help="File names to use, for corpora of several microphones: '*.Mix-Headset.wav'.",
+        help="Pattern of audio file names, for corpora with several microphones, such as "
+        "'*.Mix-Headset.wav'.",
     )
     @click.option(
         "--select",
         multiple=True,
         metavar="NAME",
-        help="Only this recording, or those in a file of names, one a line. May be repeated.",
+        help="Only this recording, or those listed in a file, one name per line. Repeatable.",
     )
     @wraps(command)
     def with_layout(
@@ -58,24 +59,22 @@ def corpus_options(command: Command) -> Command:
 
 
 def preset_option(command: Command) -> Command:
-    """Which settings of hocket, handed on as `preset`."""
-    return click.option("--preset", metavar="NAME", help="Settings of hocket by their name.")(
-        command
-    )
+    """Add the preset of hocket; passed on as `preset`."""
+    return click.option("--preset", metavar="NAME", help="Preset of hocket.")(command)
 
 
 def output_options(command: Command) -> Command:
-    """Where results go and what they are called."""
-    command = click.option("--label", help="Name of this measurement; by default the name of DIR.")(
+    """Add the results file and the name of the measurement."""
+    command = click.option("--label", help="Name of this measurement. Default: the name of DIR.")(
         command
     )
     return click.option(
-        "--output", type=File, help="Results file; by default bench/results/COMMAND-LABEL.json."
+        "--output", type=File, help="Results file. Default: bench/results/COMMAND-LABEL.json."
     )(command)
 
 
 def _names(select: tuple[str, ...]) -> tuple[str, ...]:
-    """The names given, files of names read; BenchError for a file without any."""
+    """The names, with files of names read; BenchError if such a file holds none."""
     names: list[str] = []
     for value in select:
         path = Path(value)
@@ -85,6 +84,6 @@ def _names(select: tuple[str, ...]) -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [line.strip() for line in lines if line.strip()]
         if not found:
-            raise BenchError(f"{path}: found no name; write one a line, or leave out --select")
+            raise BenchError(f"{path}: found no name; write one per line, or omit --select")
         names += found
     return tuple(names)

@@ -1,20 +1,17 @@
 """Settings of hocket by the name of a preset.
 
-Apart from `bench.options`, which brings click: what measures a cold start imports nothing early.
+Apart from `bench.options`, which imports click: a process that measures a cold start imports
+little.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hocket import Config
 
 
 def configuration(preset: str | None) -> "Config":
-    """Settings of a preset; the defaults without a name."""
+    """The settings of a preset; None: the defaults."""
     from hocket import Config
 
-    if preset is None:
-        return Config()
-    presets: Any = Config
-    config: Config = presets.preset(preset)
-    return config
+    return Config() if preset is None else Config.preset(preset)

@@ -1,19 +1,24 @@
 """Results as JSON files and as plain text tables."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bench.environment import describe
 from bench.errors import BenchError
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
+Progress = Callable[[str], None]
+"""Receives a line about what is done next."""
+
 
 def write_results(path: Path, results: Mapping[str, object]) -> None:
-    """Write `results` so that equal results are equal bytes; folders are made as needed."""
+    """Write results so that equal results are equal bytes. Missing folders are created."""
     text = json.dumps(results, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,8 +27,39 @@ def write_results(path: Path, results: Mapping[str, object]) -> None:
         raise BenchError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def save_results(
+    command: str,
+    label: str,
+    results: Mapping[str, object],
+    output: Path | None,
+    /,
+    **about: object,
+) -> None:
+    """Write the results of a command below a header with `about` and the environment.
+
+    Args:
+        command: name of the command.
+        label: name of the measurement.
+        results: to write.
+        output: the file; None: bench/results/COMMAND-LABEL.json.
+        about: further fields of the header.
+    """
+    path = output or RESULTS / f"{command}-{label}.json"
+    write_results(path, {"command": command, "environment": describe(), **about, **results})
+    click.echo(f"written to {path}", err=True)
+
+
+def label_of(label: str | None, folder: Path) -> str:
+    """A label that may be part of a file name; None: the name of the folder, made so."""
+    if label is None:
+        return re.sub(r"[^\w.-]+", "-", folder.resolve().name) or "corpus"
+    if not re.fullmatch(r"[\w.-]+", label):
+        raise click.BadParameter(f"found '{label}'; use letters, digits, '.', '_' and '-'")
+    return label
+
+
 def read_results(path: Path) -> dict[str, Any]:
-    """Results as they were written; BenchError if they cannot be read."""
+    """Read results that were written; BenchError if they cannot be read."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -32,7 +68,7 @@ def read_results(path: Path) -> dict[str, Any]:
 
 
 def progress(text: str) -> None:
-    """Say how far it has come, beside what is measured."""
+    """Print progress on standard error, apart from the results."""
     click.echo(text, err=True)
 
 
@@ -44,7 +80,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number for a table, '-' where there is none."""
+    """A number for a table; '-' for None."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 

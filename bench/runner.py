@@ -1,30 +1,25 @@
-"""The benchmark's end of bench/systems/protocol.py: one system in a process of its own."""
+"""The benchmark's side of bench/systems/protocol.py: one system in a process of its own."""
 
-import json
 import math
 import os
-import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
 from bench.annotations import Turn
-from bench.environment import REPOSITORY
 from bench.errors import BenchError
+from bench.process import JsonProcess, UnusableOutputError
 
-# What would set a number of threads behind the back of the one every system is told.
+# they would override the number of threads that every system is given
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-PATIENCE_S = 10.0  # for a runner that was told to end
 
 
 @dataclass(frozen=True)
-class About:
-    """What a system says of itself, and how long it took from its start to say it."""
+class SystemInfo:
+    """Versions and settings of a system, and the seconds from its start until it was ready."""
 
     python: str
     packages: dict[str, str]
@@ -33,8 +28,8 @@ class About:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Turns of one recording and the seconds they took; or why there are none."""
+class Outcome:
+    """Turns of one recording and the seconds they took, or the reason why there are none."""
 
     turns: list[Turn] = field(default_factory=list)
     seconds: float | None = None
@@ -42,36 +37,21 @@ class Answer:
 
 
 class Runner:
-    """A running system, which works only while it is asked something."""
+    """A running system, which is idle except while it processes a recording."""
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         """Start `command` and wait until its models are loaded.
 
         Raises:
-            BenchError: it ends, or says something else.
+            BenchError: the process ended, or what it wrote is not usable.
         """
         self.name = name
-        self._errors = TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         started = perf_counter()
+        self._process = JsonProcess(name, command, _environment())
         try:
-            self._process = subprocess.Popen(
-                command,
-                cwd=REPOSITORY,
-                env=_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except OSError as error:
-            self._errors.close()
-            raise BenchError(f"{name}: cannot be started ({error.strerror})") from error
-        try:
-            hello = self._read("its start")
-            self.about = _about(hello, perf_counter() - started)
-        except _UnusableError as error:
+            hello = self._process.receive("its start")
+            self.info = _info_of(hello, perf_counter() - started)
+        except UnusableOutputError as error:
             self.close()
             raise BenchError(f"{name}: {error} at its start; run it by hand") from error
         except BenchError:
@@ -89,90 +69,55 @@ class Runner:
     ) -> None:
         self.close()
 
-    def ask(self, uri: str, audio: Path) -> Answer:
-        """Turns of one recording, or the system's own word why it has none.
+    def diarize(self, uri: str, audio: Path) -> Outcome:
+        """Diarize one recording.
 
         Raises:
-            BenchError: the system ends, or its answer is none.
+            BenchError: the system ended, or what it wrote is not usable.
         """
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended then; reading says how
-            self._process.stdin.write(json.dumps({"uri": uri, "audio": str(audio)}) + "\n")
-            self._process.stdin.flush()
+        self._process.send({"uri": uri, "audio": str(audio)})
         try:
-            return _answer(self._read(uri), uri, audio)
-        except _UnusableError as error:
-            raise BenchError(f"{self.name}: {error} as its answer for {uri}") from error
+            return _outcome(self._process.receive(uri), uri, audio)
+        except UnusableOutputError as error:
+            raise BenchError(f"{self.name}: {error} as the result for {uri}") from error
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._errors.close()
-
-    def _read(self, about: str) -> dict[str, Any]:
-        """The next line; BenchError with the last words of a process that has ended."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            status = self._process.wait()
-            self._errors.seek(0)
-            words = [text.strip() for text in self._errors if text.strip()]
-            reason = words[-1] if words else "it says nothing"
-            raise BenchError(f"{self.name}: ended with status {status} at {about} ({reason})")
-        try:
-            message = json.loads(line)
-        except ValueError:
-            message = None
-        if not isinstance(message, dict):
-            raise _UnusableError(f"found '{line.strip()[:60]}'")
-        return message
+        self._process.close()
 
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
 
 
-class _UnusableError(Exception):
-    """What a system wrote is not what it was asked for."""
-
-
-def _about(hello: dict[str, Any], startup_s: float) -> About:
+def _info_of(hello: dict[str, Any], startup_s: float) -> SystemInfo:
     try:
-        return About(
+        return SystemInfo(
             python=str(hello["python"]),
             packages=dict(hello["packages"]),
             settings=dict(hello["settings"]),
             startup_s=startup_s,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _UnusableError("found no python, packages and settings") from error
+        raise UnusableOutputError("found no python, packages and settings") from error
 
 
-def _answer(message: dict[str, Any], uri: str, audio: Path) -> Answer:
+def _outcome(message: dict[str, Any], uri: str, audio: Path) -> Outcome:
     if message.get("uri") != uri:
-        raise _UnusableError(f"found one for '{message.get('uri')}'")
+        raise UnusableOutputError(f"found one for '{message.get('uri')}'")
     if "error" in message:
-        # One line, and nothing of where the audio lies on this machine.
+        # one line, without the path of the audio on this machine
         words = str(message["error"]).replace(str(audio), uri).split()
-        return Answer(failure=" ".join(words) or "no reason given")
+        return Outcome(failure=" ".join(words) or "no reason given")
     try:
         turns = [Turn(_time(start), _time(end), str(who)) for start, end, who in message["turns"]]
         seconds = _time(message["seconds"])
     except (KeyError, TypeError, ValueError) as error:
-        raise _UnusableError("found no seconds and [start, end, speaker]") from error
+        raise UnusableOutputError("found no seconds and [start, end, speaker]") from error
     if any(turn.end < turn.start for turn in turns):
-        raise _UnusableError("found a turn that ends before it starts")
-    # As in an RTTM file: a turn of no duration is none.
-    return Answer([turn for turn in turns if turn.end > turn.start], seconds)
+        raise UnusableOutputError("found a turn that ends before it starts")
+    # turns of no duration are dropped, as from an RTTM file
+    return Outcome([turn for turn in turns if turn.end > turn.start], seconds)
 
 
 def _time(value: Any) -> float:

@@ -9,7 +9,7 @@ class Summed:
     """Numbers that add up, field by field."""
 
     def __add__(self, other: Self) -> Self:
-        """Both together."""
+        """The sum of both."""
         return type(self)(
             *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
         )

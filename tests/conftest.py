@@ -1,4 +1,4 @@
-"""Every test has a user's folder of its own, empty; the real one is never read or written."""
+"""Fixtures of all tests. The user's own folders are never read or written."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,27 +6,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
+from hypothesis import HealthCheck, settings
 
 from hocket import models
 from hocket.audio import decoding
 from hocket.models import catalogue, loading
-from tests.checkpoints import checkpoint, recipe_weights
-from tests.opening import opened_once
+from tests.helpers.checkpoints import checkpoint, recipe_weights
+from tests.helpers.paths import CONVERSATION
+from tests.helpers.shared_graphs import opened_once
+
+settings.register_profile(  # no deadlines, and the same examples on every run
+    "hocket",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("hocket")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _nobodys_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For what fixtures of wider scope do before the first test."""
+def _no_user_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Empty folders for fixtures of wider scope, which run before `user_folder`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOCKET_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
         patch.setenv("HOCKET_CACHE", str(tmp_path_factory.mktemp("compiled")))
-        patch.delenv("XDG_CACHE_HOME", raising=False)  # a fake engine would leave its marks there
+        patch.delenv("XDG_CACHE_HOME", raising=False)  # a fake engine would write there
         yield
 
 
 @pytest.fixture(autouse=True)
 def user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where placed weights go; not made yet."""
+    """The folder for weights that a user adds; it does not exist yet."""
     folder = tmp_path_factory.mktemp("user") / "models"
     monkeypatch.setenv("HOCKET_MODELS", str(folder))
     return folder
@@ -34,7 +46,7 @@ def user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 @pytest.fixture(autouse=True, scope="session")
 def _graphs_opened_once() -> Iterator[None]:
-    """Graphs of the same bytes are one: opening took half the time of the tests that diarize."""
+    """Open graphs of the same bytes once: opening took half the time of tests that diarize."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("open_onnx", "open_openvino"):
             patch.setattr(loading, name, opened_once(getattr(loading, name)))
@@ -42,8 +54,17 @@ def _graphs_opened_once() -> Iterator[None]:
 
 
 @pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """The first twelve seconds of the example conversation."""
+    samples, rate = soundfile.read(CONVERSATION, dtype="float32", frames=12 * 16_000)
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, samples, rate)
+    return path
+
+
+@pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the shipped models, in use instead of them, to be damaged."""
+    """A copy of the shipped models, used in their place, that a test may damage."""
     folder = tmp_path / "shipped"
     shutil.copytree(models.FOLDER, folder)
     monkeypatch.setattr(catalogue, "FOLDER", folder)
@@ -52,14 +73,15 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def resnet34_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of WeSpeaker's shape, its numbers drawn by rule."""
+    """A checkpoint of the shape of WeSpeaker's ResNet34, with weights drawn by rule."""
     path = tmp_path_factory.mktemp("published") / "avg_model.pt"
     path.write_bytes(checkpoint(recipe_weights()))
     return path
 
 
 @pytest.fixture(scope="session")
-def _resnet34_placed(resnet34_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def resnet34_folder(resnet34_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder to which that checkpoint was added."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("placed")
         patch.setenv("HOCKET_MODELS", str(folder))
@@ -68,15 +90,15 @@ def _resnet34_placed(resnet34_checkpoint: Path, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def resnet34(_resnet34_placed: Path, user_folder: Path) -> Path:
-    """The user's folder, with that checkpoint placed in it: its file of weights."""
-    shutil.copytree(_resnet34_placed, user_folder)
+def resnet34(resnet34_folder: Path, user_folder: Path) -> Path:
+    """The weights file in the user's folder, to which that checkpoint was added."""
+    shutil.copytree(resnet34_folder, user_folder)
     return next(user_folder.glob("wespeaker-resnet34-*.weights"))
 
 
 @pytest.fixture
 def files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """All that decoding opens: files, and libsndfile's sound files."""
+    """Everything that decoding opens: files, and libsndfile's sound files."""
     opened: list[Any] = []
     for name in ("_open", "_open_sndfile"):
         usual = getattr(decoding, name)

@@ -6,22 +6,22 @@ import numpy as np
 import soxr
 from scipy.signal import firwin, oaconvolve
 
-from bench.people_voices import RATE, Sound
+from bench.people.voices import RATE, Sound
 
 TELEPHONE_HZ = (300.0, 3400.0)  # ITU-T G.712: what a PCM telephone channel passes
 TELEPHONE_RATE = 8_000
-TAPS = 511  # falls from pass to stop within 100 Hz; odd, so that the delay is whole samples
+TAPS = 511  # a transition band of 100 Hz; odd, so that the delay is a whole number of samples
 
 
 def in_telephone_band(sound: Sound) -> Sound:
-    """What a telephone circuit passes of a sound, (samples,) at 16 kHz, without delay."""
-    # The filter delays by half of its taps, which is taken off again.
+    """A sound, (samples,) at 16 kHz, in the band of a telephone circuit, without delay."""
+    # the filter delays by half of its taps, which is removed
     found: Sound = oaconvolve(sound, _telephone_filter(), mode="full").astype(np.float32)
     return found[TAPS // 2 : TAPS // 2 + len(sound)]
 
 
 def resampled(sound: Sound, rate: int, wanted: int) -> Sound:
-    """A sound at another rate in Hz, without delay."""
+    """Resample a sound to another rate in Hz, without delay."""
     if rate == wanted:
         return sound
     return np.asarray(soxr.resample(sound, rate, wanted), np.float32)

@@ -1,12 +1,12 @@
-"""Two people on the telephone, and somebody alone."""
+"""Calls of two speakers, and monologues."""
 
 import numpy as np
 
 from bench.errors import BenchError
-from bench.people_voices import RATE, Sound
+from bench.people.voices import RATE, Sound
 from bench.simulation.conversing import Manner, Wanted, converse, words_of
 from bench.simulation.scene import Scene, Script
-from bench.simulation.voices import VoiceVectors, rotated
+from bench.simulation.voices import VoicePool, rotated
 from bench.simulation.words import LEAST_S, Words, faded
 
 NEAREST = 3
@@ -18,29 +18,27 @@ BREAK_S, LONG_BREAK_S, LONG_BREAKS = 0.4, (1.0, 3.0), 0.08
 DRIFT_DB, DRIFT_STEP_DB = 3.0, 0.7
 
 
-def call_like(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
-    """A call of two people whose voices are alike: one is among the nearest 3 of the other."""
+def call_like(voices: VoicePool, rng: np.random.Generator) -> Scene:
+    """A call of two speakers with similar voices: one is among the 3 nearest of the other."""
     voices.require(2)
     first = voices.draw(1, rng)[0]
     near = voices.nearest(first, NEAREST)
     return _call(voices, [first, near[int(rng.integers(len(near)))]], rng)
 
 
-def call_any(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
-    """A call of any two people."""
+def call_any(voices: VoicePool, rng: np.random.Generator) -> Scene:
+    """A call of any two speakers."""
     voices.require(2)
     return _call(voices, voices.draw(2, rng), rng)
 
 
-def monologue(
-    voices: VoiceVectors, rng: np.random.Generator, repeat_s: float | None = None
-) -> Scene:
-    """One person with natural pauses, 5 to 60 s, as long as there are words.
+def monologue(voices: VoicePool, rng: np.random.Generator, repeat_s: float | None = None) -> Scene:
+    """One speaker with natural pauses, 5 to 60 s, or until the words run out.
 
     Args:
-        voices: likelier the one who has more words.
-        rng: draws all of it.
-        repeat_s: so long instead, in which the words are said again and again in other orders.
+        voices: voices with more words are more likely.
+        rng: draws everything.
+        repeat_s: length instead; the words are repeated in other orders.
     """
     name = voices.draw_talker(rng)
     pieces = voices.pieces(name)
@@ -49,7 +47,7 @@ def monologue(
     order, drift_db = rotated(pieces, rng), 0.0
     while True:
         for piece in order:
-            start = script.end + (_break(rng) if script.said else 0)
+            start = script.end + (_break(rng) if script.utterances else 0)
             left_s = most_s - start / RATE
             if left_s < LEAST_S:
                 return script.scene()
@@ -57,17 +55,17 @@ def monologue(
                 drift_db += rng.uniform(-DRIFT_STEP_DB, DRIFT_STEP_DB)
                 drift_db = float(np.clip(drift_db, -DRIFT_DB, DRIFT_DB))
             fits = len(piece) <= left_s * RATE
-            said = faded(piece) if fits else Words([piece]).take(left_s)
-            script.place(name, _louder(said, drift_db), start)
+            sound = faded(piece) if fits else Words([piece]).take(left_s)
+            script.place(name, _louder(sound, drift_db), start)
         if repeat_s is None:
             return script.scene()
         order = [pieces[index] for index in rng.permutation(len(pieces)).tolist()]
 
 
 def monologue_long(
-    voices: VoiceVectors, rng: np.random.Generator, repeat_s: float | None = None
+    voices: VoicePool, rng: np.random.Generator, repeat_s: float | None = None
 ) -> Scene:
-    """A monologue of 1 to 20 minutes, shorter ones likelier; words are said again and again."""
+    """A monologue of 1 to 20 minutes with repeated words; shorter ones are more likely."""
     drawn = float(np.exp(rng.uniform(*np.log(LONG_S))))
     length = drawn if repeat_s is None else repeat_s
     if not 0 < length <= LONG_S[1]:
@@ -75,7 +73,7 @@ def monologue_long(
     return monologue(voices, rng, length)
 
 
-def _call(voices: VoiceVectors, names: list[str], rng: np.random.Generator) -> Scene:
+def _call(voices: VoicePool, names: list[str], rng: np.random.Generator) -> Scene:
     script = Script(words_of(voices, names, rng), rng)
     manner = Manner(PAUSE_S, rng.uniform(*OVERLAPPED), OVERLAP_S, BACKCHANNELS)
     turns = [0]
@@ -89,7 +87,7 @@ def _call(voices: VoiceVectors, names: list[str], rng: np.random.Generator) -> S
 
 
 def _break(rng: np.random.Generator) -> int:
-    """Samples of a pause of somebody who goes on."""
+    """Samples of a pause within the speech of one speaker."""
     long = rng.random() < LONG_BREAKS
     seconds = rng.uniform(*LONG_BREAK_S) if long else rng.exponential(BREAK_S)
     return round(seconds * RATE)

@@ -1,17 +1,17 @@
-"""Channels between people and a recording: rooms, telephones, codecs, noise."""
+"""Channels between speakers and a recording: rooms, telephones, codecs, noise."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from bench.people_mixing import LEVEL, echoed, level, noisy
-from bench.people_voices import Sound
+from bench.people.mixing import LEVEL, echoed, level, noisy
+from bench.people.voices import Sound
 from bench.simulation.bands import in_telephone_band
 from bench.simulation.codecs import AMR, AMR_BIT_RATES, MP3, OPUS, through_codec, through_file
 from bench.simulation.music import music
 
-FLOOR_DB = (35.0, 50.0)  # noise of a quiet place, so far below speech; clips have as much
+FLOOR_DB = (35.0, 50.0)  # noise of a quiet place, below speech; clips have the same
 NOISY_DB, MUSIC_DB = 10.0, (10.0, 20.0)
 CLIPPED_DB, FULL_SCALE = (12.0, 20.0), 0.9
 UNEVEN_DB = 30.0
@@ -23,10 +23,10 @@ Carry = Callable[[Sound, float, Draws], Sound]
 
 
 class Channel(NamedTuple):
-    """What becomes of tracks.
+    """How tracks become a recording.
 
-    place: makes one sound of everybody's.
-    carry: what that sound goes through; it is told the level of speech in it, root mean square.
+    place: mixes the tracks to one sound.
+    carry: processes that sound, given the level of speech in it (root mean square).
     """
 
     place: Place
@@ -34,17 +34,17 @@ class Channel(NamedTuple):
 
 
 def side_by_side(tracks: Tracks, rng: Draws) -> Sound:
-    """Everybody close to a microphone, with the noise of a quiet line."""
+    """All speakers close to a microphone, with the noise of a quiet line."""
     return noisy(_sum(list(tracks.values())), rng, FLOOR_DB)
 
 
 def in_one_room(tracks: Tracks, rng: Draws) -> Sound:
-    """Everybody at a place of their own in a room: an echo of 0.25 to 0.5 s, noise 12 to 28 dB."""
+    """Each speaker at a different place in a room: an echo of 0.25 to 0.5 s, noise 12 to 28 dB."""
     return noisy(_sum([echoed(track, rng) for track in tracks.values()]), rng)
 
 
 def in_conference(tracks: Tracks, rng: Draws) -> Sound:
-    """One or more by telephone, the others in a room; somebody alone by either."""
+    """One or more speakers by telephone, the others in a room; a single speaker by either."""
     names = rng.permutation(list(tracks)).tolist()
     most = max(1, len(names) - 1)
     away = set(names[: int(rng.integers(1, most, endpoint=True))])
@@ -56,19 +56,19 @@ def in_conference(tracks: Tracks, rng: Draws) -> Sound:
 
 
 def carried(channel: Channel, tracks: Tracks, rng: Draws, place: Place | None = None) -> Sound:
-    """What a channel makes of tracks, (samples,); `place` stands in for the channel's own."""
-    speech = level(_sum(list(tracks.values())))  # pauses are silent there, and do not count
+    """Tracks over a channel, (samples,); `place` replaces that of the channel."""
+    speech = level(_sum(list(tracks.values())))  # pauses are silent there and do not count
     return limited(channel.carry((place or channel.place)(tracks, rng), speech, rng))
 
 
 def limited(sound: Sound) -> Sound:
-    """The same sound, softer if any of it is beyond full scale."""
+    """The same sound, scaled down if it exceeds full scale."""
     loudest = float(np.abs(sound).max(initial=0.0))
     return sound / np.float32(loudest / FULL_SCALE) if loudest > 1 else sound
 
 
 def uneven_levels(speakers: int, rng: Draws) -> list[float]:
-    """Levels of so many people in dB: one at 0, one at -30, the others in even steps between."""
+    """Levels of speakers in dB: one at 0, one at -30, the others in even steps between."""
     found: list[float] = rng.permutation(np.linspace(0, -UNEVEN_DB, speakers)).tolist()
     return found
 
@@ -82,7 +82,7 @@ def _as_it_is(sound: Sound, _: float, __: Draws) -> Sound:
 
 
 def _telephone(sound: Sound, _: float, rng: Draws) -> Sound:
-    """The band of a telephone at 8 kHz, companded by one of the laws of ITU-T G.711."""
+    """The telephone band at 8 kHz, companded by one of the laws of ITU-T G.711."""
     law = "ULAW" if rng.random() < 0.5 else "ALAW"
     return through_file(in_telephone_band(sound), law)
 
@@ -110,7 +110,7 @@ def _clipped(sound: Sound, speech: float, rng: Draws) -> Sound:
 
 
 def _noisy(sound: Sound, speech: float, rng: Draws) -> Sound:
-    # `noisy` counts the quiet noise of pauses as part of the sound's level.
+    # `noisy` includes the quiet noise of pauses in the level of the sound
     below = NOISY_DB + 20 * float(np.log10(level(sound) / speech))
     return noisy(sound, rng, (below, below))
 

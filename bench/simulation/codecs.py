@@ -1,6 +1,6 @@
-"""Speech through encoders and back, as telephones and calls over the internet have it.
+"""Speech through encoders and decoders, as in telephone and internet calls.
 
-Everything takes and gives (samples,) at 16 kHz, as long as before and without the codec's delay.
+All functions take and return (samples,) at 16 kHz, of the same length and without codec delay.
 """
 
 import io
@@ -13,10 +13,10 @@ import soundfile
 from scipy.signal import correlate
 
 from bench.errors import BenchError
-from bench.people_voices import RATE, Sound
+from bench.people.voices import RATE, Sound
 from bench.simulation.bands import TELEPHONE_RATE, resampled
 
-MOST_LAG_S = 0.1  # AMR-NB comes back 5 ms late; of the others FFmpeg takes the delay off
+MOST_LAG_S = 0.1  # AMR-NB is 5 ms late; FFmpeg removes the delay of the others
 AMR_BIT_RATES = (4750, 5150, 5900, 6700, 7400, 7950, 10200, 12200)  # 3GPP TS 26.071
 
 
@@ -26,10 +26,10 @@ Packet: TypeAlias = "av.Packet[av.AudioStream] | None"
 class Codec(NamedTuple):
     """An encoder and a decoder of FFmpeg.
 
-    encoder, decoder: their names there.
-    rate: Hz at which sound is encoded.
-    layout: how the encoder takes samples, `s16` or planar `s16p`.
-    options: of the encoder.
+    encoder, decoder: their names in FFmpeg.
+    rate: sample rate of the encoder in Hz.
+    layout: sample format of the encoder, `s16` or planar `s16p`.
+    options: options of the encoder.
     """
 
     encoder: str
@@ -45,7 +45,7 @@ MP3 = Codec("libmp3lame", "mp3", RATE, "s16p")
 
 
 def through_file(sound: Sound, subtype: str, rate: int = TELEPHONE_RATE) -> Sound:
-    """A sound through a WAV file of a subtype of libsndfile: ULAW, ALAW (G.711), GSM610."""
+    """Encode a sound as a WAV file with a subtype of libsndfile: ULAW, ALAW (G.711), GSM610."""
     file = io.BytesIO()
     soundfile.write(file, resampled(sound, RATE, rate), rate, format="WAV", subtype=subtype)
     file.seek(0)
@@ -54,10 +54,10 @@ def through_file(sound: Sound, subtype: str, rate: int = TELEPHONE_RATE) -> Soun
 
 
 def through_codec(sound: Sound, codec: Codec, bit_rate: int) -> Sound:
-    """A sound through a codec of FFmpeg at so many bits a second.
+    """Encode and decode a sound with a codec of FFmpeg, at `bit_rate` bits per second.
 
     Raises:
-        BenchError: this build of PyAV does not have the encoder.
+        BenchError: this build of PyAV lacks the encoder.
     """
     encoder = _encoder(codec, bit_rate)
     decoder = av.CodecContext.create(codec.decoder, "r")
@@ -77,19 +77,19 @@ def through_codec(sound: Sound, codec: Codec, bit_rate: int) -> Sound:
 
 
 def aligned(found: Sound, given: Sound) -> Sound:
-    """What came back of a sound, moved to where it lay, as long as that was."""
+    """A decoded sound, aligned with the given sound and of its length."""
     late = lag(found, given)
     moved = found[late:] if late >= 0 else np.pad(found, (-late, 0))
     return np.pad(moved, (0, max(0, len(given) - len(moved))))[: len(given)]
 
 
 def lag(found: Sound, given: Sound) -> int:
-    """By how many samples one sound is later than the other, where they correlate most."""
+    """The delay of a sound relative to another, in samples, at their highest correlation."""
     most = round(MOST_LAG_S * RATE)
     if not len(given) or not np.any(found) or not np.any(given):
         return 0
     products = correlate(np.pad(found, most), given, mode="full", method="fft")
-    first = len(given) - 1  # of these products nothing is moved: `found` begins `most` early
+    first = len(given) - 1  # a delay of -`most`, since `found` is padded
     return int(np.argmax(products[first : first + 2 * most + 1])) - most
 
 
@@ -98,8 +98,8 @@ def _encoder(codec: Codec, bit_rate: int) -> "av.AudioCodecContext":
         found = av.CodecContext.create(codec.encoder, "w")
     except av.codec.codec.UnknownCodecError as error:
         raise BenchError(
-            f"{codec.encoder}: this PyAV cannot encode it; install a build with that encoder, or "
-            "choose another channel"
+            f"{codec.encoder}: not an encoder of this PyAV; install a build that has it, or choose "
+            "another channel"
         ) from error
     assert isinstance(found, av.AudioCodecContext)
     found.sample_rate, found.layout, found.format = codec.rate, "mono", codec.layout
@@ -110,9 +110,9 @@ def _encoder(codec: Codec, bit_rate: int) -> "av.AudioCodecContext":
 
 
 def _packets(encoder: "av.AudioCodecContext", sound: Sound, codec: Codec) -> "list[Packet]":
-    """All packets, and None: the decoder gives what it still holds."""
+    """All packets, and None to flush the decoder."""
     size = encoder.frame_size
-    # What the encoder holds back comes out behind the sound.
+    # padding flushes what the encoder delays
     padded = np.pad(
         sound, (0, -len(sound) % size + round(MOST_LAG_S * codec.rate / size + 1) * size)
     )

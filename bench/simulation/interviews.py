@@ -1,11 +1,11 @@
-"""Somebody with much to say and others with little; and many who take turns."""
+"""Interviews, in which one speaker speaks most, and panels of many speakers."""
 
 import numpy as np
 
 from bench.simulation.conversing import Manner, Wanted, converse, words_of
 from bench.simulation.nonspeech import add_nonspeech
 from bench.simulation.scene import Scene, Script
-from bench.simulation.voices import VoiceVectors
+from bench.simulation.voices import VoicePool
 
 INTERVIEW_S = (20.0, 120.0)
 LONG_SHAPE, LONG_SCALE_S, LEAST_LONG_S = 2.0, 4.0, 1.0  # 8 s on average
@@ -17,12 +17,12 @@ PANEL = Manner(pause_s=0.4, overlapped=0.2, overlap_s=(0.1, 1.0), backchannels=0
 
 
 class Interview:
-    """Who speaks next in an interview: the guest, then somebody else, then the guest.
+    """The order of speakers in an interview: the guest, another speaker, the guest, and so on.
 
-    script: who has words left.
-    guest: has the long turns.
-    others: have short ones; the last may be rare, which is to say has few turns.
-    rng: draws.
+    script: holds the remaining words.
+    guest: speaker with long turns.
+    others: speakers with short turns; the last may be rare, with few turns.
+    rng: draws everything.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Interview:
         self.guest_next = bool(rng.random() < 0.5)
 
     def next_turn(self) -> Wanted | None:
-        """Who is next and how long; None if the guest has no more to say."""
+        """The next speaker and the seconds of the turn; None if the guest has no words left."""
         others = [name for name in self.others if self._may(name)]
         if self.guest_next or not others:
             self.guest_next = False
@@ -51,23 +51,23 @@ class Interview:
         return self.script.able(name) and (name != self.rare or self.rare_turns > 0)
 
 
-def interview(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
-    """An interview of two or three people, one of whom may have 1 to 3 turns of 1 to 3 s."""
+def interview(voices: VoicePool, rng: np.random.Generator) -> Scene:
+    """An interview of two or three speakers, one of whom may have only 1 to 3 turns of 1 to 3 s."""
     voices.require(2)
-    # Squared: long turns need words, and about half of the guests should have minutes of them.
+    # squared, since long turns need words, and about half of the guests should have minutes of them
     guest = voices.draw_talker(rng, 2.0)
     others = [name for name in voices.draw(3, rng) if name != guest]
     others = others[: int(rng.integers(1, 2, endpoint=True))]
     script = Script(words_of(voices, [guest, *others], rng), rng)
-    talk = Interview(script, guest, others, rng)
-    manner = INTERVIEW if talk.rare is None else INTERVIEW._replace(backchannels=0.0)
-    converse(script, talk.next_turn, manner, rng.uniform(*INTERVIEW_S), rng)
+    order = Interview(script, guest, others, rng)
+    manner = INTERVIEW if order.rare is None else INTERVIEW._replace(backchannels=0.0)
+    converse(script, order.next_turn, manner, rng.uniform(*INTERVIEW_S), rng)
     add_nonspeech(script, rng)
     return script.scene()
 
 
-def panel(voices: VoiceVectors, rng: np.random.Generator) -> Scene:
-    """2 to 10 people with turns of 2 to 8 s, nobody twice in a row."""
+def panel(voices: VoicePool, rng: np.random.Generator) -> Scene:
+    """2 to 10 speakers with turns of 2 to 8 s, none twice in a row."""
     voices.require(2)
     names = voices.draw(int(rng.integers(*PANEL_SPEAKERS, endpoint=True)), rng)
     script = Script(words_of(voices, names, rng), rng)

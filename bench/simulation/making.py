@@ -1,4 +1,4 @@
-"""One talk of a kind over a channel, by seed and index."""
+"""One conversation of a kind over a channel, by seed and index."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.errors import BenchError
-from bench.people_mixing import GAIN_DB, Talk
-from bench.people_voices import RATE, Sound
+from bench.people.mixing import GAIN_DB, Conversation
+from bench.people.voices import RATE, Sound
 from bench.simulation.calls import call_any, call_like, monologue, monologue_long
 from bench.simulation.channels import (
     CHANNELS,
@@ -22,30 +22,30 @@ from bench.simulation.channels import (
 from bench.simulation.interviews import interview, panel
 from bench.simulation.meetings import LONG_S, meeting
 from bench.simulation.scene import Scene, excerpt
-from bench.simulation.voices import VoiceVectors
+from bench.simulation.voices import VoicePool
 
-CALL_DB = 12.0  # most that one party of a call is louder
+CALL_DB = 12.0  # largest difference of the levels in a call
 MEETING_ROOMS, EXCERPT_ROOMS = 0.8, 0.3
 EXCERPT_S = (10.0, 40.0)
-TRIES = 10  # to find something that is long enough for an excerpt
+TRIES = 10  # to find a conversation that is long enough for an excerpt
 REPEATING = ("monologue", "monologue-long")
 
 
 class Given(NamedTuple):
-    """What a scene is made of; attributes as in `simulate`."""
+    """Input of a scene; attributes as in `simulate`."""
 
-    voices: VoiceVectors
+    voices: VoicePool
     rng: np.random.Generator
     timelines: Sequence[Path] = ()
     repeat_s: float | None = None
 
 
 class Kind(NamedTuple):
-    """A kind of talk.
+    """A kind of conversation.
 
-    make: the scene, everybody at one level.
-    levels: draws everybody's level in dB.
-    rooms: share of talks that are in a room where the channel says nothing of one.
+    make: makes the scene, with all speakers at one level.
+    levels: draws the level of each speaker in dB.
+    rooms: share of conversations in a room, if the channel has none.
     """
 
     make: Callable[[Given], Scene]
@@ -58,30 +58,30 @@ def simulate(
     channel: str,
     seed: int,
     index: int,
-    voices: VoiceVectors,
+    voices: VoicePool,
     timelines: Sequence[Path] = (),
     *,
     repeat_s: float | None = None,
     levels_db: Sequence[float] | None = None,
-) -> Talk:
-    """A talk with its truth. The same of a kind, a seed and an index over all channels.
+) -> Conversation:
+    """Make a conversation with its turns. All channels have the same words for a seed and an index.
 
     Args:
         kind: one of KINDS.
         channel: one of CHANNELS.
-        seed: of many talks, 0 or more.
-        index: which of them, from 0 on.
-        voices: who may speak; speakers in the turns have their names.
+        seed: seed of a series of conversations, 0 or more.
+        index: number in the series, from 0.
+        voices: the voices to draw from; turns have their names.
         timelines: folders of RTTM files that meetings and excerpts follow.
-        repeat_s: length of a monologue in which words come again, up to 1200 s.
-        levels_db: levels of speakers in the order in which they first speak, instead of drawn
-            ones; from the first again where there are more speakers.
+        repeat_s: length of a monologue with repeated words, up to 1200 s.
+        levels_db: levels of the speakers in order of their first turn, repeated if there are more
+            speakers; None: drawn.
 
     Raises:
-        BenchError: no such kind or channel, too few voices, no timelines, or no such encoder.
+        BenchError: the kind, channel or encoder is unknown, or voices or timelines are missing.
     """
     if kind not in KINDS:
-        raise BenchError(f"{kind}: no such kind of talk; choose one of {', '.join(KINDS)}")
+        raise BenchError(f"{kind}: no such kind; choose one of {', '.join(KINDS)}")
     if channel not in CHANNELS:
         raise BenchError(f"{channel}: no such channel; choose one of {', '.join(CHANNELS)}")
     if repeat_s is not None and kind not in REPEATING:
@@ -89,28 +89,28 @@ def simulate(
     rng = np.random.default_rng([seed, index, zlib.crc32(kind.encode())])
     scene = KINDS[kind].make(Given(voices, rng, timelines, repeat_s))
     drawn = KINDS[kind].levels(len(scene.speakers), rng)
-    roomy = rng.random() < KINDS[kind].rooms
+    in_room = rng.random() < KINDS[kind].rooms
     over = np.random.default_rng([seed, index, zlib.crc32(f"{kind} {channel}".encode())])
     if channel == "uneven":
         drawn = uneven_levels(len(scene.speakers), over)
     levels = drawn if levels_db is None or not len(levels_db) else levels_db
-    return Talk(_sound(scene, levels, CHANNELS[channel], roomy, over), scene.turns)
+    return Conversation(_sound(scene, levels, CHANNELS[channel], in_room, over), scene.turns)
 
 
 def _sound(
-    scene: Scene, levels: Sequence[float], channel: Channel, roomy: bool, rng: np.random.Generator
+    scene: Scene, levels: Sequence[float], channel: Channel, in_room: bool, rng: np.random.Generator
 ) -> Sound:
     gains = {
         speaker: np.float32(10 ** (levels[place % len(levels)] / 20))
         for place, speaker in enumerate(scene.speakers)
     }
     tracks = {name: gain * scene.tracks[name] for name, gain in gains.items()}
-    place = in_one_room if roomy and channel.place is side_by_side else None
+    place = in_one_room if in_room and channel.place is side_by_side else None
     return carried(channel, tracks, rng, place)
 
 
 def _excerpt(given: Given) -> Scene:
-    """10 to 40 s of a call, an interview or a meeting, with part of a drawn turn in it."""
+    """10 to 40 s of a call, an interview or a meeting, containing part of a random turn."""
     rng = given.rng
     inside = ("call-like", "call-any", "interview", "meeting")
     for _ in range(TRIES):
@@ -126,7 +126,7 @@ def _excerpt(given: Given) -> Scene:
 
 
 def _call_levels(speakers: int, rng: np.random.Generator) -> list[float]:
-    """One party up to 12 dB louder than the other."""
+    """Levels of two speakers that differ by up to 12 dB."""
     apart = rng.uniform(-CALL_DB, CALL_DB) / 2
     return [apart, -apart][:speakers]
 

@@ -1,4 +1,4 @@
-"""Meetings that follow the turns of real ones, which RTTM files give."""
+"""Meetings with the turns of real ones, from RTTM files."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -8,36 +8,36 @@ import numpy as np
 
 from bench.annotations import Turn, turns_by_recording
 from bench.errors import BenchError
-from bench.people_voices import RATE
+from bench.people.voices import RATE
 from bench.simulation.nonspeech import add_nonspeech
 from bench.simulation.scene import Scene, Script, joined
-from bench.simulation.voices import VoiceVectors, rotated
+from bench.simulation.voices import VoicePool, rotated
 from bench.simulation.words import Words
 
 MEETING_S = (60.0, 480.0)
 LONG_S = (600.0, 600.0)
 LEAST_TURN_S = 0.2  # a syllable
-TRIES = 20  # of VoxConverse timelines some have minutes of one speaker, or only one
+TRIES = 20  # some VoxConverse timelines have only one speaker, or minutes of one
 
 Turns = tuple[Turn, ...]
 
 
 def meeting(
-    voices: VoiceVectors,
+    voices: VoicePool,
     rng: np.random.Generator,
     timelines: Sequence[Path],
     lengths_s: tuple[float, float] = MEETING_S,
 ) -> Scene:
-    """A part of a drawn timeline, in other words.
+    """Part of a random timeline, spoken by other voices.
 
-    Voices with several clips are used first. Words come again when they run out. Where there are
-    fewer voices than speakers, those who say least are left out.
+    Voices with several clips are used first. Words are repeated when they run out. If there are
+    fewer voices than speakers, the speakers with the least speech are dropped.
 
     Args:
-        voices: who speaks.
-        rng: draws all of it.
-        timelines: folders of RTTM files, each as likely as the others.
-        lengths_s: shortest and longest part, where the timeline has as much.
+        voices: the voices to draw from.
+        rng: draws everything.
+        timelines: folders of RTTM files, all equally likely.
+        lengths_s: shortest and longest part, if the timeline is long enough.
 
     Raises:
         BenchError: no timelines are given, or a folder has none.
@@ -61,14 +61,16 @@ def meeting(
 def _drawn(
     timelines: Sequence[Path], rng: np.random.Generator, lengths_s: tuple[float, float]
 ) -> list[Turn]:
-    """Turns of a part of a timeline; of two people or more, unless that is not found soon."""
+    """Turns of a part of a timeline, with two or more speakers if TRIES suffice."""
     turns: list[Turn] = []
     for _ in range(TRIES):
         turns = _part(_timeline(timelines, rng), rng, lengths_s) or turns
         if len({turn.speaker for turn in turns}) > 1:
             break
     if not turns:
-        raise BenchError(f"{timelines[0]}: found no turn of {LEAST_TURN_S:g} s; give other ones")
+        raise BenchError(
+            f"{timelines[0]}: found no turn of {LEAST_TURN_S:g} s; give other timelines"
+        )
     return turns
 
 
@@ -81,7 +83,7 @@ def _timeline(folders: Sequence[Path], rng: np.random.Generator) -> Turns:
 
 @cache
 def _recordings(folder: Path) -> tuple[Turns, ...]:
-    """Turns of every recording that a folder has RTTM of and in which somebody speaks."""
+    """Turns of every recording in the RTTM files of a folder, if it has any."""
     found = [
         tuple(joined(turns))
         for path in sorted(folder.glob("*.rttm"))
@@ -89,12 +91,12 @@ def _recordings(folder: Path) -> tuple[Turns, ...]:
         if turns
     ]
     if not found:
-        raise BenchError(f"{folder}: found no RTTM file with turns; give a folder that has some")
+        raise BenchError(f"{folder}: found no RTTM file with turns; give another folder")
     return tuple(found)
 
 
 def _part(turns: Turns, rng: np.random.Generator, lengths_s: tuple[float, float]) -> list[Turn]:
-    """The turns of a part that begins with a turn, seconds from there on."""
+    """Turns of a part that begins with a turn, in seconds from its start."""
     whole_s = max(turn.end for turn in turns)
     length_s = rng.uniform(*lengths_s)
     drawn = turns[int(rng.integers(len(turns)))].start

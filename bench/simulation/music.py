@@ -1,8 +1,8 @@
-"""Music behind speech: chords of struck strings and a beat, made up."""
+"""Synthetic music behind speech: chords of strings, and a beat."""
 
 import numpy as np
 
-from bench.people_voices import RATE, Sound
+from bench.people.voices import RATE, Sound
 
 BEATS_PER_MINUTE = (80.0, 130.0)
 TONIC_HZ = (98.0, 196.0)  # G2 to G3
@@ -12,11 +12,11 @@ MINOR_ROOTS = (2, 4, 9)  # chords on these are minor in a major key
 HARMONICS, NOTE_S, DECAY_S = 8, 1.5, 0.5
 BEATS_PER_CHORD = 4
 DRUM_S, DRUM_DECAY_S, DRUM = 0.12, 0.03, 0.5
-STRUM_S = 0.02  # most that a note of a chord is late
+STRUM_S = 0.02  # longest delay of a note in a chord
 
 
 def music(samples: int, rng: np.random.Generator) -> Sound:
-    """A bed of music of a level of its own, (samples,) at 16 kHz."""
+    """Background music at an arbitrary level, (samples,) at 16 kHz."""
     beat = round(60 / rng.uniform(*BEATS_PER_MINUTE) * RATE)
     tonic = rng.uniform(*TONIC_HZ)
     roots = PROGRESSIONS[int(rng.integers(len(PROGRESSIONS)))]
@@ -34,7 +34,7 @@ def music(samples: int, rng: np.random.Generator) -> Sound:
 
 
 def _chord(tonic: float, root: int) -> list["np.ndarray[tuple[int], np.dtype[np.float64]]"]:
-    """Notes of a chord: harmonics that die away, the higher the sooner."""
+    """Notes of a chord: decaying harmonics; higher ones decay faster."""
     steps = MINOR if root in MINOR_ROOTS else MAJOR
     times = np.arange(round(NOTE_S * RATE)) / RATE
     notes = []
@@ -42,7 +42,7 @@ def _chord(tonic: float, root: int) -> list["np.ndarray[tuple[int], np.dtype[np.
         pitch = tonic * 2 ** ((root + step) / 12)
         number = np.arange(1, HARMONICS + 1)[:, None]
         waves = np.sin(2 * np.pi * number * pitch * times) * np.exp(-times * number / DECAY_S)
-        # A string of which a harmonic lies above half the rate would alias.
+        # harmonics above half the rate would alias
         waves[(number * pitch)[:, 0] > RATE / 2] = 0
         notes.append(np.asarray((waves / number).sum(axis=0)))
     return notes

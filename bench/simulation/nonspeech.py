@@ -1,17 +1,17 @@
-"""Laughter and breaths, which are nobody's turn."""
+"""Laughter and breaths, which are not part of any turn."""
 
 import numpy as np
 from scipy.signal import butter, sosfilt
 
-from bench.people_mixing import LEVEL, level
-from bench.people_voices import RATE, Sound
-from bench.simulation.scene import Said, Script
+from bench.people.mixing import LEVEL, level
+from bench.people.voices import RATE, Sound
+from bench.simulation.scene import Script, Utterance
 from bench.simulation.words import faded
 
-CHANCE = 0.25  # of a sound in a gap
+CHANCE = 0.25  # probability of a sound in a gap
 LEAST_GAP_S, BESIDE_S = 0.5, 0.1
 LAUGH, LAUGH_DB, BREATH_DB = 0.4, (-10.0, -2.0), (-24.0, -14.0)
-BEAT_S = (0.16, 0.24)  # of a burst and the gap after it: 4 to 6 a second
+BEAT_S = (0.16, 0.24)  # a burst and the gap after it: 4 to 6 per second
 PITCH_HZ = (150.0, 450.0)  # of laughter, above that of speech
 FORMANTS_HZ = ((500.0, 900.0), (1300.0, 1800.0), (2400.0, 2900.0))  # of an open vowel
 BREATH_HZ = (400.0, 3500.0)
@@ -19,24 +19,24 @@ MOST_S = 1.2
 
 
 def add_nonspeech(script: Script, rng: np.random.Generator) -> None:
-    """Put laughs and breaths into gaps in which nobody speaks; they are no turns."""
+    """Add laughs and breaths in gaps between turns."""
     reached = 0
-    for said in sorted(script.said, key=lambda each: each.start):
-        gap_s = (said.start - reached) / RATE - 2 * BESIDE_S
+    for utterance in sorted(script.utterances, key=lambda each: each.start):
+        gap_s = (utterance.start - reached) / RATE - 2 * BESIDE_S
         if reached and gap_s + 2 * BESIDE_S >= LEAST_GAP_S and rng.random() < CHANCE:
             speakers = list(script.words)
             speaker = speakers[int(rng.integers(len(speakers)))]
             sound = _sound(min(gap_s, MOST_S), rng)
-            script.other.append(Said(speaker, reached + round(BESIDE_S * RATE), sound))
-        reached = max(reached, said.end)
+            script.nonspeech.append(Utterance(speaker, reached + round(BESIDE_S * RATE), sound))
+        reached = max(reached, utterance.end)
 
 
 def laugh(seconds: float, rng: np.random.Generator) -> Sound:
-    """Voiced bursts that come faster than syllables and fall in pitch, (samples,) at 16 kHz."""
+    """Voiced bursts, faster than syllables and with falling pitch, (samples,) at 16 kHz."""
     times = np.arange(round(seconds * RATE)) / RATE
     beat_s, pitch = rng.uniform(*BEAT_S), rng.uniform(*PITCH_HZ)
     within = times % beat_s / beat_s
-    # A burst is voiced in its first half, and breath in its second.
+    # a burst is voiced in its first half, and breathy in its second
     voiced = np.maximum(np.sin(2 * np.pi * np.minimum(within, 0.5)), 0)
     glide = pitch * (1 - 0.3 * times / max(seconds, 1e-3)) * (1 - 0.2 * within)
     phase = np.cumsum(glide) / RATE
@@ -46,7 +46,7 @@ def laugh(seconds: float, rng: np.random.Generator) -> Sound:
 
 
 def breath(seconds: float, rng: np.random.Generator) -> Sound:
-    """Noise that swells and dies away, (samples,) at 16 kHz."""
+    """Noise that swells and decays, (samples,) at 16 kHz."""
     size = round(seconds * RATE)
     sos = butter(2, BREATH_HZ, "bandpass", fs=RATE, output="sos")
     noise = sosfilt(sos, rng.standard_normal(size))
@@ -62,7 +62,7 @@ def _sound(most_s: float, rng: np.random.Generator) -> Sound:
 
 
 def _shaped(source: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> Sound:
-    """A source with the formants of a vowel."""
+    """Filter a source by the formants of a vowel."""
     total = 0.2 * source
     for low, high in FORMANTS_HZ:
         total = total + sosfilt(butter(1, (low, high), "bandpass", fs=RATE, output="sos"), source)

@@ -1,4 +1,4 @@
-"""Who says what when: a script that is being written, and the tracks it becomes."""
+"""A script of utterances with their times, and the scene of tracks that it becomes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from bench.annotations import Turn
-from bench.people_voices import PAUSE_S, RATE, Sound
+from bench.people.voices import PAUSE_S, RATE, Sound
 from bench.simulation.words import LEAST_S, Words
 
-APART_S = 0.05  # nobody's next words begin earlier after their last
+APART_S = 0.05  # shortest gap between utterances of one speaker
 EDGE_S = (0.1, 0.8)  # silence before the first words, and after the last
 
 
-class Said(NamedTuple):
-    """Words of a speaker, (samples,) at 16 kHz, from the sample `start` of the conversation on."""
+class Utterance(NamedTuple):
+    """Words of a speaker, (samples,) at 16 kHz, from sample `start` of the conversation."""
 
     speaker: str
     start: int
@@ -23,7 +23,7 @@ class Said(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Sample past the last."""
+        """The sample after the last one."""
         return self.start + len(self.sound)
 
     @property
@@ -35,7 +35,7 @@ class Said(NamedTuple):
 class Scene(NamedTuple):
     """A conversation before any channel.
 
-    tracks: what everybody's microphone would have alone, (samples,) each, all as long.
+    tracks: clean sound of every speaker, (samples,) each, of equal length.
     turns: in order of their starts.
     """
 
@@ -44,68 +44,68 @@ class Scene(NamedTuple):
 
     @property
     def samples(self) -> int:
-        """Length of it."""
+        """Length of the scene."""
         return max((len(track) for track in self.tracks.values()), default=0)
 
     @property
     def speakers(self) -> list[str]:
-        """Everybody, in the order in which they first speak."""
+        """Speakers in order of their first turn."""
         return list(dict.fromkeys(turn.speaker for turn in self.turns))
 
 
 class Script:
     """A conversation while it is being written.
 
-    words: what everybody has to say.
+    words: the words of every speaker.
     rng: draws the silence at both ends.
     """
 
     def __init__(self, words: Mapping[str, Words], rng: np.random.Generator) -> None:
         self.words = dict(words)
-        self.said: list[Said] = []
-        self.other: list[Said] = []  # sounds that are no words
+        self.utterances: list[Utterance] = []
+        self.nonspeech: list[Utterance] = []  # sounds without words
         self._first, self._tail = (round(edge * RATE) for edge in rng.uniform(*EDGE_S, 2))
 
     @property
     def end(self) -> int:
-        """Sample past the last words; before any, where the first begin."""
-        return max((each.end for each in self.said), default=self._first)
+        """The sample after the last words; before the first words, where they will begin."""
+        return max((each.end for each in self.utterances), default=self._first)
 
     def ready(self, speaker: str) -> int:
-        """First sample at which a speaker has ended."""
-        mine = (each.end for each in self.said if each.speaker == speaker)
+        """First sample at which a speaker can speak again."""
+        mine = (each.end for each in self.utterances if each.speaker == speaker)
         return max(mine, default=-round(APART_S * RATE)) + round(APART_S * RATE)
 
     def able(self, speaker: str, least_s: float = 0.0) -> bool:
         """Whether a speaker has words left."""
         return self.words[speaker].left_s >= max(least_s, LEAST_S)
 
-    def say(self, speaker: str, seconds: float, at: int) -> Said | None:
-        """Let a speaker say the next words at a sample, or when ended; None without words."""
+    def say(self, speaker: str, seconds: float, at: int) -> Utterance | None:
+        """Add the next words of a speaker at a sample or later; None without words."""
         return self.place(speaker, self.words[speaker].take(seconds), at)
 
-    def place(self, speaker: str, sound: Sound, at: int) -> Said | None:
-        """Let a speaker say this; None if it is empty."""
+    def place(self, speaker: str, sound: Sound, at: int) -> Utterance | None:
+        """Add a sound of a speaker at a sample or later; None if it is empty."""
         if not len(sound):
             return None
-        self.said.append(Said(speaker, max(0, at, self.ready(speaker)), sound))
-        return self.said[-1]
+        self.utterances.append(Utterance(speaker, max(0, at, self.ready(speaker)), sound))
+        return self.utterances[-1]
 
     def scene(self) -> Scene:
-        """Tracks and turns."""
-        # Noise is made many times quicker for lengths that have small factors.
+        """The tracks and turns."""
+        # noise is generated many times faster for lengths with small factors
         size = next_fast_len(self.end + self._tail, real=True)
         tracks = {name: np.zeros(size, np.float32) for name in self.words}
-        for each in [*self.said, *self.other]:
+        for each in [*self.utterances, *self.nonspeech]:
             tracks[each.speaker][each.start : each.end] += each.sound
-        turns = [Turn(each.start / RATE, each.end / RATE, each.speaker) for each in self.said]
+        turns = [Turn(each.start / RATE, each.end / RATE, each.speaker) for each in self.utterances]
         return Scene(tracks, joined(turns))
 
 
 def joined(turns: list[Turn]) -> list[Turn]:
-    """Turns in order, those of one speaker at most 0.25 s apart as one.
+    """Turns in order; turns of one speaker at most 0.25 s apart are joined.
 
-    So short are the pauses that words themselves have (`people_voices.phrases`).
+    Pauses inside words are that short (`bench.people.voices.phrases`).
     """
     found: list[Turn] = []
     last: dict[str, int] = {}
@@ -121,7 +121,7 @@ def joined(turns: list[Turn]) -> list[Turn]:
 
 
 def excerpt(scene: Scene, start: float, end: float) -> Scene:
-    """What lies between two times, with turns clipped to it and without whoever says nothing."""
+    """The part between two times, with clipped turns and without silent speakers."""
     first, last = round(start * RATE), round(end * RATE)
     start, end = first / RATE, last / RATE
     clipped = [

@@ -1,4 +1,4 @@
-"""Voices that conversations are made of: their words, halves of them, and which are alike."""
+"""Voices for conversations: their words, their similarity, and a division into halves."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,29 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
-from bench.people_mixing import LEVEL, level
-from bench.people_voices import RATE, Clips, Sound, find_voices, phrases, read_clip
+from bench.people.mixing import LEVEL, level
+from bench.people.voices import RATE, Clips, Sound, find_voices, phrases, read_clip
 from bench.simulation.bands import in_telephone_band
 from bench.simulation.words import LEAST_SOUND_S
 
 if TYPE_CHECKING:
     from hocket.offline.diarizer import Diarizer
 
-LEAST_PIECE_S = 0.2  # a syllable; what is shorter is joined to what comes after
-LEAST_SPOKEN_S = 3.0  # with fewer words somebody is left out
-COMPARED_S = 10.0  # of the words, for the embedding: most voices have little more
+LEAST_PIECE_S = 0.2  # a syllable; shorter pieces are joined to the next
+LEAST_SPOKEN_S = 3.0  # voices with fewer words are not used
+COMPARED_S = 10.0  # of the words are embedded; most voices have little more
 HALVES = ("tune", "held")
 
 Vector = NDArray[np.float32]
 Embed = Callable[[Sound], Vector]
 
 
-class VoiceVectors:
-    """Who there is to speak.
+class VoicePool:
+    """Voices to draw speakers from.
 
-    clips: files of everybody, by name.
-    embed: gives the vector of a sound, (samples,) at 16 kHz to (dimension,), and is called from
-        several threads; None: hocket's embedding graph.
+    clips: files of every voice, by name.
+    embed: returns the vector of a sound, (samples,) at 16 kHz to (dimension,); called from several
+        threads; None: hocket's embedding graph.
     """
 
     def __init__(self, clips: Clips, embed: Embed | None = None) -> None:
@@ -41,59 +41,59 @@ class VoiceVectors:
         self._embed = embed or embed_with_hocket
 
     @classmethod
-    def of(cls, folder: Path, half: str | None = None, embed: Embed | None = None) -> "VoiceVectors":
-        """Voices of a folder that has a folder of clips for everybody.
+    def of(cls, folder: Path, half: str | None = None, embed: Embed | None = None) -> "VoicePool":
+        """Voices of a folder that holds a folder of clips for each.
 
         Args:
-            folder: the place.
+            folder: where they are.
             half: `tune` or `held`, half of the names by their hash; None: all.
             embed: as in the class.
 
         Raises:
-            BenchError: there are none, or no such half.
+            BenchError: there are no voices, or the half is unknown.
         """
         return cls(clips_of(folder, half), embed)
 
     @cached_property
     def spoken_s(self) -> dict[str, float]:
-        """Seconds of words of everybody who has enough of them, by name."""
+        """Seconds of words by name, of voices that have enough."""
         spoken = {name: sum(map(len, self.pieces(name))) / RATE for name in sorted(self._clips)}
         return {name: seconds for name, seconds in spoken.items() if seconds >= LEAST_SPOKEN_S}
 
     @property
     def names(self) -> list[str]:
-        """Everybody who has enough words, in order."""
+        """Names of voices with enough words, in order."""
         return list(self.spoken_s)
 
     def pieces(self, name: str) -> list[Sound]:
-        """What a voice says, cut at its pauses of over 0.25 s: (samples,) each, of equal level."""
+        """Speech of a voice, cut at pauses over 0.25 s: (samples,) each, of equal level."""
         found: list[Sound] = []
         for clip in self._clips[name]:
-            said = phrases(read_clip(clip), LEAST_PIECE_S, LEAST_SOUND_S)
-            if said:
-                gain = np.float32(LEVEL / level(np.concatenate(said)))
-                found += [gain * piece for piece in said]
+            pieces = phrases(read_clip(clip), LEAST_PIECE_S, LEAST_SOUND_S)
+            if pieces:
+                gain = np.float32(LEVEL / level(np.concatenate(pieces)))
+                found += [gain * piece for piece in pieces]
         return found
 
     def draw(self, count: int, rng: np.random.Generator) -> list[str]:
-        """So many different voices; all there are if that is fewer."""
+        """Draw `count` different voices, or all if there are fewer."""
         self.require(1)
         found: list[str] = rng.permutation(self.names)[:count].tolist()
         return found
 
     def draw_rich(self, count: int, rng: np.random.Generator) -> list[str]:
-        """So many different voices, those with several clips first."""
+        """Draw `count` different voices, those with several clips first."""
         order = self.draw(len(self.names), rng)
         return sorted(order, key=lambda name: len(self._clips[name]) == 1)[:count]
 
     def draw_talker(self, rng: np.random.Generator, power: float = 1.0) -> str:
-        """A voice, likelier with more words: by their seconds to that power."""
+        """Draw a voice with a probability by its seconds of words to that power."""
         self.require(1)
         weights = np.array(list(self.spoken_s.values())) ** power
         return self.names[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
     def nearest(self, name: str, count: int) -> list[str]:
-        """The other voices that are most like one on the telephone, most alike first."""
+        """The other voices most similar to one by telephone, the most similar first."""
         vectors = self._vectors
         order = sorted(
             (other for other in vectors if other != name),
@@ -102,7 +102,7 @@ class VoiceVectors:
         return order[:count]
 
     def require(self, count: int) -> None:
-        """Raise BenchError if fewer voices than that have enough words."""
+        """Raise BenchError if fewer than `count` voices have enough words."""
         if len(self.names) < count:
             raise BenchError(
                 f"{len(self.names)} of {len(self._clips)} voices have {LEAST_SPOKEN_S:g} s of "
@@ -115,13 +115,13 @@ class VoiceVectors:
             return dict(zip(self.names, pool.map(self._vector, self.names), strict=True))
 
     def _vector(self, name: str) -> Vector:
-        said = np.concatenate(self.pieces(name))[: round(COMPARED_S * RATE)]
-        vector = self._embed(in_telephone_band(said))
+        speech = np.concatenate(self.pieces(name))[: round(COMPARED_S * RATE)]
+        vector = self._embed(in_telephone_band(speech))
         return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 def clips_of(folder: Path, half: str | None) -> dict[str, tuple[Path, ...]]:
-    """Clips of everybody in a folder, or of half of them; everything else as in `VoiceVectors.of`."""
+    """Clips of the voices in a folder, or of half of them; arguments as in `VoicePool.of`."""
     clips = find_voices(folder)
     if half is None:
         return clips
@@ -131,26 +131,24 @@ def clips_of(folder: Path, half: str | None) -> dict[str, tuple[Path, ...]]:
 
 
 def half_of(name: str) -> str:
-    """Which half a voice belongs to, whatever others there are."""
+    """The half that a voice belongs to, independent of other voices."""
     return HALVES[hashlib.sha256(name.encode()).digest()[0] % 2]
 
 
 def embed_with_hocket(sound: Sound) -> Vector:
-    """What hocket's embedding graph makes of a sound as a whole, (samples,) to (dimension,)."""
-    # Imported here: graphs bring their runtimes, which most kinds have no use for.
-    from hocket.speakers.enroll import embed
-
-    return embed(sound, _diarizer())
+    """Embed a whole sound with hocket, (samples,) to (dimension,)."""
+    return _diarizer().load().embedder.embed_sound(sound)
 
 
 @cache
 def _diarizer() -> "Diarizer":
+    # imported here: graphs import their runtimes, which most kinds do not need
     from hocket.offline.diarizer import Diarizer
 
     return Diarizer()
 
 
 def rotated(pieces: Sequence[Sound], rng: np.random.Generator) -> list[Sound]:
-    """The same pieces in their order from a drawn one on, the first ones last."""
+    """The same pieces, rotated to start at a random one."""
     first = int(rng.integers(len(pieces)))
     return [*pieces[first:], *pieces[:first]]

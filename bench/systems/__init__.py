@@ -1,5 +1,5 @@
 """Systems to compare with: one script each, run by the Python of that system's environment.
 
-Nothing here is imported by the rest of the benchmark, and nothing but the standard library, the
-system itself and what reads a WAV file is imported here.
+The rest of the benchmark imports nothing from here. The scripts import only the standard library,
+the system itself and a reader of WAV files.
 """

@@ -1,4 +1,4 @@
-"""hocket, with the settings of a preset, or its own."""
+"""hocket with a preset, or with its defaults."""
 
 from dataclasses import asdict
 
@@ -7,7 +7,7 @@ from bench.systems.protocol import Engine, Turns, serve
 
 
 def load(threads: int, preset: str | None) -> Engine:
-    """The engine."""
+    """Create the diarizer."""
     from hocket import Diarizer
     from hocket.config import Runtime
 

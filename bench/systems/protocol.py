@@ -1,4 +1,4 @@
-"""What every system's script does: say what runs, then answer one recording after the other.
+"""The protocol of the systems: versions and settings first, then one result per recording.
 
 Lines of JSON. In: `{"uri": …, "audio": path of a WAV file, mono, 16 kHz, 16 bits}`. Out: once
 `{"python": …, "packages": {…}, "settings": {…}}` when the models are loaded, then for every line
@@ -21,48 +21,48 @@ Turns = Sequence[tuple[float, float, str]]
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded system: turns of one WAV file, and the settings that are worth a record."""
+    """A loaded system: a function from a WAV file to turns, and its settings."""
 
     diarize: Callable[[str], Turns]
     settings: dict[str, object] = field(default_factory=dict)
 
 
 def serve(load: Callable[..., Engine], *options: str) -> None:
-    """Load a system with the words of the command line, then answer until the input ends.
+    """Load a system with the options of the command line, then process recordings until EOF.
 
     Args:
-        load: takes `threads`, and each of `options` by name, None where it was not given.
-        options: what the system can be told besides.
+        load: takes `threads`, and each of `options` by name, None if not given.
+        options: further command-line options.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, required=True)
     for option in options:
         parser.add_argument(f"--{option}")
-    told = vars(parser.parse_args())
-    # Libraries print too, some from C: theirs goes to the errors, the answers stay clean.
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+    given = vars(parser.parse_args())
+    # libraries print too, some from C: their output goes to standard error
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
         os.dup2(2, 1)
-        engine = load(**told)
+        engine = load(**given)
         about = {"python": platform.python_version(), "packages": _packages()}
-        _write(answers.write, {**about, "settings": engine.settings})
-        answers.flush()
+        _write(output.write, {**about, "settings": engine.settings})
+        output.flush()
         for line in sys.stdin:
-            _write(answers.write, _answer(engine, json.loads(line)))
-            answers.flush()
+            _write(output.write, _diarized(engine, json.loads(line)))
+            output.flush()
 
 
-def _answer(engine: Engine, task: dict[str, str]) -> dict[str, object]:
+def _diarized(engine: Engine, task: dict[str, str]) -> dict[str, object]:
     started = perf_counter()
     try:
         turns = engine.diarize(task["audio"])
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other recordings go on
+    except Exception as error:  # noqa: BLE001 - the other recordings follow in any case
         return {"uri": task["uri"], "error": f"{type(error).__name__}: {error}"}
     seconds = perf_counter() - started
     return {"uri": task["uri"], "seconds": seconds, "turns": [list(turn) for turn in turns]}
 
 
 def _packages() -> dict[str, str]:
-    # Spelt in one way: a package may write its own name with '_' or '-'.
+    # normalized names: a package may write its own with '_' or '-'
     return {
         re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(): each.version
         for each in distributions()

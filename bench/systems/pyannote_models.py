@@ -1,9 +1,8 @@
-"""Weights for pyannote.audio's own two networks; run by the forge's Python.
+"""Weights for the two networks of pyannote.audio; run by the forge's Python.
 
-The published pipeline's weights cannot be had without an account. Its segmentation is the network
-hocket has, from the same checkpoint. Its embedding, WeSpeaker's ResNet34, gets weights drawn by
-rule: they take as long as trained ones and say nothing, so what runs on them is a measurement of
-speed and its turns mean nothing.
+The weights of the published pipeline need an account. Its segmentation is the network of hocket,
+from the same checkpoint. Its embedding, WeSpeaker's ResNet34, gets weights drawn by rule. They take
+as long as trained ones but carry no information, so only the speed is meaningful, not the turns.
 Usage: python -m bench.systems.pyannote_models FOLDER
 """
 
@@ -12,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-# Not in the environment in which types are checked.
+# not installed where types are checked
 torch: Any = import_module("torch")
 sources: Any = import_module("hocket_forge.sources")
 wespeaker: Any = import_module("hocket_forge.wespeaker")
@@ -28,7 +27,7 @@ def main(folder: Path) -> None:
         "segmentation": segmentation,
         "embedding": wespeaker.recipe_weights(),
     }.items():
-        # Written elsewhere first: half a file would be taken for a finished one.
+        # renamed when complete, so that no partial file is used
         part = folder / f"{name}.part"
         torch.save(dict(state), part)
         part.replace(folder / f"{name}.pt")

@@ -1,4 +1,4 @@
-"""pyannote.audio with the settings of its pipeline 3.1: for its speed, not for its turns.
+"""pyannote.audio with the settings of its pipeline 3.1, to measure its speed only.
 
 Its embedding has weights drawn by rule (see pyannote_models.py).
 """
@@ -13,7 +13,7 @@ from bench.systems.protocol import Engine, Turns, serve
 
 MODELS = Path(__file__).resolve().parents[2] / "build" / "compare" / "pyannote"
 BATCH = 32  # of either network, as published
-# As published with pyannote/speaker-diarization-3.1.
+# as published with pyannote/speaker-diarization-3.1.
 PARAMETERS = {
     "segmentation": {"min_duration_off": 0.0},
     "clustering": {"method": "centroid", "min_cluster_size": 12, "threshold": 0.7045654963945799},
@@ -21,8 +21,8 @@ PARAMETERS = {
 
 
 def load(threads: int) -> Engine:
-    """The pipeline."""
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it would report its use otherwise
+    """Create the pipeline."""
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # otherwise it reports its use
     torch: Any = import_module("torch")
     torch.set_num_threads(threads)
     if torch.version.cuda is None:
@@ -32,7 +32,7 @@ def load(threads: int) -> Engine:
     pipelines, plda = _package("pipelines"), _package("core.plda")
 
     class NoPlda(plda.PLDA):  # type: ignore[misc,name-defined] # no types here
-        """The pipeline asks for one, and its clusterer of that version has no use for it."""
+        """Required by the pipeline, but not used by its clusterer."""
 
         def __init__(self) -> None:
             pass
@@ -80,10 +80,10 @@ def _segmentation() -> Any:
 
 def _embedding() -> Any:
     network = _package("models.embedding").WeSpeakerResNet34()
-    # Not strict: counters of training steps are not drawn.
+    # not strict, since counters of training steps are missing
     missing, unknown = network.resnet.load_state_dict(_tensors("embedding"), strict=False)
     if unknown or not all(name.endswith("num_batches_tracked") for name in missing):
-        raise RuntimeError(f"not the weights of {network.resnet}; delete {MODELS}")
+        raise RuntimeError(f"found other weights than those of {network.resnet}; delete {MODELS}")
     return network.eval()
 
 
@@ -97,9 +97,9 @@ def _tensors(name: str) -> Any:
 
 
 def _leave_out_compiled_part() -> None:
-    """Put torchaudio's library away: built for CUDA's torch, it would not load beside another.
+    """Disable torchaudio's library, which is built for torch with CUDA and fails to load here.
 
-    Without the file torchaudio does in Python all that pyannote.audio asks of it.
+    Without the file torchaudio uses Python for everything that pyannote.audio needs.
     """
     found = find_spec("torchaudio")
     for place in (found.submodule_search_locations or []) if found else []:

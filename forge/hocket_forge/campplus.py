@@ -1,13 +1,13 @@
-"""CAM++: a densely connected time-delay network whose layers are gated by the context's mean.
+"""CAM++: a densely connected time-delay network whose layers are gated by means of their context.
 
 Attribute names follow the published checkpoint of 3D-Speaker, so its tensors load by name.
 Reference: Wang et al., "CAM++: a fast and efficient network for speaker verification using
 context-aware masking", Interspeech 2023.
 
-Two things differ from the reference, neither in the numbers for a full mask:
-the context means, the mean normalisation and the pooling see only frames under a mask, so padding
-and other speakers' speech stay out; and the gate is computed once per context segment instead of
-once per frame, since the context it depends on is constant there.
+There are two differences from the reference; with a full mask, neither changes the output.
+Context means, mean normalization and pooling cover only frames under a mask, which excludes padding
+and other speakers' speech. And a gate is computed once per context segment instead of once per
+frame, because the context is constant within a segment.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ from torch.nn import functional
 
 from hocket_forge.fbank import FRAME_STEP, MELS, Fbank
 from hocket_forge.pooling import (
-    MeanNormalisation,
-    SoundNormalisation,
+    MeanNormalization,
+    SoundNormalization,
     StatisticsPooling,
-    UnitPooling,
+    SubsegmentPooling,
     one_sound,
     resample_masks,
     separate_sounds,
@@ -33,12 +33,12 @@ HEAD_CHANNELS = 32
 GROWTH = 32
 BOTTLENECK = 128
 CONTEXT_SEGMENT = 100  # trunk frames, 2 s
-LOCAL_SEGMENT = 20  # trunk frames, 0.4 s, that share a gate where gates hear what is near
-LOCAL_CONTEXT = 60  # trunk frames, 1.2 s, that such a gate hears: as much as one unit
+LOCAL_SEGMENT = 20  # trunk frames, 0.4 s, that share a local gate
+LOCAL_CONTEXT = 60  # trunk frames, 1.2 s, in the context of a local gate: as long as a subsegment
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers and dilation of each dense block
 TRUNK_STRIDE = 2  # fbank frames per trunk frame
 MASK_STEP = TRUNK_STRIDE * FRAME_STEP  # samples, 20 ms, from one trunk frame to the next
-SOUND_STEP = LOCAL_SEGMENT * MASK_STEP  # samples, 0.4 s: two sounds on such a grid share no gate
+SOUND_STEP = LOCAL_SEGMENT * MASK_STEP  # samples, 0.4 s: sounds on this grid share no gate
 
 
 class NormRelu(nn.Module):
@@ -105,15 +105,15 @@ class TimeDelay(nn.Module):
 
 
 class Segments(NamedTuple):
-    """Which trunk frames make up each context segment, for B utterances of N frames."""
+    """The trunk frames of each context segment, for B utterances of N frames."""
 
-    spread: Tensor  # (segments, N), one where the frame's gate is the segment's
-    weights: Tensor  # (B, N, segments), one where the segment hears the frame, under the mask
-    counts: Tensor  # (B, 1, segments), frames it hears
-    whole: bool  # whether gates hear the whole utterance besides
+    spread: Tensor  # (segments, N), one where the frame has the segment's gate
+    weights: Tensor  # (B, N, segments), one where the frame is in the segment's context
+    counts: Tensor  # (B, 1, segments), frames in the segment's context
+    whole: bool  # whether the whole utterance counts as context too
 
     def contexts(self, features: Tensor) -> Tensor:
-        """What the gates hear of features (B, C, N): two means added, (B, C, segments)."""
+        """Context of every gate from features (B, C, N): the sum of two means, (B, C, segments)."""
         sums = features @ self.weights
         near = sums / self.counts.clamp_min(1.0)
         if not self.whole:
@@ -123,7 +123,7 @@ class Segments(NamedTuple):
 
 
 Contexts = Callable[[Tensor], Segments]
-"""Which frames are heard, (B, sounds, N), to the segments of them."""
+"""A function from the frames under masks, (B, sounds, N), to their segments."""
 
 
 def utterance_contexts(mask: Tensor) -> Segments:
@@ -132,11 +132,11 @@ def utterance_contexts(mask: Tensor) -> Segments:
 
 
 def local_contexts(sounds: Tensor) -> Segments:
-    """Gates that hear LOCAL_CONTEXT frames around them and nothing of the utterance.
+    """Segments whose context is the LOCAL_CONTEXT frames around them, not the whole utterance.
 
-    What a stretch of a long utterance becomes is then about what it becomes alone: one pass of the
-    trunk serves all stretches of it, however they overlap. A gate hears only the sound it is for,
-    or those, where several share a segment.
+    The output for a part of a long utterance is then nearly the output for that part alone. So one
+    pass of the trunk serves all parts, however they overlap. A gate's context contains only the
+    sound in its segment, or all of them if several sounds share a segment.
     """
     near = _segments(sounds.sum(1, keepdim=True), LOCAL_SEGMENT, LOCAL_CONTEXT, whole=False)
     gated = (sounds @ near.spread.T).clamp_max(1.0)  # (B, sounds, segments)
@@ -144,11 +144,11 @@ def local_contexts(sounds: Tensor) -> Segments:
     return Segments(near.spread, weights, weights.sum(1, keepdim=True), whole=False)
 
 
-def _segments(mask: Tensor, step: int, heard: int, *, whole: bool) -> Segments:
-    """A segment every `step` frames, which hears `heard` frames around its middle."""
+def _segments(mask: Tensor, step: int, context: int, *, whole: bool) -> Segments:
+    """A segment every `step` frames, with a context of `context` frames around its middle."""
     frame = torch.arange(mask.shape[-1], device=mask.device)
     start = torch.arange(0, mask.shape[-1], step, device=mask.device)
-    reach = (heard - step) // 2
+    reach = (context - step) // 2
     spread = _between(frame[None], start[:, None], start[:, None] + step)
     near = _between(frame[:, None], start[None] - reach, start[None] + step + reach)
     weights = mask.transpose(1, 2) * near.to(mask.dtype)
@@ -160,7 +160,7 @@ def _between(frame: Tensor, first: Tensor, last: Tensor) -> Tensor:
 
 
 class Context(nn.Module):
-    """Context-aware gate: a convolution scaled by what two means of its context say."""
+    """Context-aware gate: a convolution scaled by a function of two means of its context."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -250,25 +250,25 @@ class Xvector(nn.Module):
 
 
 class CamPlusPlus(nn.Module):
-    """(B, 1, T) waveform and (B, S, F) masks -> (B, S, 192) embeddings, not normalised.
+    """(B, 1, T) waveform and (B, S, F) masks -> (B, S, 192) embeddings, not normalized.
 
-    The trunk runs once; every mask pools it. A mask that is empty at the trunk's frame rate gives a
-    zero embedding.
+    The trunk runs once, and every mask pools its output. A mask that is empty at the trunk's frame
+    rate gives a zero embedding.
 
     Args:
-        local: masks are parts of one or more sounds, each heard as if it were alone, and gates
-            hear what is near; otherwise they are slots of one utterance, and gates hear all of it,
-            as the reference's do.
+        local: masks are parts of one or more sounds, processed almost as if each were alone, with
+            local gates. Otherwise masks are slots of one utterance, and gates cover all of it, as
+            in the reference.
     """
 
     def __init__(self, *, local: bool = False) -> None:
         super().__init__()
         self.fbank = Fbank(window="povey", scale=1.0)
         self.sounds = separate_sounds if local else one_sound
-        self.normalisation = SoundNormalisation() if local else MeanNormalisation()
+        self.normalisation = SoundNormalization() if local else MeanNormalization()
         self.head = Head()
         self.xvector = Xvector(self.sounds, local_contexts if local else utterance_contexts)
-        self.pooling = UnitPooling() if local else StatisticsPooling()
+        self.pooling = SubsegmentPooling() if local else StatisticsPooling()
 
     def forward(self, waveform: Tensor, masks: Tensor) -> Tensor:
         fbank = self.fbank(waveform)

@@ -1,4 +1,4 @@
-"""Every variant of every graph that the report speaks of, and how each is opened."""
+"""Every variant of every graph in the report, and how it is opened."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -32,23 +32,23 @@ from hocket_forge.sources import ForgeError
 
 ONNX, CORE_ML, OPENVINO, NUMPY = "ONNX Runtime", "Core ML", "OpenVINO", "NumPy"
 DECIDING = ("segmentation", "embedding-campplus-local")
-"""The graphs a diarization is made of; variants of these have a DER."""
+"""The graphs that decide turns; their variants have a DER."""
 SHARING = "segmentation_from_peaks"
-"""The first of them where windows share their peaks."""
+"""The first of them for windows that share their sinc features."""
 CALIBRATION_PIECES = 160
-CALIBRATION_SAMPLES = 48_000  # every piece is repeated to three seconds: one shape for all
+CALIBRATION_SAMPLES = 48_000  # every piece is repeated to three seconds, so all have one shape
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row of the report without its measured figures, and the graph to measure them on."""
+    """A row of the report without its measured figures, and the graph to measure."""
 
     row: Row
     open: Callable[[], Graph]
 
 
 def shipped() -> Iterator[Candidate]:
-    """The files in the repository, on ONNX Runtime, and their stand-ins in NumPy."""
+    """The files in the repository on ONNX Runtime, and their fallbacks in NumPy."""
     for name, model in read_artefacts().items():
         placed = "wespeaker" in name
         half = "campplus" in name
@@ -82,7 +82,7 @@ def packages(folder: Path) -> Iterator[Candidate]:
 
 
 def variants(calibration: Path) -> Iterator[Candidate]:
-    """Post-training variants of the graphs that decide turns; int8 by recordings in a folder."""
+    """Post-training variants of the graphs that decide turns; int8 uses recordings in a folder."""
     segmentation, embedding = _exact()
     made: list[tuple[str, str, Callable[[], ModelProto]]] = [
         (DECIDING[1], "float32", lambda: embedding),
@@ -103,7 +103,7 @@ def variants(calibration: Path) -> Iterator[Candidate]:
 
 
 def int8(calibration: Path) -> Iterator[tuple[Candidate, ModelProto]]:
-    """The variants in int8, and their files."""
+    """The int8 variants, and their files."""
     segmentation, embedding = _exact()
     pieces = calibration_pieces(calibration)
     sharing = export(SHARING, RECIPES[SHARING])
@@ -126,46 +126,46 @@ def _exact() -> tuple[ModelProto, ModelProto]:
 
 
 def calibration_pieces(folder: Path) -> list[dict[str, Array]]:
-    """Single voices of recordings: runs as the pipeline finds them, up to three seconds of each.
+    """Single-speaker regions of recordings as the pipeline finds them, up to three seconds of each.
 
-    Silence and overlapping speech, which are not embedded, would stretch the ranges that int8 has
-    to cover. Units of 1.2 s repeated to three were worse: worst cosine 0.935, not 0.980.
+    Silence and overlapping speech are not embedded, and would widen the ranges that int8 has to
+    cover. Subsegments of 1.2 s repeated to 3 s were worse: a lowest cosine of 0.935, not 0.980.
     """
     files = sorted(folder.rglob("*.flac")) + sorted(folder.rglob("*.wav"))
     longest = CALIBRATION_SAMPLES / 16_000
-    config = Config(units=SubsegmentConfig(length_s=longest, hop_s=longest, crop_s=longest))
-    progress = _Listener(Diarizer(config, Runtime(threads=1)))
+    subsegments = SubsegmentConfig(length_s=longest, hop_s=longest, crop_s=longest)
+    recorder = _InputRecorder(Diarizer(Config(subsegments=subsegments), Runtime(threads=1)))
     for file in files:
-        progress.diarizer.infer(read_audio(file, target_rate=16_000))
-    if len(progress.heard) < CALIBRATION_PIECES:
+        recorder.diarizer.infer(read_audio(file, target_rate=16_000))
+    if len(recorder.inputs) < CALIBRATION_PIECES:
         raise ForgeError(
-            f"{folder}: found {len(progress.heard)} pieces of one voice, "
+            f"{folder}: found {len(recorder.inputs)} pieces of one voice, "
             f"need {CALIBRATION_PIECES}; add recordings"
         )
-    chosen = np.random.default_rng(0).permutation(len(progress.heard))[:CALIBRATION_PIECES]
+    chosen = np.random.default_rng(0).permutation(len(recorder.inputs))[:CALIBRATION_PIECES]
     everything = np.ones((1, 1, 1), np.float32)
     return [
         {
-            "waveform": np.resize(progress.heard[index], CALIBRATION_SAMPLES)[None, None],
+            "waveform": np.resize(recorder.inputs[index], CALIBRATION_SAMPLES)[None, None],
             "masks": everything,
         }
         for index in chosen.tolist()
     ]
 
 
-class _Listener:
-    """Stands before the embedding graph of an engine and keeps what it is given."""
+class _InputRecorder:
+    """Wraps the embedding graph of a Diarizer, and keeps its inputs."""
 
     def __init__(self, diarizer: Diarizer) -> None:
         self.diarizer, self._graph = diarizer, diarizer.embedding_graph
         self.spec = self._graph.spec
-        metadata = self._graph.metadata.items()  # of a graph that is given one piece at a time
+        metadata = self._graph.metadata.items()  # without sound_step, every call has one piece
         self.metadata = {key: value for key, value in metadata if key != "sound_step"}
-        self.heard: list[Array] = []
+        self.inputs: list[Array] = []
         diarizer.embedding_graph = self
 
     def run(self, inputs: Tensors) -> dict[str, Array]:
-        self.heard += list(inputs["waveform"][:, 0])
+        self.inputs += list(inputs["waveform"][:, 0])
         return self._graph.run(inputs)
 
 

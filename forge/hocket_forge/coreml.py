@@ -1,10 +1,14 @@
-"""PyTorch module to Core ML package: enumerated shapes, float16 with float32 islands.
+"""PyTorch modules to Core ML packages: enumerated shapes, float16 with float32 islands.
 
-Kept in float32: the filter bank (energies span more than float16's range, and the logarithm of
-what is lost there is large) and its mean, sinc filters of sounds as loud as they come and what
-levels them, the logarithm of softmax, statistics pooling (a sum of squares over hundreds of
-frames), and the small graphs: rounding would make ties of scores, change samples that only pass
-through, and move lengths across thresholds.
+These parts stay in float32:
+
+- the filter bank and its mean: energies exceed the range of float16, with large errors in their
+  logarithms;
+- sinc filters of waveforms that are not normalized, and the normalization of their outputs;
+- the logarithm of softmax;
+- statistics pooling, a sum of squares over hundreds of frames;
+- the small graphs: rounding would make scores tie, change samples that only pass through, and move
+  lengths across thresholds.
 """
 
 import logging
@@ -37,7 +41,7 @@ WINDOW = pyannet.WINDOW_SAMPLES
 WINDOW_FRAMES, HALF_FRAMES = pyannet.frame_count(WINDOW), pyannet.frame_count(WINDOW // 2)
 ISLANDS = frozenset({"fbank", "normalisation", "levelling", "pooling", "log_softmax"})
 FLOAT32_GRAPHS = frozenset({"sinc_peaks", "powerset_decode", "embedding_inputs", "post_embedding"})
-PARTS = frozenset({"sinc_peaks"})  # graphs that hear any length, not windows
+PARTS = frozenset({"sinc_peaks"})  # graphs whose inputs have any length, not that of a window
 
 RANGES: Mapping[str, tuple[int, int]] = {
     "samples": (fbank.FRAME_SAMPLES, 6 * WINDOW),
@@ -55,12 +59,12 @@ def convert(name: str, module: nn.Module, *, half: bool = True) -> Any:
     """A Core ML model of one of `RECIPES`, not yet saved.
 
     The module is copied first: coremltools 9.0 changes the running mean of a batch norm without
-    scale, in place, in the module it was given.
+    scale in place.
 
     Args:
-        name: which of `RECIPES`.
-        module: its network, with the weights it is to have.
-        half: float16 outside the islands; all float32 otherwise.
+        name: a key of `RECIPES`.
+        module: the network, with its weights.
+        half: float16 outside the islands; otherwise all float32.
     """
     with _quiet():
         import coremltools
@@ -97,7 +101,7 @@ def convert(name: str, module: nn.Module, *, half: bool = True) -> Any:
 
 
 def build(folder: Path, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, Path]]:
-    """Convert and save every graph, one after the other; yields its name and its package."""
+    """Convert and save every graph, one after the other; yields names and packages."""
     for name, module in modules.items():
         package = folder / f"{name}.mlpackage"
         rmtree(package, ignore_errors=True)
@@ -109,7 +113,7 @@ def build(folder: Path, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str,
 
 
 def _open_to_readers(package: Path) -> None:
-    """Let everybody read what coremltools writes for its owner alone."""
+    """Let all users read the package: coremltools gives access to the owner only."""
     for path in (package, *package.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
@@ -117,7 +121,7 @@ def _open_to_readers(package: Path) -> None:
 def export(
     artefacts: "list[Artefact]", weights: Mapping[str, Mapping[str, bytes]], folder: Path
 ) -> list[str]:
-    """What `hocket models export --to coreml` calls; see `hocket.models.export.Exporter`."""
+    """The exporter of `hocket models export --to coreml`; see `hocket.models.export.Exporter`."""
     modules = {artefact.name: RECIPES[artefact.name].module() for artefact in artefacts}
     for name in modules:
         if placed := weights[name].get("wespeaker-resnet34.weights"):
@@ -126,7 +130,7 @@ def export(
 
 
 def _with_placed(name: str, content: bytes) -> nn.Module:
-    """A graph with the user's weights in place of those drawn by rule."""
+    """A graph with the user's weights instead of those drawn by a rule."""
     state = {
         place.name: torch.from_numpy(
             np.frombuffer(content, np.float32, math.prod(place.shape), place.offset).copy()
@@ -151,9 +155,9 @@ def _default(axis: str) -> int:
 
 
 def _shape(coremltools: Any, port: Port, graph: str, axes: Mapping[str, Any]) -> Any:
-    """Enumerated for a graph's only input, a window; ranges where there are several, or any length.
+    """Enumerated shapes for a single input of windows; ranges for several inputs or any length.
 
-    Before iOS 18 a model with an enumerated input may have no other that is flexible.
+    Before iOS 18, a model with an enumerated input may have no other flexible input.
     """
     if len(SPECS[graph].inputs) > 1 or graph in PARTS:
         return tuple(int(axis) if axis.isdigit() else axes[axis] for axis in port.axes)
@@ -191,7 +195,7 @@ def _precision(coremltools: Any, half: bool) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without progress bars and remarks about parts of coremltools that only macOS has."""
+    """Hide progress bars, and warnings about parts of coremltools that exist only on macOS."""
     with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         logging.getLogger("coremltools").setLevel(logging.ERROR)

@@ -1,17 +1,18 @@
-"""Runs the program of a Core ML package on any machine, operation by operation.
+"""Evaluation of the program of a Core ML package on any machine, operation by operation.
 
-The contract that stands in for a device:
+The evaluator follows this contract in place of a device:
 
 - An operation on float16 takes float16 operands, computes in float32, and rounds its result to
-  float16, ties to even, too large to infinite. `lstm` rounds both states after every step.
-- An operation on float32 computes in float32. Casts happen where the program states them.
-- Integers never wrap: a result outside its type is an error, as MIL does not define it.
+  float16, ties to even, overflow to infinity. `lstm` rounds both states after every step.
+- An operation on float32 computes in float32. Casts happen only where the program has them.
+- Integers never wrap: a result outside the range of its type is an error, as MIL leaves it
+  undefined.
 
-A device may add in another order, keep more digits between operations, or flush subnormal numbers;
-the contract says what the program means, not what one chip does with it.
+A device may add in another order, keep more digits between operations, or flush subnormal numbers.
+The contract defines the meaning of the program, not the result of a particular chip.
 
-Nothing is passed over: an operation that is not implemented, an argument it does not know, and a
-result that differs in type or shape from what the program declares are errors.
+Nothing is ignored: an operation that is not implemented, an unknown argument, and a result whose
+type or shape differs from the program's declaration are errors.
 """
 
 import inspect
@@ -27,7 +28,7 @@ from hocket_forge.coreml_operations import ANY, DTYPES, OPERATIONS, Implementati
 from hocket_forge.coreml_program import Argument, Array, Feature, Operation, Program
 from hocket_forge.sources import ForgeError
 
-Stored = Tensor | str  # a value in its own type; the only strings are names of modes and types
+Stored = Tensor | str  # a value in its own type; strings are names of modes and types
 Operand = Stored | tuple[Tensor, ...]
 
 OPSET = "CoreML7"  # iOS 17; other sets give some operations other meanings
@@ -35,18 +36,18 @@ JOINED = "values"  # the one argument that is a list of values
 
 
 def evaluate(program: Program, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Outputs by name, in the types the program declares.
+    """Outputs by name, in the types that the program declares.
 
-    Values are dropped after their last use, so that a batch needs the memory of what is alive.
+    Values are dropped after their last use, to limit the memory that a batch needs.
 
     Args:
         program: from `read_program`.
-        inputs: one array for each of the program's inputs, of its type and of a shape that the
+        inputs: an array for each of the program's inputs, of its type and of a shape that the
             model's description allows.
 
     Raises:
-        ForgeError: an input does not fit the description, or an operation cannot be computed as
-            the program states it; the message names the operation.
+        ForgeError: an input does not match the description, or an operation cannot be computed;
+            the message names the operation.
     """
     if program.opset != OPSET:
         raise ForgeError(f"opset {program.opset}: only {OPSET} is known; convert for iOS 17")
@@ -68,15 +69,15 @@ def _accepted(program: Program, inputs: Mapping[str, NDArray[Any]]) -> Iterator[
         array = inputs[feature.name]
         if array.dtype.name != feature.dtype or not feature.fits(array.shape):
             raise ForgeError(f"{array.dtype.name} {array.shape} does not fit input {feature}")
-        # a copy: PyTorch takes no read-only memory, and an output may be the input itself
+        # a copy: PyTorch does not accept read-only memory, and an output may be the input itself
         yield feature.name, torch.from_numpy(np.array(array))
 
 
 def _last_uses(program: Program) -> dict[int, list[str]]:
-    """Names of values by the operation after which nothing needs them.
+    """Names of values by the operation that uses them last.
 
     Raises:
-        ForgeError: a value is made twice, or used and never made before.
+        ForgeError: a value is made twice, or used before it is made.
     """
     made = {feature.name: -1 for feature in program.inputs}
     for index, operation in enumerate(program.operations):
@@ -132,7 +133,7 @@ def _computed(operation: Operation, values: Mapping[str, Stored]) -> tuple[Tenso
         result = implementation.run(**operands)
         results = result if isinstance(result, tuple) else (result,)
         return tuple(_narrowed(value, dtype) for value in results)
-    except Exception as error:  # whatever PyTorch raises on operands that do not belong together
+    except Exception as error:  # PyTorch raises many types of errors for invalid operands
         message = str(error).partition("\n")[0]
         raise ForgeError(f"{operation}: {message}") from error
 
@@ -187,7 +188,7 @@ def _several(value: Operand | None) -> tuple[Stored, ...]:
 
 
 def _result_dtype(implementation: Implementation, arguments: Mapping[str, Operand]) -> str:
-    """The type of an operation's results: an argument's, or named by it, or its own."""
+    """The type of an operation's results: that of an argument, named by an argument, or fixed."""
     name = implementation.result
     if name not in implementation.parameters:
         return name
@@ -202,7 +203,7 @@ def _result_dtype(implementation: Implementation, arguments: Mapping[str, Operan
 def _defaults(
     implementation: Implementation, arguments: Mapping[str, Operand], dtype: str
 ) -> dict[str, Any]:
-    """What the program leaves out: numbers are rounded to the operation's own type, as MIL does."""
+    """Defaults of omitted arguments; numbers are rounded to the operation's type, as in MIL."""
     left = {
         name: float(torch.tensor(parameter.default, dtype=getattr(torch, dtype)))
         for name, parameter in implementation.parameters.items()
@@ -228,10 +229,10 @@ def _wide(value: Tensor, moved: bool) -> Tensor:
 
 
 def _narrowed(value: Tensor, dtype: str) -> Tensor:
-    """A result in its own type.
+    """A result converted to its own type.
 
     Raises:
-        ValueError: it has no values of that kind, or an integer lies outside it.
+        ValueError: the kinds of both types differ, or an integer is out of range.
     """
     target: torch.dtype | None = getattr(torch, dtype, None)
     if dtype not in ANY or target is None:

@@ -1,8 +1,8 @@
 """The larger operations of MIL: convolutions, pools, norms, recurrence, resizing.
 
-Parameters have MIL's names, because a program addresses them by name; defaults are MIL's. Operands
-come in float32, integers in int64; results are rounded by the caller. What MIL leaves undefined,
-or what is not computed here, is a ValueError.
+Parameters have MIL's names and defaults, because programs pass arguments by name. Operands are
+float32 or int64; the caller rounds the results. Operations that MIL leaves undefined, or that are
+not supported here, raise ValueError.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 Spatial = list[tuple[int, int]]  # cells added before and after each spatial axis
 
-# hard_sigmoid and scaled_tanh, which MIL allows too, have slopes that it does not state
+# MIL also allows hard_sigmoid and scaled_tanh, but does not state their slopes
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
     "relu": torch.relu,
@@ -54,7 +54,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def matmul(
     x: Tensor, y: Tensor, transpose_x: Tensor | bool = False, transpose_y: Tensor | bool = False
 ) -> Tensor:
-    """Matrix products over the last two axes, the others broadcast."""
+    """Matrix products over the last two axes; the other axes are broadcast."""
     if bool(transpose_x) and x.dim() > 1:
         x = x.transpose(-1, -2)
     if bool(transpose_y) and y.dim() > 1:
@@ -79,7 +79,7 @@ def conv(
     reach = [(size - 1) * d + 1 for size, d in zip(weight.shape[2:], spread, strict=True)]
     pads = _pads(pad_type, pad, x.shape[2:], reach, steps)
     if all(before == after for before, after in pads):
-        padding = [before for before, _ in pads]  # saves a copy of the input
+        padding = [before for before, _ in pads]  # avoids a copy of the input
     else:
         x, padding = _padded(x, pads, 0.0), [0] * axes
     return _CONVOLUTIONS[axes](
@@ -95,7 +95,7 @@ def max_pool(
     pad: Tensor | None = None,
     ceil_mode: Tensor | bool = False,
 ) -> Tensor:
-    """Largest value of each window; padding never is."""
+    """Largest value of each window, without the padding."""
     kernel, steps, pads, beyond = _windows(x, kernel_sizes, pad_type, strides, pad, bool(ceil_mode))
     filled = _padded(_padded(x, pads, -math.inf), beyond, -math.inf)
     return _MAXIMA[len(kernel)](filled, kernel, stride=steps)
@@ -110,9 +110,9 @@ def avg_pool(
     exclude_padding_from_average: Tensor | bool = False,
     ceil_mode: Tensor | bool = False,
 ) -> Tensor:
-    """Mean of each window; padding counts as zeros, or not at all where it is excluded.
+    """Mean of each window; padding counts as zeros, or not at all if it is excluded.
 
-    What `ceil_mode` adds behind the padding never counts, as in PyTorch.
+    Cells that `ceil_mode` adds after the padding never count, as in PyTorch.
     """
     kernel, steps, pads, beyond = _windows(x, kernel_sizes, pad_type, strides, pad, bool(ceil_mode))
     mean = _MEANS[len(kernel)]
@@ -130,7 +130,7 @@ def _windows(
     pad: Tensor | None,
     ceil_mode: bool,
 ) -> tuple[list[int], list[int], Spatial, Spatial]:
-    """Kernel, strides, padding, and what the last window needs behind the padding."""
+    """Kernel, strides, padding, and the cells that the last window needs after the padding."""
     kernel = whole(kernel_sizes)
     steps = [1] * len(kernel) if strides is None else whole(strides)
     pads = _pads(pad_type, pad, x.shape[2:], kernel, steps)
@@ -153,7 +153,7 @@ def _pads(
     if pad_type == "custom":
         return list(zip(given[::2], given[1::2], strict=True))
     if any(given):
-        raise ValueError(f"pad {given} beside pad_type {pad_type}")
+        raise ValueError(f"pad {given} with pad_type {pad_type}")
     if pad_type == "valid":
         return [(0, 0)] * len(reach)
     if pad_type not in {"same", "same_lower"}:
@@ -181,7 +181,7 @@ def batch_norm(
     beta: Tensor | None = None,
     epsilon: Tensor | float = 1e-5,
 ) -> Tensor:
-    """Channels of (N, C, ...) by given means and variances."""
+    """Channels of (N, C, ...), normalized by given means and variances."""
     scale = torch.rsqrt(variance + epsilon)
     if gamma is not None:
         scale = scale * gamma
@@ -196,7 +196,7 @@ def instance_norm(
     beta: Tensor | None = None,
     epsilon: Tensor | float = 1e-5,
 ) -> Tensor:
-    """Every channel of every item of (N, C, ...) by its own mean and biased variance."""
+    """Every channel of (N, C, ...), normalized by its own mean and biased variance."""
     column = [-1] + [1] * (x.dim() - 2)
     normed = _normed(x, list(range(2, x.dim())), epsilon)
     normed = normed if gamma is None else normed * gamma.reshape(column)
@@ -210,7 +210,7 @@ def layer_norm(
     beta: Tensor | None = None,
     epsilon: Tensor | float = 1e-5,
 ) -> Tensor:
-    """Mean and biased variance over the axes, all by default; gamma and beta have their shape."""
+    """Normalization over the axes, by default all; gamma and beta have the shape of these axes."""
     chosen = sorted(axis % x.dim() for axis in (range(x.dim()) if axes is None else whole(axes)))
     shape = [size if axis in chosen else 1 for axis, size in enumerate(x.shape)]
     normed = _normed(x, chosen, epsilon)
@@ -219,12 +219,12 @@ def layer_norm(
 
 
 def _normed(x: Tensor, axes: list[int], epsilon: Tensor | float) -> Tensor:
-    centred = x - x.mean(axes, keepdim=True)
-    return centred / torch.sqrt(centred.square().mean(axes, keepdim=True) + epsilon)
+    centered = x - x.mean(axes, keepdim=True)
+    return centered / torch.sqrt(centered.square().mean(axes, keepdim=True) + epsilon)
 
 
 def l2_norm(x: Tensor, epsilon: Tensor | float = 1e-6) -> Tensor:
-    """The last three axes of (..., A, B, C) together by their length."""
+    """The last three axes of (..., A, B, C), normalized together to unit length."""
     if x.dim() < 3:
         raise ValueError(f"needs three axes, has {x.dim()}")
     return x / torch.sqrt(x.square().sum((-3, -2, -1), keepdim=True) + epsilon)
@@ -251,26 +251,27 @@ def lstm(
 
     Rows of the weights (4H, I), (4H, H) and of the bias (4H) are the input, forget and output
     gates, then the cell's candidate. The states are rounded to `precision` after every step.
-    A peephole and a clip are refused: MIL does not say where they enter.
+    A peephole and a clip are not supported, because MIL does not define where they apply.
 
     Returns:
-        Hidden states of all steps (S, B, D * H) or of the last (1, B, D * H); the last hidden
-        state and the last memory (B, D * H), the reverse direction's being those of step 0.
+        Hidden states of all steps (S, B, D * H) or of the last one (1, B, D * H); and the last
+        hidden state and memory (B, D * H), which in the reverse direction are those of step 0.
     """
     names = (recurrent_activation, cell_activation, activation)
     if direction not in {"forward", "reverse", "bidirectional"} or set(names) - set(_ACTIVATIONS):
-        raise ValueError(f"direction {direction} with activations {names} is not computed")
+        raise ValueError(f"direction {direction} with activations {names} is not supported")
     if direction == "bidirectional" and (weight_ih_back is None or weight_hh_back is None):
         raise ValueError("bidirectional without weights of the backward direction")
-    ways = [(direction == "reverse", weight_ih, weight_hh, bias)]
+    directions = [(direction == "reverse", weight_ih, weight_hh, bias)]
     if direction == "bidirectional" and weight_ih_back is not None and weight_hh_back is not None:
-        ways.append((True, weight_ih_back, weight_hh_back, bias_back))
-    states = zip(initial_h.chunk(len(ways), 1), initial_c.chunk(len(ways), 1), strict=True)
-    runs = [
+        directions.append((True, weight_ih_back, weight_hh_back, bias_back))
+    number = len(directions)
+    states = zip(initial_h.chunk(number, 1), initial_c.chunk(number, 1), strict=True)
+    results = [
         _recurrence(linear(x, ih, offset), hh, state, names, precision, backwards)
-        for (backwards, ih, hh, offset), state in zip(ways, states, strict=True)
+        for (backwards, ih, hh, offset), state in zip(directions, states, strict=True)
     ]
-    sequence, hidden, memory = (torch.cat(parts, -1) for parts in zip(*runs, strict=True))
+    sequence, hidden, memory = (torch.cat(parts, -1) for parts in zip(*results, strict=True))
     return (sequence if bool(output_sequence) else hidden[None]), hidden, memory
 
 
@@ -305,17 +306,17 @@ def _rounded(x: Tensor, precision: torch.dtype) -> Tensor:
 def upsample_nearest_neighbor(
     x: Tensor, scale_factor_height: Tensor | int = 1, scale_factor_width: Tensor | int = 1
 ) -> Tensor:
-    """Every cell of the last two axes repeated a whole number of times."""
+    """The last two axes with every cell repeated an integer number of times."""
     height, width = float(scale_factor_height), float(scale_factor_width)
     if not (height.is_integer() and width.is_integer()):
-        raise ValueError(f"factors {height} and {width}: only whole ones are computed")
+        raise ValueError(f"factors {height} and {width}: only integers are supported")
     return x.repeat_interleave(int(height), -2).repeat_interleave(int(width), -1)
 
 
 def resize_nearest_neighbor(
     x: Tensor, target_size_height: Tensor, target_size_width: Tensor
 ) -> Tensor:
-    """The last two axes at other sizes; cell i takes cell floor(i * size / target)."""
+    """The last two axes resized; cell i is taken from cell floor(i * size / target)."""
     for axis, target in ((-2, int(target_size_height)), (-1, int(target_size_width))):
         x = x.index_select(axis, torch.arange(target) * x.shape[axis] // target)
     return x
@@ -328,11 +329,11 @@ def upsample_bilinear(
     align_corners: Tensor | bool = True,
     half_pixel_centers: Tensor | bool | None = None,
 ) -> Tensor:
-    """The last two axes at floor(size * factor), see `resize_bilinear`."""
+    """The last two axes resized to floor(size * factor), see `resize_bilinear`."""
     corners = bool(align_corners)
     halves = not corners if half_pixel_centers is None else bool(half_pixel_centers)
     if corners and halves:
-        raise ValueError("aligned corners with half-pixel centres")
+        raise ValueError("aligned corners with half-pixel centers")
     mode = "UNALIGN_CORNERS" if halves else "STRICT_ALIGN_CORNERS" if corners else "DEFAULT"
     height = math.floor(float(scale_factor_height) * x.shape[-2])
     width = math.floor(float(scale_factor_width) * x.shape[-1])
@@ -345,7 +346,7 @@ def resize_bilinear(
     target_size_width: Tensor | int = 1,
     sampling_mode: str = "DEFAULT",
 ) -> Tensor:
-    """The last two axes interpolated at other sizes, on one of MIL's grids."""
+    """The last two axes resized by interpolation on one of MIL's grids."""
     for axis, target in ((-2, int(target_size_height)), (-1, int(target_size_width))):
         last = x.shape[axis] - 1
         points = _grid(last + 1, target, sampling_mode).clamp(0, last)
@@ -359,7 +360,7 @@ def resize_bilinear(
 
 
 def _grid(size: int, target: int, mode: str) -> Tensor:
-    """Where along an axis of `size` cells each of the `target` cells lies, float64."""
+    """Position of each of the `target` cells on an axis of `size` cells, float64."""
     index = torch.arange(target, dtype=torch.float64)
     if mode == "UNALIGN_CORNERS":
         return (index + 0.5) * size / target - 0.5

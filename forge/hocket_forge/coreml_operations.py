@@ -1,9 +1,9 @@
-"""What each MIL operation computes, as a table by its type.
+"""The MIL operations, as a table by type.
 
 Semantics are those of opset CoreML7 (iOS 17), from the definitions that coremltools publishes;
-parameters have MIL's names and defaults. A function receives floats in float32 and integers in
-int64, and its result is rounded to the operation's own type by the caller, who also checks that
-arguments of one type in MIL have one type here.
+parameters have MIL's names and defaults. A function receives floats as float32 and integers as
+int64. The caller rounds its result to the operation's own type, and checks that arguments which
+must share a type in MIL do.
 """
 
 import inspect
@@ -28,17 +28,17 @@ INTEGERS = frozenset({"int32", "int16", "uint16", "int8", "uint8"})
 TRUTHS = frozenset({"bool"})
 BASIC = NUMBERS | TRUTHS
 ANY = FLOATS | INTEGERS | TRUTHS
-# how an argument such as `dtype` writes a type, where it differs from NumPy's name
+# names of types in arguments such as `dtype`, where they differ from NumPy's
 DTYPES = {"fp16": "float16", "fp32": "float32"}
 
 
 @dataclass(frozen=True)
 class Implementation:
-    """How one type of operation is computed.
+    """The implementation of a type of operation.
 
-    domain: the types that the arguments in `alike` may have; they must have the same one.
-    result: the argument whose type the result has, or which names it, or else the type itself.
-    moves: only moves values, so that float16 need not be widened for it.
+    domain: the types that the arguments in `alike` may have; all must have the same type.
+    result: the argument whose type the result has, or which names that type; or the type itself.
+    moves: it only moves values, so float16 need not be widened.
     """
 
     run: Callable[..., Result]
@@ -49,7 +49,7 @@ class Implementation:
 
     @cached_property
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The arguments it knows, with their defaults."""
+        """The arguments that it accepts, with their defaults."""
         return inspect.signature(self.run).parameters
 
 
@@ -108,7 +108,7 @@ def _product(x: Tensor, axes: list[int], keep_dims: bool) -> Tensor:
 
 
 def _first_maximum(x: Tensor, axis: int, keep_dims: bool) -> Tensor:
-    # ties: MIL promises nothing, PyTorch the first
+    # for ties, MIL defines nothing, and PyTorch returns the first
     return x.argmax(axis, keepdim=keep_dims)
 
 
@@ -118,12 +118,12 @@ def log(x: Tensor, epsilon: Tensor | float = 1e-45) -> Tensor:
 
 
 def rsqrt(x: Tensor, epsilon: Tensor | float = 1e-12) -> Tensor:
-    """One by the root of x + epsilon."""
+    """The reciprocal of the square root of x + epsilon."""
     return 1 / torch.sqrt(x + epsilon)
 
 
 def inverse(x: Tensor, epsilon: Tensor | float = 1e-4) -> Tensor:
-    """One by x + epsilon."""
+    """The reciprocal of x + epsilon."""
     return 1 / (x + epsilon)
 
 
@@ -133,12 +133,12 @@ def clip(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
 
 
 def leaky_relu(x: Tensor, alpha: Tensor) -> Tensor:
-    """Values below zero times alpha."""
+    """Negative values times alpha."""
     return torch.where(x < 0, x * alpha, x)
 
 
 def elu(x: Tensor, alpha: Tensor) -> Tensor:
-    """Values below zero as alpha * (exp(x) - 1)."""
+    """Negative values as alpha * (exp(x) - 1)."""
     return torch.where(x < 0, alpha * torch.expm1(x), x)
 
 
@@ -163,7 +163,7 @@ def select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:
-    """Another type; floats become integers towards zero, and truths by comparing with zero."""
+    """Conversion to another type; floats are truncated to integers, nonzero values are true."""
     name = DTYPES.get(dtype, dtype)
     if name not in ANY:
         raise ValueError(f"type {dtype} is not known")
@@ -178,10 +178,10 @@ def cumsum(
     exclusive: Tensor | bool = False,
     reverse: Tensor | bool = False,
 ) -> Tensor:
-    """Running sums, each without its own value if exclusive, from the end if reverse."""
+    """Cumulative sums; without the own value if exclusive, from the end if reverse."""
     along = int(axis)
-    turned = x.flip(along) if bool(reverse) else x
-    total = turned.cumsum(along)
+    ordered = x.flip(along) if bool(reverse) else x
+    total = ordered.cumsum(along)
     if bool(exclusive):
         rest = total.narrow(along, 0, x.shape[along] - 1)
         total = torch.cat([torch.zeros_like(total.narrow(along, 0, 1)), rest], along)
@@ -189,12 +189,12 @@ def cumsum(
 
 
 def fill(shape: Tensor, value: Tensor | float = 0.0) -> Tensor:
-    """One value in a shape."""
+    """An array of one value."""
     return torch.as_tensor(value).expand(whole(shape)).clone()
 
 
 def range_1d(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
-    """From start, exclusive of end."""
+    """Numbers from start, excluding end."""
     first, last, by = start.item(), end.item(), step.item()
     return start + step * torch.arange(max(0, math.ceil((last - first) / by)))
 
@@ -206,7 +206,7 @@ def one_hot(
     on_value: Tensor | int = 1,
     off_value: Tensor | int = 0,
 ) -> Tensor:
-    """A new axis that holds on_value at the index."""
+    """A new axis with on_value at the index, and off_value elsewhere."""
     along = int(axis) % (indices.dim() + 1)
     column = [-1] + [1] * (indices.dim() - along)
     hits = indices.unsqueeze(along) == torch.arange(int(one_hot_vector_size)).reshape(column)
@@ -216,11 +216,11 @@ def one_hot(
 def constexpr_affine_dequantize(
     quantized_data: Tensor, zero_point: Tensor, scale: Tensor, axis: Tensor
 ) -> Tensor:
-    """Weights of eight bits: scale * (data - zero point), each one number or one per cell."""
+    """8-bit weights: scale * (data - zero point), both one number, or one per cell of the axis."""
     column = [1] * quantized_data.dim()
     column[int(axis)] = -1
-    centred = quantized_data - (zero_point.reshape(column) if zero_point.dim() else zero_point)
-    return centred * (scale.reshape(column) if scale.dim() else scale)
+    centered = quantized_data - (zero_point.reshape(column) if zero_point.dim() else zero_point)
+    return centered * (scale.reshape(column) if scale.dim() else scale)
 
 
 def constexpr_lut_to_dense(indices: Tensor, lut: Tensor, shape: Tensor) -> Tensor:
@@ -230,8 +230,8 @@ def constexpr_lut_to_dense(indices: Tensor, lut: Tensor, shape: Tensor) -> Tenso
     if 1 << bits != len(lut) or len(indices) != math.ceil(bits * size / 8):
         raise ValueError(f"{len(indices)} bytes of indices into {len(lut)} values for {size}")
     single = (indices[:, None] >> torch.arange(8)) & 1
-    places = single.flatten()[: bits * size].reshape(size, bits)
-    return lut[(places << torch.arange(bits)).sum(1)].reshape(whole(shape))
+    digits = single.flatten()[: bits * size].reshape(size, bits)
+    return lut[(digits << torch.arange(bits)).sum(1)].reshape(whole(shape))
 
 
 OPERATIONS: dict[str, Implementation] = {

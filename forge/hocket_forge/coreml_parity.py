@@ -1,7 +1,7 @@
 """Checks of saved Core ML packages, computed on any system by the evaluator.
 
-A package is run as the Core ML backend runs it, padding and all, with the evaluator in place of
-`MLModel`; so what is compared is the file, its float16 weights included, not what it was made from.
+A package runs as in the Core ML backend, including padding, with the evaluator in place of
+`MLModel`. So the checks cover the saved file with its float16 weights, not its source.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,16 +24,16 @@ from hocket_forge.parity.peaks import PEAKS, peaks_by_numpy, with_peaks
 from hocket_forge.parity.segmentation import hardest_scores
 from hocket_forge.parity.windows import DISTANCE, input_cases, post_cases
 
-FRAMES = 2e-3  # share of frames that may differ, one of a window; seen: one, in one of 21 windows
+FRAMES = 2e-3  # share of frames that may differ: one per window; seen: one frame in 21 windows
 LOG_PROBS_MEAN, LOG_PROBS_WORST = 0.05, 1.0  # seen: 0.014 and 0.18
 COSINE = 1e-3  # from 1, on real speech; seen: 1e-5
-SLICES = 8  # in a whole graph; the notes' embedding model had 1001
+SLICES = 8  # in a whole graph; FluidAudio's embedding model has 1001
 FLOAT32_OPERATIONS = ("log", "softmax", "sqrt", "rsqrt", "exp")
 FOREIGN = ("custom_layer", "as_strided")
 
 
 class EvaluatedModel:
-    """What `coremltools.models.MLModel` is to the backend, on systems without Core ML."""
+    """A replacement for `coremltools.models.MLModel` on systems without Core ML."""
 
     def __init__(self, package: Path) -> None:
         from coremltools.models.utils import load_spec
@@ -62,7 +62,7 @@ def converted(name: str, folder: Path) -> list[Check]:
 
 
 def checks(name: str, package: Path) -> Iterator[Check]:
-    """All checks of one package; one that cannot even be made counts as failed."""
+    """All checks of a package; an exception counts as a failed check."""
     try:
         model = EvaluatedModel(package)
         yield from _islands(name, model.program)
@@ -73,12 +73,12 @@ def checks(name: str, package: Path) -> Iterator[Check]:
             yield from _small(RECIPES[name].graph, graph)
         else:
             yield from _large(name, graph)
-    except Exception as error:  # a broken package may break its check anyhow
+    except Exception as error:  # a broken package may raise any error
         yield Check(f"stopped by {type(error).__name__}: {error}", np.inf, EXACT)
 
 
 def _islands(name: str, program: Program) -> Iterator[Check]:
-    """Precision as planned, operation by operation, and nothing that Core ML cannot take."""
+    """Every operation has the planned precision, and is supported by Core ML."""
     counts = operation_counts(program)
     foreign = sum(counts.get(kind, 0) for kind in FOREIGN)
     yield Check("custom layers and strided views", foreign, EXACT)
@@ -117,7 +117,7 @@ def _small(name: str, graph: CoreMLGraph) -> Iterator[Check]:
 
 
 def _peaks(graph: CoreMLGraph) -> Iterator[Check]:
-    """Peaks of batches that fit and that are split, of a stream's length and of any."""
+    """Peaks of batches that fit or are split, with the length of a stream's windows or any."""
     for batch, length in ((1, 29_070), (3, 29_070), (17, 4_001)):
         sound = _speech("sinc_peaks", batch, length)["waveform"]
         gap = worst(graph.run({"waveform": sound})["peaks"], peaks_by_numpy(sound))
@@ -126,7 +126,7 @@ def _peaks(graph: CoreMLGraph) -> Iterator[Check]:
 
 
 def _large(name: str, graph: CoreMLGraph) -> Iterator[Check]:
-    """Real speech in batches that fit, that are padded and that are split."""
+    """Real speech in batches that fit, are padded, or are split."""
     module, recipe = RECIPES[name].module(), RECIPES[name]
     lengths = (WINDOW, 16_321) if recipe.graph == "embedding" else (WINDOW, WINDOW // 2)
     for batch, length in ((1, lengths[0]), (3, lengths[0]), (17, lengths[1])):
@@ -149,7 +149,7 @@ def _speech(graph: str, batch: int, length: int) -> dict[str, Array]:
         masks = np.zeros((batch, 3, frames), np.float32)
         masks[:, 0], masks[:, 1, : frames // 2], masks[:, 2, frames // 3 : frames // 2] = 1, 1, 1
         inputs["masks"] = masks
-    if graph == "segmentation_from_peaks":  # as loud as they come
+    if graph == "segmentation_from_peaks":  # at different loudness
         inputs["waveform"] *= np.float32(0.1) ** (np.arange(batch) % 4)[:, None, None]
         inputs = with_peaks(inputs)
     return inputs
@@ -169,6 +169,6 @@ def _compared(label: str, found: Array, expected: Array) -> Iterator[Check]:
         yield Check(f"{label}: frames that differ", differing, FRAMES)
     else:
         spoken = np.any(expected != 0, axis=-1)
-        yield Check(f"{label}: no slot that speaks", float(not spoken.any()), EXACT)
+        yield Check(f"{label}: no slot speaks", float(not spoken.any()), EXACT)
         yield Check(f"{label}: silent slots", worst(found[~spoken], expected[~spoken]), EXACT)
         yield Check(f"{label}: cosine", cosine_gap(found[spoken], expected[spoken]), COSINE)

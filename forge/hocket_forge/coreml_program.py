@@ -1,11 +1,11 @@
-"""The program that a Core ML package holds, read back from the package's files.
+"""The program of a Core ML package, read from the package's files.
 
-A package is a folder. `Data/com.apple.CoreML/model.mlmodel` is a protobuf: the inputs and outputs
-as an application sees them, and the operations in MIL, Apple's intermediate language. Large
-constants lie beside it in blob files, `weights/weight.bin`: a header of 64 bytes, then for every
-tensor a record of 64 bytes and, at the offset which the record names, its values.
+A package is a folder. `Data/com.apple.CoreML/model.mlmodel` is a protobuf with the inputs and
+outputs as an application sees them, and with the operations in MIL, Apple's intermediate language.
+Large constants are in blob files beside it, `weights/weight.bin`: a header of 64 bytes, then for
+every tensor a record of 64 bytes and, at the offset given in the record, its values.
 
-Nothing here is taken from the converter's memory: what is read is what a device would load.
+Nothing is taken from the converter's memory: the program is what a device would load.
 """
 
 import importlib
@@ -27,12 +27,12 @@ Argument = str | Array  # the name of a value made earlier, or a constant
 Shape = tuple[int | None, ...]  # None: an axis known only when the program runs
 
 CONTENT = Path("Data/com.apple.CoreML")
-MODEL_PATH = "@model_path/"  # how a program writes the folder of its own protobuf
+MODEL_PATH = "@model_path/"  # the folder of the protobuf, in a program
 STORAGE_VERSION = 2
 SENTINEL = 0xDEADBEEF
-RECORD = 64  # bytes; the file's header, a tensor's record, and what both are aligned to
+RECORD = 64  # bytes; length of the file's header and of a tensor's record, and their alignment
 
-# in the protobuf: where the values of an immediate tensor may lie
+# in the protobuf: fields that may have the values of an immediate tensor
 _FIELDS = {
     "float16": ("bytes",),
     "float32": ("floats",),
@@ -45,7 +45,7 @@ _FIELDS = {
     "bool": ("bools",),
     "string": ("strings",),
 }
-# in a blob file: the number that stands for a type
+# in a blob file: the number of each type
 _STORED = {
     "float16": 1,
     "float32": 2,
@@ -60,19 +60,19 @@ _STORED = {
 
 @dataclass(frozen=True)
 class TensorType:
-    """What a program declares of a value; shape is None where even the rank is unknown."""
+    """The declared type of a value; the shape is None if even the rank is unknown."""
 
     dtype: str
     shape: Shape | None
 
     def fits(self, shape: Iterable[int]) -> bool:
-        """Whether a value of this shape is of this type."""
+        """Whether a value of this shape has this type."""
         return self.shape is None or _matches(tuple(shape), self.shape)
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value that an operation makes."""
+    """A result of an operation."""
 
     name: str
     type: TensorType
@@ -80,11 +80,11 @@ class Value:
 
 @dataclass(frozen=True)
 class Feature:
-    """An input or an output of the model, as its description states it.
+    """An input or an output in the model's description.
 
-    shape: the default, or the only one; empty where the description gives none.
-    enumerated: all shapes there are, where they are listed.
-    ranges: lowest and highest size of every axis, None for no highest, where ranges are given.
+    shape: the default or only shape; empty if the description has none.
+    enumerated: all allowed shapes, if they are listed.
+    ranges: lowest and highest size of every axis, if given; a highest of None is no limit.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Feature:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One step: its arguments by MIL's names, each one or several values, and what it makes."""
+    """An operation: its arguments by MIL's names, with one or more values each, and its results."""
 
     type: str
     name: str
@@ -126,7 +126,7 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A model without branches: what it takes, what it gives, and its steps in their order."""
+    """A model without branches: inputs, outputs, and operations in order."""
 
     opset: str
     inputs: tuple[Feature, ...]
@@ -138,8 +138,8 @@ def read_program(package: Path) -> Program:
     """Parse a saved `.mlpackage`.
 
     Raises:
-        ForgeError: a file is missing, damaged, or holds what is not read here: another kind of
-            model, several functions, branches and loops, states, images, types of other widths.
+        ForgeError: a file is missing or damaged, or holds something unsupported: another kind of
+            model, several functions, branches, loops, states, images, or other types.
     """
     folder = package / CONTENT
     model = _proto("Model").Model()
@@ -167,13 +167,13 @@ def read_program(package: Path) -> Program:
 
 
 def operation_counts(program: Program) -> dict[str, int]:
-    """How often each type of operation occurs, most frequent first, constants left out."""
+    """Number of operations of each type, most frequent first, without constants."""
     types = Counter(operation.type for operation in program.operations)
     return {name: count for name, count in types.most_common() if name != "const"}
 
 
 def _proto(name: str) -> Any:
-    # untyped, and slow to import with all of coremltools around it
+    # untyped, and slow to import because it imports all of coremltools
     return importlib.import_module(f"coremltools.proto.{name}_pb2")
 
 
@@ -190,7 +190,7 @@ def _content(path: Path) -> bytes:
 
 
 def _check_interface(program: Program, function: Any, block: Any) -> None:
-    """The description and the function must speak of the same inputs and outputs."""
+    """Raise ForgeError unless description and function have the same inputs and outputs."""
     declared = {value.name: _type(value.type, value.name) for value in function.inputs}
     if set(declared) != {feature.name for feature in program.inputs}:
         raise ForgeError(f"the function takes {sorted(declared)}, the description other inputs")
@@ -270,8 +270,8 @@ def _constant(value: Any, weights: "_Weights", name: str) -> Array:
         raise ForgeError(f"{name}: a constant whose type leaves its shape open")
     shape = tuple(size for size in declared.shape if size is not None)
     if value.WhichOneof("value") == "blobFileValue":
-        place = value.blobFileValue
-        return weights.tensor(place.fileName, place.offset, declared.dtype, shape)
+        blob = value.blobFileValue
+        return weights.tensor(blob.fileName, blob.offset, declared.dtype, shape)
     if value.immediateValue.WhichOneof("value") != "tensor":
         raise ForgeError(f"{name}: a constant that is no tensor")
     flat = _immediate(value.immediateValue.tensor, declared.dtype, name)
@@ -297,16 +297,16 @@ def _immediate(tensor: Any, dtype: str, name: str) -> Array:
 
 @dataclass
 class _Weights:
-    """The blob files beside a protobuf; each is read once, and only where it is referred to."""
+    """The blob files beside a protobuf; each is read once, when something refers to it."""
 
     folder: Path
     files: dict[str, bytes] = field(default_factory=dict)
 
     def tensor(self, file: str, offset: int, dtype: str, shape: tuple[int, ...]) -> Array:
-        """The tensor whose record lies at an offset in bytes.
+        """The tensor whose record is at an offset in bytes.
 
         Raises:
-            ForgeError: the file, or the record, is not what the program says.
+            ForgeError: the file or the record does not match the program.
         """
         content = self._file(file)
         name = f"{file.removeprefix(MODEL_PATH)}, tensor at {offset}"

@@ -1,8 +1,8 @@
-"""The operations of MIL that move values: shapes, slices, joins, look-ups.
+"""The operations of MIL that move values: shapes, slices, joins, lookups.
 
 Parameters have MIL's names and defaults, see `coreml_layers`. Nothing here computes with floats, so
-they stay in the type they have. What MIL leaves undefined, such as an index outside its axis, is a
-ValueError.
+these keep their type. Operations that MIL leaves undefined, such as an index outside its axis,
+raise ValueError.
 """
 
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ def shape(x: Tensor) -> Tensor:
 
 
 def reshape(x: Tensor, shape: Tensor) -> Tensor:
-    """The same values in a shape; 0 takes the size of x, counted from the last axis, -1 the rest.
+    """The same values in a shape; 0 is the size of x, counted from the last axis, -1 the rest.
 
-    A zero that has no counterpart in x is one.
+    A zero without a counterpart in x is one.
     """
     sizes = whole(shape)
-    for place, size in enumerate(reversed(sizes), 1):
+    for position, size in enumerate(reversed(sizes), 1):
         if size == 0:
-            sizes[-place] = x.shape[-place] if place <= x.dim() else 1
+            sizes[-position] = x.shape[-position] if position <= x.dim() else 1
     return x.reshape(sizes)
 
 
 def expand_dims(x: Tensor, axes: Tensor) -> Tensor:
-    """Axes of size one, at their places in the result."""
+    """Inserts axes of size one, at their positions in the result."""
     chosen = whole(axes)
     for axis in sorted(axis % (x.dim() + len(chosen)) for axis in chosen):
         x = x.unsqueeze(axis)
@@ -46,7 +46,7 @@ def expand_dims(x: Tensor, axes: Tensor) -> Tensor:
 
 
 def squeeze(x: Tensor, axes: Tensor | None = None) -> Tensor:
-    """Without the axes of size one, or those of them that are named."""
+    """Removes all axes of size one, or those that are given."""
     return x.squeeze() if axes is None else x.squeeze(tuple(whole(axes)))
 
 
@@ -56,7 +56,7 @@ def transpose(x: Tensor, perm: Tensor) -> Tensor:
 
 
 def reverse(x: Tensor, axes: Tensor | None = None) -> Tensor:
-    """Backwards along axes, all by default."""
+    """Reversed along axes, by default all."""
     return x.flip(list(range(x.dim())) if axes is None else whole(axes))
 
 
@@ -69,7 +69,7 @@ def tile(x: Tensor, reps: Tensor) -> Tensor:
 
 
 def concat(values: tuple[Tensor, ...], axis: Tensor, interleave: Tensor | bool = False) -> Tensor:
-    """Joined along an axis, or cell by cell in turn."""
+    """Concatenated along an axis, or interleaved cell by cell."""
     if bool(interleave):
         along = int(axis) % values[0].dim()
         return torch.stack(values, along + 1).flatten(along, along + 1)
@@ -79,7 +79,7 @@ def concat(values: tuple[Tensor, ...], axis: Tensor, interleave: Tensor | bool =
 
 
 def stack(values: tuple[Tensor, ...], axis: Tensor) -> Tensor:
-    """Joined along a new axis."""
+    """Stacked along a new axis."""
     return torch.stack(values, int(axis))
 
 
@@ -89,7 +89,7 @@ def split(
     num_splits: Tensor | int | None = None,
     split_sizes: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
-    """Parts along an axis: equal ones, or of the sizes given."""
+    """Parts along an axis: equal ones, or of given sizes."""
     size = x.shape[int(axis)]
     if split_sizes is not None:
         sizes = whole(split_sizes)
@@ -111,12 +111,12 @@ def slice_by_index(
     end_mask: Tensor | None = None,
     squeeze_mask: Tensor | None = None,
 ) -> Tensor:
-    """NumPy's slice of every axis; masks leave a bound open or take one cell and drop its axis."""
+    """NumPy's slice of every axis; masks leave bounds open, or take one cell and drop the axis."""
     steps = [1] * x.dim() if stride is None else whole(stride)
     opened, closed, single = (_mask(m, x.dim()) for m in (begin_mask, end_mask, squeeze_mask))
     if len(whole(begin)) != x.dim() or len(whole(end)) != x.dim():
         raise ValueError(f"bounds for other than {x.dim()} axes")
-    # from the last axis, because a dropped one moves those behind it
+    # from the last axis, because dropping one moves those after it
     for axis in reversed(range(x.dim())):
         first = None if opened[axis] else whole(begin)[axis]
         last = None if closed[axis] else whole(end)[axis]
@@ -135,7 +135,7 @@ def _mask(mask: Tensor | None, axes: int) -> list[bool]:
 
 
 def slice_by_size(x: Tensor, begin: Tensor, size: Tensor) -> Tensor:
-    """A number of cells of every axis from a first one; -1 takes the rest."""
+    """A number of cells of every axis, from a first one; -1 takes the rest."""
     for axis, (first, count) in enumerate(zip(whole(begin), whole(size), strict=True)):
         start = first + x.shape[axis] if first < 0 else first
         x = x.narrow(axis, start, x.shape[axis] - start if count == -1 else count)
@@ -145,7 +145,7 @@ def slice_by_size(x: Tensor, begin: Tensor, size: Tensor) -> Tensor:
 def pad(
     x: Tensor, pad: Tensor, mode: str = "constant", constant_val: Tensor | float = 0.0
 ) -> Tensor:
-    """Cells before and after the last axes: a constant, the mirrored inside, or the edge."""
+    """Cells added before and after the last axes: a constant, a reflection, or the edge."""
     counts = whole(pad)
     pads = list(zip(counts[::2], counts[1::2], strict=True))
     if mode == "constant":
@@ -156,7 +156,7 @@ def pad(
     for axis, (before, after) in enumerate(pads, x.dim() - len(pads)):
         size = x.shape[axis]
         if max(before, after) > (size - 1 if mode == "reflect" else size):
-            raise ValueError(f"{before} and {after} cells by mode {mode} around {size}")
+            raise ValueError(f"{before} and {after} cells of mode {mode} around {size}")
         cells = np.arange(size)
         source = (
             np.pad(cells, (before, after), mode="reflect")
@@ -174,9 +174,9 @@ def gather(
     batch_dims: Tensor | int = 0,
     validate_indices: Tensor | bool = False,  # noqa: ARG001  # all indices are checked
 ) -> Tensor:
-    """Cells of an axis by their numbers, whose shape takes the axis's place.
+    """Cells of an axis by index; the shape of the indices replaces the axis.
 
-    The first `batch_dims` axes of x and of the indices are the same ones.
+    The first `batch_dims` axes are shared by x and the indices.
     """
     along, shared = int(axis) % x.dim(), int(batch_dims)
     _check_indices(indices, x.shape[along])
@@ -200,7 +200,7 @@ def gather_along_axis(
     axis: Tensor | int = 0,
     validate_indices: Tensor | bool = False,  # noqa: ARG001  # all indices are checked
 ) -> Tensor:
-    """For every cell of the indices, the cell of x at the same place but for the axis."""
+    """For every cell of the indices, the cell of x at the same position except on the axis."""
     along = int(axis) % x.dim()
     if _joined(x, (1,), along) != _joined(indices, (1,), along):
         raise ValueError(f"indices {tuple(indices.shape)} into {tuple(x.shape)}")

@@ -1,4 +1,4 @@
-"""What a graph costs, read from the graph itself: operations by type, multiplications, bytes."""
+"""The cost of a graph, counted in the graph itself: operations by type, and multiplications."""
 
 import math
 from collections import Counter
@@ -13,11 +13,11 @@ from hocket_forge.parity.common import Array
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-IDLE = frozenset({"Constant", "Identity"})  # nothing is computed
+IDLE = frozenset({"Constant", "Identity"})  # these compute nothing
 
 
 def operation_counts(model: ModelProto) -> dict[str, int]:
-    """Number of operations of each type, most frequent first; constants are none."""
+    """Number of operations of each type, most frequent first, without constants."""
     found = Counter(node.op_type for node in model.graph.node if node.op_type not in IDLE)
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
@@ -25,10 +25,10 @@ def operation_counts(model: ModelProto) -> dict[str, int]:
 def multiplications(model: ModelProto, inputs: Mapping[str, Array]) -> int:
     """Multiplications with accumulation (MACs) of convolutions, products and recurrent layers.
 
-    The graph is run once on `inputs` to see the shapes it takes on; nothing is estimated.
+    The graph runs once on `inputs` to find all shapes; nothing is estimated.
 
     Args:
-        model: a graph with its weights inside, in float32 (operations of the ONNX standard).
+        model: a graph in float32 with its weights inside, with standard ONNX operations only.
         inputs: arrays by name.
     """
     counted = [node for node in model.graph.node if node.op_type in _MACS]
@@ -39,7 +39,7 @@ def multiplications(model: ModelProto, inputs: Mapping[str, Array]) -> int:
 
 
 def _shapes(model: ModelProto, inputs: Mapping[str, Array], nodes: list[NodeProto]) -> Shapes:
-    """Shape of everything that goes into or comes out of `nodes`."""
+    """Shapes of all inputs and outputs of `nodes`."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     shapes |= {name: array.shape for name, array in inputs.items()}
     wanted = {name for node in nodes for name in (*node.input[:3], node.output[0]) if name}
@@ -86,7 +86,7 @@ _MACS = {
 
 
 def example_inputs(graph: str, dimension: int) -> dict[str, Array]:
-    """Ten seconds of one window, as every row of the report is counted on."""
+    """Inputs for a window of ten seconds, on which every row of the report is counted."""
     generator = np.random.default_rng(0)
     waveform = (generator.standard_normal((1, 1, 160_000)) / 10).astype(np.float32)
     masks = np.ones((1, 589, 3), np.float32)

@@ -1,4 +1,4 @@
-"""What an embedding network that hears one slot per row is fed: the notes' preprocessor."""
+"""Inputs of an embedding network that takes one slot per row: FluidAudio's preprocessor."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from hocket_forge.powerset import SLOTS
 
 
 def clean(masks: Tensor) -> Tensor:
-    """Masks (B, F, S) without the frames in which two slots or more speak."""
+    """Masks (B, F, S) without the frames in which two or more slots speak."""
     alone = masks.sum(-1, keepdim=True) < 2
     return masks * alone.to(masks.dtype)
 

@@ -1,4 +1,4 @@
-"""PyTorch module to ONNX file: names and free axes from the contract, metadata from the recipe."""
+"""PyTorch modules to ONNX: names and free axes from the contract, metadata from the recipe."""
 
 import warnings
 from pathlib import Path
@@ -20,7 +20,7 @@ LARGE = 1024  # bytes; smaller tensors stay inside the graph's own file
 
 
 def export(name: str, recipe: Recipe) -> ModelProto:
-    """Trace a graph; the result follows its `hocket.graph.SPECS` entry and carries its metadata."""
+    """Trace a graph; the result follows its `hocket.graph.SPECS` entry and has its metadata."""
     if recipe.graph == "fused":
         model = _export_fused(recipe)
     else:
@@ -35,7 +35,7 @@ def export(name: str, recipe: Recipe) -> ModelProto:
 
 
 def _export_fused(recipe: Recipe) -> ModelProto:
-    """Join the parts: a trained tensor in it is, byte for byte, the one in its own graph."""
+    """Join the parts; their trained tensors stay byte for byte the same."""
     embedding = f"embedding-{recipe.weights[-1]}"
     frames = RECIPES["powerset_decode"].example[0].shape[1]
     cleaning = GraphSpec(
@@ -56,7 +56,7 @@ def _trace(
     mode = torch.onnx.TrainingMode.PRESERVE if placed else torch.onnx.TrainingMode.EVAL
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         path = Path(folder) / "traced.onnx"
-        # The tracing exporter is deprecated, but torch.export cannot keep an LSTM's length free.
+        # the tracing exporter is deprecated, but torch.export cannot keep an LSTM's length free
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
@@ -67,7 +67,7 @@ def _trace(
             input_names=[port.name for port in spec.inputs],
             output_names=[port.name for port in spec.outputs],
             dynamic_axes=_free_axes(spec),
-            # folding would fold norms into convolutions, whose weights then fit no checkpoint
+            # folding would merge norms into convolutions, so weights would match no checkpoint
             training=mode,
             do_constant_folding=not placed,
         )
@@ -75,7 +75,7 @@ def _trace(
 
 
 def _constants_to_initializers(model: ModelProto) -> None:
-    """Large constants beside the weights, where a file of weights can hold them."""
+    """Turn large constants into initializers, so that a file of weights can hold them."""
     kept = []
     for node in model.graph.node:
         value = next((a.t for a in node.attribute if node.op_type == "Constant"), None)
@@ -96,7 +96,7 @@ def _free_axes(spec: GraphSpec) -> dict[str, dict[int, str]]:
 
 
 def _name_output_axes(model: ModelProto, spec: GraphSpec) -> None:
-    """Write the contract's axes into the outputs, where tracing left names of its own."""
+    """Name the axes of outputs as in the contract; tracing gives them other names."""
     for output, port in zip(model.graph.output, spec.outputs, strict=True):
         for axis, name in zip(output.type.tensor_type.shape.dim, port.axes, strict=True):
             if name.isdigit():
@@ -106,11 +106,11 @@ def _name_output_axes(model: ModelProto, spec: GraphSpec) -> None:
 
 
 def _store_half(model: ModelProto) -> None:
-    """Keep trained matrices as float16 with a cast in front, which runtimes fold once at load.
+    """Store trained matrices as float16 with a cast, which runtimes fold once at load.
 
-    Only what the checkpoint holds is an initializer. The filter bank is computed, exported as
-    constants and stays exact: near the logarithm's floor a spectrum is a small difference of large
-    products.
+    Only tensors of the checkpoint are initializers here. The filter bank is computed and exported
+    as constants, so it stays exact: near the floor of the logarithm, a spectrum is a small
+    difference of large products.
     """
     casts = []
     for tensor in model.graph.initializer:
@@ -126,7 +126,7 @@ def _store_half(model: ModelProto) -> None:
 
 
 def metadata(recipe: Recipe) -> dict[str, str]:
-    """What every file made from a recipe says of itself."""
+    """Metadata of every file made from a recipe."""
     facts = {"graph": recipe.graph, **{key: str(value) for key, value in recipe.geometry.items()}}
     for weights in recipe.weights:
         origin = WEIGHTS[weights]

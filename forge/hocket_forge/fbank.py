@@ -1,8 +1,8 @@
 """Kaldi's log-mel filter bank as one convolution, one matrix product and a logarithm.
 
-Framing, removal of the frame's mean, pre-emphasis, window and discrete Fourier transform are all
-linear, so their product is one matrix of shape (bins, 400) and framing with it is a convolution of
-stride 160. No slice per frame, no STFT operator.
+Mean removal, pre-emphasis, window and discrete Fourier transform of a frame are all linear. Their
+product is one matrix of shape (bins, 400), applied to all frames by a convolution of stride 160.
+There is no slice per frame and no STFT operator.
 Reference: Kaldi `feature-fbank` with dither 0, snip-edges, as kaldi-native-fbank computes it.
 """
 
@@ -22,7 +22,7 @@ FFT_SIZE = 512  # next power of two over the frame
 MELS = 80
 LOW_HZ = 20.0
 PREEMPHASIS = 0.97
-# Kaldi's floor under the logarithm is float32's epsilon
+# Kaldi's floor of the logarithm is the epsilon of float32
 FLOOR = float(np.finfo(np.float32).eps)
 
 WindowShape = Literal["povey", "hamming"]
@@ -54,10 +54,10 @@ def _mel_matrix() -> NDArray[np.float64]:
     """(80, 256): triangles equally spaced on the mel scale between LOW_HZ and Nyquist."""
     low, high = _mel(LOW_HZ), _mel(SAMPLE_RATE / 2)
     edges = low + (high - low) * np.arange(MELS + 2) / (MELS + 1)
-    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    left, center, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bins = _mel(np.arange(FFT_SIZE // 2) * SAMPLE_RATE / FFT_SIZE)[None]
-    rising = (bins - left) / (centre - left)
-    falling = (right - bins) / (right - centre)
+    rising = (bins - left) / (center - left)
+    falling = (right - bins) / (right - center)
     return np.clip(np.minimum(rising, falling), 0.0, None)
 
 

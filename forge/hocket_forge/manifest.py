@@ -1,4 +1,4 @@
-"""The manifest: what ships, where it comes from, its hash, and what is calibrated for it."""
+"""The manifest: all shipped files with their sources and hashes, and the calibration."""
 
 import hashlib
 import json
@@ -15,21 +15,21 @@ from hocket_forge.sources import WEIGHTS, ForgeError
 from hocket_forge.weights import Pool, empty_pools, placed_layout, take_out
 from hocket_forge.workspace import MANIFEST, MODELS
 
-VARIANTS = ("-int8",)  # endings of names
-_HEADER = "# Written by 'python -m hocket_forge build'; calibration tables are kept from before.\n"
+VARIANTS = ("-int8",)  # suffixes of names
+_HEADER = "# Written by 'python -m hocket_forge build', which keeps the calibration.\n"
 
 
 def read_manifest() -> dict[str, Any]:
-    """The manifest as it stands; empty before the first build."""
+    """The current manifest; empty before the first build."""
     if not MANIFEST.exists():
         return {"graphs": {}, "weights": {}, "channels": {}, "embeddings": {}}
     return tomllib.loads(MANIFEST.read_text())
 
 
 def write_artefacts(models: dict[str, ModelProto]) -> None:
-    """Write every graph's structure, the files of weights, and the manifest that describes them.
+    """Write the structure of every graph, the files of weights, and the manifest.
 
-    Published variants stay as they are: they are made of recordings too, by `publish`.
+    Published variants are kept: `publish` makes them, with the help of recordings.
     """
     before = read_manifest()
     pools = empty_pools()
@@ -52,7 +52,7 @@ def write_artefacts(models: dict[str, ModelProto]) -> None:
 
 
 def write_variant(name: str, precision: str, model: ModelProto, measured: dict[str, float]) -> None:
-    """Write one graph in another precision, with its row of the report, beside those that ship."""
+    """Write a graph in another precision beside those that ship, with its row of the report."""
     manifest, recipe = read_manifest(), RECIPES[name]
     (base,) = recipe.weights
     pool = _shared_pool(manifest, f"{base}-{precision}", but=f"{name}-{precision}")
@@ -70,7 +70,7 @@ def write_variant(name: str, precision: str, model: ModelProto, measured: dict[s
 
 
 def _shared_pool(manifest: dict[str, Any], name: str, but: str) -> Pool:
-    """What other variants than `but` keep in a file of weights: their files point into it."""
+    """The tensors of all variants except `but` in a file of weights; their files refer to it."""
     pool = Pool(name)
     sharing = [
         entry
@@ -96,12 +96,12 @@ def _write(**manifest: dict[str, Any]) -> None:
 
 
 def _variants(entries: dict[str, Any]) -> dict[str, Any]:
-    """Entries of a precision that the forge cannot make from checkpoints alone."""
+    """Entries of variants, which cannot be made from checkpoints alone."""
     return {name: entry for name, entry in entries.items() if name.endswith(VARIANTS)}
 
 
 def read_variants() -> dict[str, ModelProto]:
-    """The published variants, with their weights; ForgeError if a file is not the manifest's."""
+    """The published variants with their weights; ForgeError if a file does not match its hash."""
     manifest = read_manifest()
     pools = {
         entry["file"]: _read(entry["file"], entry["sha256"])
@@ -114,12 +114,12 @@ def read_variants() -> dict[str, ModelProto]:
 
 
 def read_artefacts() -> dict[str, ModelProto]:
-    """The graphs that stand in the repository, with their weights.
+    """The graphs in the repository with their weights.
 
-    Graphs whose weights the user places get those that the parity checks draw by rule.
+    Graphs whose weights the user places get weights drawn by a rule, as in the parity checks.
 
     Raises:
-        ForgeError: a file is not what the manifest says.
+        ForgeError: a file does not match its hash in the manifest.
     """
     manifest = read_manifest()
     made = set(manifest["graphs"]) - set(_variants(manifest["graphs"]))
@@ -137,7 +137,7 @@ def read_artefacts() -> dict[str, ModelProto]:
 
 
 def put_back(content: bytes, weights: dict[str, bytes]) -> ModelProto:
-    """A graph with its large tensors inside, from its file's content and the weights by file."""
+    """A graph with its large tensors inside, from its content and the content of weight files."""
     model = onnx.load_from_string(content)
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:

@@ -1,4 +1,4 @@
-"""Measured figures of the report: differences, cosines and DER, kept in a JSON of bench/results."""
+"""Measured figures of the report: differences, cosines and DER, stored in bench/results."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,11 +29,11 @@ REJECTED_OVER = 0.3  # points of DER
 
 
 def measure(data: Path, calibration: Path) -> None:
-    """Take every figure that is not yet in the results; delete the file to take all again.
+    """Measure every figure that is not in the results; delete the file to measure all again.
 
     Args:
         data: corpus for the DER.
-        calibration: simulated recordings, of other voices, for int8.
+        calibration: simulated recordings of other voices, for int8.
     """
     results = read_results()
     for candidate in _all(calibration):
@@ -51,7 +51,7 @@ def publish(calibration: Path) -> None:
     """Write the int8 variants, each with its row of the results.
 
     Raises:
-        ForgeError: a variant has no row, or costs more than REJECTED_OVER.
+        ForgeError: a variant was not measured, or costs more than REJECTED_OVER.
     """
     measured = read_results()["rows"]
     exact = float32_der(measured)["all"]["der_percent"]
@@ -70,7 +70,7 @@ def publish(calibration: Path) -> None:
 
 
 def read_results() -> dict[str, Any]:
-    """The results as they stand."""
+    """The current results."""
     if not RESULTS.exists():
         return {"rows": {}, "pooling": {}}
     results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def read_results() -> dict[str, Any]:
 
 
 def float32_der(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """Error rates in float32, from measured rows; ForgeError if they were not taken."""
+    """Error rates in float32, from measured rows; ForgeError if they were not measured."""
     key = f"{DECIDING[0]} | {candidates.ONNX} | float32"
     der: dict[str, Any] | None = measured.get(key, {}).get("der")
     if der is None:
@@ -87,7 +87,7 @@ def float32_der(measured: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_current(known: Mapping[str, Any], row: Row) -> bool:
-    """Whether a measured row is of this file, and has every figure it is to have."""
+    """Whether a measured row is of this file and complete."""
     complete = known["der"] is not None or not _has_der(row)
     return known["bytes"] == row.bytes and complete
 
@@ -112,13 +112,13 @@ def _has_der(row: Row) -> bool:
 
 
 def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
-    """Error rates of the pipeline with this graph in place of the one that ships."""
+    """Error rates of the pipeline with this graph in place of the shipped one."""
+    from bench.accuracy.der import Hypothesis, measure_errors
     from bench.corpus import Recording, Turn, find_recordings
-    from bench.der import Hypothesis, measure_errors
 
-    # a window a call in int8, as the engine has it: windows of one call would share a scale
+    # one window per call in int8, as in Diarizer: windows of one call would share a scale
     windows = WindowConfig(batch=1) if row.precision == "int8" else WindowConfig()
-    # the other graph is what ships, unrounded, on every machine
+    # the other graph is the shipped one in float32, on every machine
     plain = GraphConfig(precision="float32", backend="onnxruntime")
     diarizer = Diarizer(Config(graphs=plain, windows=windows))
     if row.name == SHARING:
@@ -141,7 +141,7 @@ def _der(row: Row, graph: Graph, data: Path) -> dict[str, Any]:
 
 
 class _FromPeaks:
-    """`segmentation`, in two parts."""
+    """`segmentation` from the two graphs that compute it in parts."""
 
     def __init__(self, graph: Graph) -> None:
         self.spec, self.metadata, self._graph = SPECS["segmentation"], graph.metadata, graph
@@ -153,7 +153,7 @@ class _FromPeaks:
 
 
 class LinearPooling(nn.Module):
-    """Statistics pooling as the Swift system has it: masks interpolated, weights from 0 to 1."""
+    """Statistics pooling as in FluidAudio: masks are interpolated to weights from 0 to 1."""
 
     def __init__(self, masks: Tensor) -> None:
         super().__init__()
@@ -163,15 +163,15 @@ class LinearPooling(nn.Module):
         weights = functional.interpolate(self.masks, features.shape[-1], mode="linear")
         total = weights.sum(-1, keepdim=True).clamp_min(1e-8)
         mean = weights @ features.transpose(1, 2) / total
-        centred = features[:, None] - mean[..., None]
-        spread = (centred.square() * weights[:, :, None]).sum(-1)
+        centered = features[:, None] - mean[..., None]
+        spread = (centered.square() * weights[:, :, None]).sum(-1)
         unbiased = total - weights.square().sum(-1, keepdim=True) / total
         deviation = (spread / unbiased.clamp_min(1e-8)).sqrt()
         return torch.cat([mean, deviation], dim=-1)
 
 
 def pooling() -> dict[str, dict[str, float]]:
-    """Cosines between embeddings pooled under nearest and under interpolated masks."""
+    """Cosines between embeddings pooled with nearest-frame masks and with interpolated masks."""
     found = {}
     inputs = RECIPES["embedding_inputs"].module()
     segmentation = RECIPES["segmentation_masks"].module()
@@ -194,9 +194,9 @@ def pooling() -> dict[str, dict[str, float]]:
 
 
 def _write(results: Mapping[str, Any], data: Path, calibration: Path) -> None:
+    from bench.accuracy.scoring import PROTOCOL
     from bench.environment import describe
     from bench.report import write_results
-    from bench.scoring import PROTOCOL
 
     header = {
         "command": "hocket_forge measure",

@@ -1,9 +1,12 @@
-"""The segmentation in two parts, so that windows that overlap share what the sinc filters hear.
+"""The segmentation in two parts, so that overlapping windows share the outputs of the sinc filters.
 
-The norm of a window's waveform stands before the filters, and no two windows have the same. But a
-norm is a scale and a shift, and filters are linear: of a waveform as it is they give what they give
-of the normalised one, but for a scale and a shift. Behind them come absolute values and the highest
-of every three, which a shift does not pass through; the highest and the lowest of three it does.
+The waveform of every window is normalized before the filters, so overlapping windows have different
+filter outputs. But normalization is a scale and a shift, and the filters are linear: their outputs
+for the original and the normalized waveform differ only by a scale and a shift. The filters are
+followed by absolute values and the maximum of every three. A shift does not commute with these, but
+it does with the maximum and the minimum of every three.
+
+A place is a pooled sinc frame, and its peaks are its sinc features: the graphs have these names.
 """
 
 from copy import deepcopy
@@ -15,26 +18,26 @@ from torch.nn import functional
 from hocket_forge.pyannet import POOL, SINC_KERNEL, SINC_STRIDE, PyanNet, SincNet
 
 FILTERS = 80
-PLACE_STEP = SINC_STRIDE * POOL  # samples from one place to the next
-PLACE_FIELD = SINC_KERNEL + SINC_STRIDE * (POOL - 1)  # samples that a place hears
+PLACE_STEP = SINC_STRIDE * POOL  # samples from one pooled sinc frame to the next
+PLACE_FIELD = SINC_KERNEL + SINC_STRIDE * (POOL - 1)  # samples that one depends on
 
 
 def place_count(samples: int) -> int:
-    """Places that `samples` samples give; 5325 for ten seconds."""
+    """Number of pooled sinc frames of `samples` samples; 5325 for ten seconds."""
     return (samples - PLACE_FIELD) // PLACE_STEP + 1
 
 
 def sinc_filters(sincnet: SincNet) -> nn.Conv1d:
-    """The first layer."""
+    """The sinc filters: the first layer."""
     filters = sincnet.conv1d[0]
     assert isinstance(filters, nn.Conv1d)
     return filters
 
 
 class SincPeaks(nn.Module):
-    """(B, 1, T) waveform -> (B, 160, P), of each filter the highest output of every three.
+    """(B, 1, T) waveform -> (B, 160, P), for each filter the maximum of every three outputs.
 
-    The second half are the filters' negatives, so that the lowest outputs are known as well.
+    The second half has the maxima of the negated outputs, which are the negated minima.
     """
 
     def __init__(self, sincnet: SincNet) -> None:
@@ -43,17 +46,17 @@ class SincPeaks(nn.Module):
         self.conv.weight = sinc_filters(sincnet).weight
 
     def forward(self, waveform: Tensor) -> Tensor:
-        heard = self.conv(waveform)
+        filtered = self.conv(waveform)
         return torch.cat(
-            [functional.max_pool1d(heard, POOL), functional.max_pool1d(-heard, POOL)], dim=1
+            [functional.max_pool1d(filtered, POOL), functional.max_pool1d(-filtered, POOL)], dim=1
         )
 
 
-class Levelling(nn.Module):
-    """(B, 1, T) waveform, (B, 160, P) its peaks -> (B, 80, P) highest absolute of every three.
+class PeakNormalization(nn.Module):
+    """(B, 1, T) waveform and its peaks (B, 160, P) -> (B, 80, P), as of the normalized waveform.
 
-    As of the normalised waveform: x becomes (x - mean) / deviation, an output y becomes
-    (y - mean * sum of the filter) / deviation + bias.
+    The result is the maximum absolute output of every three. As a sample x becomes
+    (x - mean) / deviation, an output y becomes (y - mean * sum of filter) / deviation + bias.
     """
 
     sums: Tensor
@@ -72,12 +75,12 @@ class Levelling(nn.Module):
         variance = (waveform - mean).square().mean(-1, keepdim=True)
         scale = torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale * self.sums
-        highest, negative = peaks[:, :FILTERS], peaks[:, FILTERS:]
-        return torch.maximum(highest * scale + shift, negative * scale - shift)
+        maxima, negated = peaks[:, :FILTERS], peaks[:, FILTERS:]
+        return torch.maximum(maxima * scale + shift, negated * scale - shift)
 
 
 class AfterFilters(nn.Module):
-    """(B, 80, P) highest absolute of every three -> (B, 60, F) features."""
+    """(B, 80, P) maximum absolute outputs of every three -> (B, 60, F) features."""
 
     def __init__(self, sincnet: SincNet) -> None:
         super().__init__()
@@ -92,11 +95,13 @@ class AfterFilters(nn.Module):
 
 
 class SegmentationFromPeaks(nn.Module):
-    """(B, 1, T) waveform, (B, 160, P) its peaks -> (B, F, 7) log-probabilities of the classes."""
+    """(B, 1, T) waveform and its peaks (B, 160, P) -> (B, F, 7) log-probabilities of classes."""
 
     def __init__(self, network: PyanNet) -> None:
         super().__init__()
-        self.levelling = Levelling(network.sincnet)
+        self.levelling = PeakNormalization(
+            network.sincnet
+        )  # node names in the file have "levelling"
         self.network = deepcopy(network)
         self.network.sincnet = AfterFilters(network.sincnet)  # type: ignore[assignment]
         self.log_softmax = nn.LogSoftmax(dim=-1)

@@ -1,4 +1,4 @@
-"""Power-set classes to slot masks."""
+"""Powerset classes to slot masks."""
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,8 @@ SLOTS = SLOTS_OF_CLASS.shape[1]
 class PowersetDecode(nn.Module):
     """(B, F, 7) class scores -> (B, F, 3) masks of zeros and ones.
 
-    The best class's row of the mapping, as one look-up; the first class wins a tie. Scores may be
-    logits or log-probabilities: the best class is the same.
+    A frame's mask is the mapping's row of its best class; the first class wins a tie. Scores may be
+    logits or log-probabilities, which have the same best class.
     """
 
     mapping: Tensor

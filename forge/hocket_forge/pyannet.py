@@ -1,7 +1,7 @@
-"""PyanNet, pyannote's segmentation network, with its sinc filters baked into a plain convolution.
+"""PyanNet, pyannote's segmentation network, with its sinc filters as a plain convolution.
 
 Structure: instance norm -> sinc convolution and two convolutions, each followed by max pooling and
-instance norm -> four bidirectional LSTM layers -> two linear layers -> classifier over 7 power-set
+instance norm -> four bidirectional LSTM layers -> two linear layers -> classifier over 7 powerset
 classes. Attribute names follow the published checkpoint, so its tensors load by name.
 Reference: Bredin, "pyannote.audio 2.1 speaker diarization pipeline", Interspeech 2023;
 Ravanelli & Bengio, "Speaker recognition from raw waveform with SincNet", SLT 2018.
@@ -19,7 +19,7 @@ SINC_KERNEL = 251
 SINC_STRIDE = 10
 POOL = 3
 CONV_KERNEL = 5
-MIN_LOW_HZ = 50.0  # lowest cut-off and narrowest band of the trained sinc filters
+MIN_LOW_HZ = 50.0  # lowest cutoff and narrowest band of the trained sinc filters
 MIN_BAND_HZ = 50.0
 CLASSES = 7
 
@@ -32,22 +32,22 @@ RECEPTIVE_FIELD = 1 + sum(
 
 
 def frame_count(samples: int) -> int:
-    """Frames that `samples` samples give; 589 for ten seconds."""
+    """Number of frames of `samples` samples; 589 for ten seconds."""
     for kernel, stride in zip(_KERNELS, _STRIDES, strict=True):
         samples = (samples - kernel) // stride + 1
     return samples
 
 
 def bake_sinc_filters(low_hz: Tensor, band_hz: Tensor, taper: Tensor, time: Tensor) -> Tensor:
-    """The 80 learnt band-pass filters as plain convolution weights.
+    """The 80 learned band-pass filters as plain convolution weights.
 
-    Each pair of cut-offs gives an even filter and its odd quadrature twin. The time axis is the
-    checkpoint's own float32 tensor: at arguments near 400 rad its rounding shows, and recomputing
-    it moves log-probabilities by up to 4e-3.
+    Each pair of cutoffs gives an even filter and its odd quadrature filter. The time axis is the
+    checkpoint's float32 tensor: its rounding matters at arguments near 400 rad, and recomputing it
+    would change log-probabilities by up to 4e-3.
 
     Args:
-        low_hz: learnt offset of the lower cut-off over MIN_LOW_HZ, (40, 1).
-        band_hz: learnt offset of the band width over MIN_BAND_HZ, (40, 1).
+        low_hz: learned offset of the lower cutoff over MIN_LOW_HZ, (40, 1).
+        band_hz: learned offset of the bandwidth over MIN_BAND_HZ, (40, 1).
         taper: left half of the Hamming window, (125,).
         time: left half of the time axis in radians per hertz, (1, 125), ending before zero.
 
@@ -110,9 +110,9 @@ class PyanNet(nn.Module):
 def load_pyannet(state: dict[str, Tensor]) -> PyanNet:
     """Build the network from the published tensors.
 
-    The sinc filters become weights, and the trained scale and shift of the waveform's norm go into
-    them: the shift is five times the scale, so a waveform carrying it loses digits in float32.
-    Without it, log-probabilities come four times closer to those computed in float64.
+    The sinc filters become weights, which include the trained scale and shift of the waveform's
+    norm. The shift is five times the scale, so a waveform with that shift would lose digits in
+    float32. Without it, log-probabilities are four times closer to those in float64.
     """
     bank, norm = "sincnet.conv1d.0.filterbank.", "sincnet.wav_norm1d."
     filters = bake_sinc_filters(

@@ -1,8 +1,8 @@
-"""Smaller and faster variants of trained graphs, made after training.
+"""Smaller and faster variants of trained graphs, by post-training quantization.
 
-Every function leaves its argument alone and returns a graph with the same inputs, outputs and
-metadata. Weights are those the checkpoint holds; what the forge computes, the filter bank, is never
-touched: rounded with the rest it costs more than all other rounding together.
+No function changes its argument; each returns a graph with the same inputs, outputs and metadata.
+Only the checkpoint's weights are rounded. The filter bank, which the forge computes, is never
+changed: rounding it costs more than all other rounding together.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from onnxruntime.quantization import (
 
 from hocket_forge.balance import GATES, Inputs, balance, copy_of, initializer, peaks_of, run_over
 
-LARGE = 50_000  # values; smaller matrices are worth less than the rounding they would bring
-STRIDE = 8  # calibration inputs whose activations are held at once
+LARGE = 50_000  # values; rounding a smaller matrix costs more than it saves
+STRIDE = 8  # calibration inputs whose activations are in memory at once
 _WEIGHT_INPUTS = {"Conv": (1,), "LSTM": (1, 2), "MatMul": (1,)}
-# The first layer hears a mean-free spectrum and the last one statistics, the gates hear means and
-# the time delay one plane per mel row: one scale for all of their channels is too coarse.
+# The first layer takes a mean-normalized spectrum, the last one statistics, the gates means, and
+# the time-delay layer a plane per mel row: one scale for all channels of these is too coarse.
 _EMBEDDING_FLOAT = ("/fbank/", "/head/conv1/", "/xvector/tdnn/", "/dense/")
 
 
 def half_weights(model: ModelProto) -> ModelProto:
-    """Weights as float16 with a cast in front, which runtimes fold once at load."""
+    """Weights as float16 with a cast, which runtimes fold once at load."""
     result = float_weights(model)
     for name in _weights(result):
         _store(result, name, *_half(result, name))
@@ -41,8 +41,8 @@ def half_weights(model: ModelProto) -> ModelProto:
 def int8_weights(model: ModelProto) -> ModelProto:
     """Large weights as int8 with a scale per output channel, the others as float16.
 
-    Cast and Mul rather than DequantizeLinear, which has one axis where an LSTM's rows have two;
-    runtimes fold either once at load.
+    Cast and Mul replace DequantizeLinear, which supports one axis where the rows of an LSTM have
+    two. Runtimes fold both once at load.
     """
     result = balance(float_weights(model), {})
     for name, axis in _weights(result).items():
@@ -52,9 +52,10 @@ def int8_weights(model: ModelProto) -> ModelProto:
 
 
 def int8_segmentation(model: ModelProto) -> ModelProto:
-    """LSTMs with int8 weights per output channel and activations quantized as they come.
+    """LSTMs with int8 weights per output channel and dynamically quantized activations.
 
-    Linear layers and convolutions stay: they are little work and cost more frames than the LSTMs.
+    Linear layers and convolutions stay in float: they are little work, and rounding them changes
+    more frames than rounding the LSTMs.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / "dynamic.onnx"
@@ -81,7 +82,7 @@ def int8_embedding(model: ModelProto, calibration: Sequence[Inputs]) -> ModelPro
     with TemporaryDirectory() as folder:
         path = Path(folder) / "static.onnx"
         quantize_static(
-            copy_of(balanced),  # which moves the weights of what it is given to a file
+            copy_of(balanced),  # a copy: it moves the weights of its argument to a file
             path,
             _Reader(calibration),
             quant_format=QuantFormat.QDQ,
@@ -117,7 +118,7 @@ def _is_int8(name: str) -> bool:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
-    """Calibration inputs as ONNX Runtime asks for them."""
+    """Calibration inputs in ONNX Runtime's interface."""
 
     def __init__(self, inputs: Sequence[Inputs]) -> None:
         self._inputs, self._left = inputs, iter(inputs)
@@ -133,13 +134,13 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has 
 
 
 def _set_nodes(model: ModelProto, nodes: Sequence[NodeProto]) -> None:
-    kept = list(nodes)  # some may be the model's own
+    kept = list(nodes)  # some may belong to the model
     del model.graph.node[:]
     model.graph.node.extend(kept)
 
 
 def _described(model: ModelProto, source: ModelProto) -> ModelProto:
-    """`model` with the description of `source` and none of a tool's."""
+    """`model` with the metadata of `source` instead of a tool's."""
     del model.metadata_props[:]
     model.metadata_props.extend(source.metadata_props)
     model.producer_name, model.producer_version = source.producer_name, source.producer_version
@@ -148,7 +149,7 @@ def _described(model: ModelProto, source: ModelProto) -> ModelProto:
 
 
 def _weights(model: ModelProto) -> dict[str, int]:
-    """Float32 weights of layers and, for each, how many leading axes its rows span; 0: columns."""
+    """Float32 weights of layers, and the number of leading axes of each one's rows; 0: columns."""
     floats = {
         tensor.name
         for tensor in model.graph.initializer

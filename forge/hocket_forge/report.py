@@ -1,4 +1,4 @@
-"""docs/models.md: what every graph is and how far each variant is from its reference."""
+"""The page docs/models.md: all graphs, and the difference of each variant from its reference."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from hocket_forge.workspace import PACKAGES, ROOT
 
 PAGE = ROOT / "docs" / "models.md"
 CHEAP = ("bytes", "operations", "macs")
-NOTES = {"slice": 1001, "expand": 11, "squeeze": 5, "transpose": 4}
-"""Operations of the notes' embedding model, one speaker at a time."""
+FLUIDAUDIO = {"slice": 1001, "expand": 11, "squeeze": 5, "transpose": 4}
+"""Operations of FluidAudio's embedding model, which takes one speaker at a time."""
 SAME_KIND = {
     "slice": ("Slice", "slice_by_index", "slice_by_size"),
     "expand": ("Unsqueeze", "expand_dims"),
@@ -24,27 +24,27 @@ SAME_KIND = {
 
 INTRODUCTION = """# The graphs, measured
 
-Written by `make models-report`. Figures that take minutes come from `bench/results/models.json`
-(`python -m hocket_forge measure`); sizes, operations and multiplications are counted again from
-the files each time, and CI fails if they are not these.
+Written by `make models-report`. Figures that take minutes to measure come from
+`bench/results/models.json` (`python -m hocket_forge measure`). Sizes, operations and
+multiplications are counted in the files each time; CI fails if they differ from this page.
 
-Every row compares with the PyTorch module in float32, on real speech: ten-second windows and
-two-second pieces of `examples/conversation.flac`. Differences are absolute, over all numbers a
-graph gives. *Frames* is the share of frames whose mask or best class is another one. Cosines are
-between embeddings of slots that speak. DER is over the development recordings ({protocol};
-{minutes} min), for graphs that decide turns, with the other graph as it ships: all (miss / false
-alarm / confusion), files with the right number of speakers. Core ML rows are computed by the
+Every row compares a graph with the PyTorch module in float32, on real speech: ten-second windows
+and two-second pieces of `src/hocket/example/conversation.flac`. Differences are absolute, over all
+numbers in the output. *Frames* is the share of frames with another mask or best class. Cosines are
+between embeddings of slots that speak. DER is that of the development recordings ({protocol};
+{minutes} min) for graphs that decide turns, with the other graph as it ships: all (miss / false
+alarm / confusion), and files with the right number of speakers. Core ML rows are computed by the
 evaluator from the saved packages: float16 operands, float32 sums, every result rounded to float16.
-ResNet34 rows use weights drawn by rule, since its own are the user's to place; it has no DER here
-for the same reason.
+ResNet34 rows use weights drawn by a rule, because users place the real ones; for the same reason it
+has no DER here.
 """
 
 
 def report() -> str:
-    """The page, from the results and from a fresh count of the files.
+    """The page, from the results and from the files.
 
     Raises:
-        ForgeError: a file is not the one that was measured, or float32 has no DER.
+        ForgeError: a file is not the measured one, or float32 has no DER.
     """
     results = read_results()
     rows = _current(results["rows"])
@@ -52,25 +52,25 @@ def report() -> str:
     sections = [
         INTRODUCTION.format(protocol=results["protocol"], minutes=baseline["audio_minutes"]),
         _variants(rows, baseline),
-        _notes(rows),
+        _fluidaudio(rows),
         _pooling(results["pooling"]),
         _operations(rows),
-        _where(results["environment"]),
+        _environment(results["environment"]),
     ]
     return "\n".join(sections)
 
 
 def _current(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """Measured rows with the cheap figures counted again wherever the file is at hand."""
+    """Measured rows, with the cheap figures counted again in all available files."""
     rows = {key: dict(row) for key, row in measured.items()}
-    at_hand: Iterable[Candidate] = [*candidates.shipped(), *candidates.packages(PACKAGES)]
-    for candidate in at_hand:
+    available: Iterable[Candidate] = [*candidates.shipped(), *candidates.packages(PACKAGES)]
+    for candidate in available:
         row = candidate.row
         if row.key not in rows:
             raise ForgeError(f"{row.key}: not measured; run 'python -m hocket_forge measure'")
         if row.bytes != rows[row.key]["bytes"]:
             raise ForgeError(
-                f"{row.key}: found {row.bytes} bytes, measured were {rows[row.key]['bytes']}; "
+                f"{row.key}: found {row.bytes} bytes, measured {rows[row.key]['bytes']}; "
                 "run 'python -m hocket_forge measure'"
             )
         rows[row.key] |= {name: getattr(row, name) for name in CHEAP}
@@ -131,10 +131,10 @@ def _rates(row: Mapping[str, float]) -> str:
     return f"{row['der_percent']:.2f} ({' / '.join(parts)})"
 
 
-def _notes(rows: Mapping[str, Any]) -> str:
+def _fluidaudio(rows: Mapping[str, Any]) -> str:
     kinds = tuple(SAME_KIND)
     lines: list[Sequence[str]] = [
-        ("the notes' wespeaker.mlmodelc", "Core ML", *(str(NOTES[kind]) for kind in kinds))
+        ("FluidAudio's wespeaker.mlmodelc", "Core ML", *(str(FLUIDAUDIO[k]) for k in kinds))
     ]
     for key in _ordered(rows):
         row = rows[key]
@@ -146,10 +146,11 @@ def _notes(rows: Mapping[str, Any]) -> str:
             label = f"{row['name']}, {row['precision']}"
             lines.append((label, row["runtime"], *map(str, counts)))
     return (
-        "## Beside the notes' embedding model\n\n"
-        "Theirs took 400 samples at a time, one slice per frame, for one speaker. Here a "
-        "convolution frames the waveform: no slice depends on the number of frames, and all "
-        "speakers of a window share one run.\n\n" + _table(("graph", "runtime", *kinds), lines)
+        "## Comparison with FluidAudio's embedding model\n\n"
+        "FluidAudio's model slices 400 samples for every frame, for one speaker at a time. Here a "
+        "convolution frames the waveform: the number of slices does not depend on the number of "
+        "frames, and all speakers of a window share one call.\n\n"
+        + _table(("graph", "runtime", *kinds), lines)
     )
 
 
@@ -159,10 +160,10 @@ def _pooling(measured: Mapping[str, Any]) -> str:
         for name, row in sorted(measured.items())
     ]
     return (
-        "## Masks under the pooling\n\n"
-        "Masks come to the trunk's frame rate by the nearest frame, as in pyannote. The Swift "
-        "system interpolates them linearly; this is how far its embeddings then are from ours, "
-        "under the clean masks of the conversation's windows.\n\n"
+        "## Masks in the pooling\n\n"
+        "Masks are converted to the trunk's frame rate by the nearest frame, as in pyannote. "
+        "FluidAudio interpolates them linearly. The table compares embeddings of both, with the "
+        "clean masks of the conversation's windows.\n\n"
         + _table(("embedding", "cosine, mean", "cosine, worst"), lines)
     )
 
@@ -183,7 +184,7 @@ def _operations(rows: Mapping[str, Any]) -> str:
     return "## Operations\n\nConstants are not counted.\n\n" + _table(header, lines)
 
 
-def _where(environment: Mapping[str, Any]) -> str:
+def _environment(environment: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{k} {v}" for k, v in sorted(environment["packages"].items()) if v)
     return (
         f"Measured at commit {environment['commit'][:12]} on {environment['cores']} cores "
@@ -195,13 +196,13 @@ def _where(environment: Mapping[str, Any]) -> str:
 def _ordered(rows: Mapping[str, Any]) -> list[str]:
     names, runtimes = list(RECIPES), [candidates.ONNX, candidates.NUMPY, candidates.CORE_ML]
 
-    def place(key: str) -> tuple[int, int, str]:
+    def position(key: str) -> tuple[int, int, str]:
         row = rows[key]
         runtime = row["runtime"]
         known = runtimes.index(runtime) if runtime in runtimes else len(runtimes)
         return names.index(row["name"]), known, row["precision"]
 
-    return sorted(rows, key=place)
+    return sorted(rows, key=position)
 
 
 def _scientific(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Rows of the report on models: every graph, on every runtime, in every precision."""
+"""Rows of the report: every graph, on every runtime, in every precision."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,18 +12,18 @@ from hocket_forge.graphs import RECIPES
 from hocket_forge.parity.common import Array, cut, speech
 
 WINDOWS = tuple(range(0, 320_001, 40_000))  # starts, in samples, of ten-second windows
-PIECES = tuple(range(8_000, 440_001, 16_000))  # and of two-second pieces
+PIECES = tuple(range(8_000, 440_001, 16_000))  # starts of two-second pieces
 PIECE = 32_000
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the report; None where a figure does not apply or was not taken.
+    """A line of the report; None where a figure does not apply or was not measured.
 
     status: ships, built on request, rejected with the reason, or only measured.
     operations: number of each type.
-    macs: multiplications per second of audio.
-    differing: share of frames whose mask or best class is another than PyTorch's.
+    macs: multiplications in a window of ten seconds.
+    differing: share of frames whose mask or best class differs from PyTorch's.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """What tells it from other rows."""
+        """Identifies the row."""
         return f"{self.name} | {self.runtime} | {self.precision}"
 
     def as_json(self) -> dict[str, Any]:
@@ -51,9 +51,9 @@ class Row:
 
 
 def differences(name: str, graph: Graph) -> dict[str, float]:
-    """How far a graph's outputs are from PyTorch's in float32, on real speech.
+    """Differences of a graph's outputs from PyTorch's in float32, on real speech.
 
-    Differences are absolute, over all numbers of all outputs; cosines over slots that speak.
+    Differences are absolute, over all numbers of all outputs; cosines are over slots that speak.
     """
     gaps: list[Array] = []
     differing: list[Array] = []
@@ -77,7 +77,7 @@ def differences(name: str, graph: Graph) -> dict[str, float]:
 
 
 def _gaps(found: Array, expected: Array) -> Array:
-    with np.errstate(invalid="ignore"):  # infinity less infinity
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
         gaps: Array = np.where(found == expected, 0, np.abs(found - expected)).astype(np.float32)
     return gaps
 
@@ -90,7 +90,7 @@ def _differing(port: str, found: Array, expected: Array) -> Array:
 
 
 def cosines_of(found: Array, expected: Array) -> Array:
-    """Cosine of every slot that speaks."""
+    """Cosines of all slots that speak."""
     spoken = np.any(expected != 0, axis=-1)
     a, b = found[spoken].astype(np.float64), expected[spoken].astype(np.float64)
     product = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
@@ -99,7 +99,7 @@ def cosines_of(found: Array, expected: Array) -> Array:
 
 
 def _cases(name: str) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
-    """Inputs on real speech and what the module makes of them."""
+    """Inputs from real speech, and the module's outputs for them."""
     recipe = RECIPES[name]
     module, spec = recipe.module().eval(), SPECS[recipe.graph]
     for inputs in _INPUTS[recipe.graph]():
@@ -115,7 +115,7 @@ def _stack(starts: Sequence[int], length: int) -> Array:
 
 
 def windows() -> Iterator[dict[str, Array]]:
-    """Ten seconds of the conversation at a time."""
+    """Windows of ten seconds of the conversation."""
     for start in WINDOWS:
         yield {"waveform": _stack([start], 160_000)}
 

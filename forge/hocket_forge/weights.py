@@ -1,8 +1,7 @@
-"""Trained tensors in files of their own, shared by every graph that needs them.
+"""Trained tensors in separate files, which graphs share.
 
-Each graph's ONNX file holds its structure and points into `NAME.weights` (ONNX external data), so
-seven graphs ship for the size of two networks, and a graph whose weights the user places ships
-without any.
+A graph's ONNX file holds its structure and refers to `NAME.weights` (ONNX external data). So seven
+graphs ship in the size of two networks, and graphs whose weights the user places ship without any.
 """
 
 from dataclasses import dataclass, field
@@ -19,10 +18,10 @@ ALIGNMENT = 64  # bytes; a cache line
 
 @dataclass
 class Pool:
-    """The content of one file of weights, and where each tensor lies in it.
+    """The content of a file of weights, and the position of each tensor in it.
 
-    grows: tensors not yet in it may be added; a pool for placed weights is laid out beforehand.
-    computed: large tensors of its graphs that the forge computes, and that stay in their files.
+    grows: new tensors may be added; the layout of a pool for placed weights is fixed.
+    computed: large tensors that the forge computes; they stay in the files of their graphs.
     """
 
     name: str
@@ -37,7 +36,7 @@ class Pool:
         return f"{self.name}.weights"
 
     def add(self, raw: bytes) -> int:
-        """Offset of a tensor's bytes, added if they are new."""
+        """Offset of a tensor's bytes, which are added if they are new."""
         if raw not in self.offsets:
             self.content.extend(bytes(-len(self.content) % ALIGNMENT))
             self.offsets[raw] = len(self.content)
@@ -47,7 +46,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tensor of a placed checkpoint belongs in its file of weights."""
+    """Position of a tensor of a placed checkpoint in its file of weights."""
 
     name: str
     shape: tuple[int, ...]
@@ -55,7 +54,7 @@ class Place:
 
 
 def take_out(model: ModelProto, recipe: Recipe, pools: dict[str, Pool]) -> ModelProto:
-    """The graph without its large tensors, which the pools then hold.
+    """The graph without its large tensors, which are moved to the pools.
 
     Raises:
         ForgeError: a tensor of a joined graph is in none of the pools of its parts.
@@ -65,21 +64,23 @@ def take_out(model: ModelProto, recipe: Recipe, pools: dict[str, Pool]) -> Model
     available = [pools[name] for name in recipe.weights]
     for tensor in lean.graph.initializer:
         raw = tensor.raw_data
-        if pool := _home(raw, available, recipe):
+        if pool := _pool_of(raw, available, recipe):
             _point(tensor, pool.file, pool.add(raw), len(raw))
     return lean
 
 
-def _home(raw: bytes, pools: list[Pool], recipe: Recipe) -> Pool | None:
-    """The pool a tensor belongs in; None where it stays in the graph's own file."""
+def _pool_of(raw: bytes, pools: list[Pool], recipe: Recipe) -> Pool | None:
+    """The pool of a tensor; None if it stays in the graph's own file."""
     for pool in pools:
-        if raw in pool.offsets:  # a placed one however small: its values here are made up
+        if (
+            raw in pool.offsets
+        ):  # also a small one of placed weights: its values are not the real ones
             return pool
     if len(raw) < LARGE or not pools:
         return None
     if recipe.graph != "fused" and pools[0].grows:
         return pools[0]
-    for pool in pools:  # the filter bank of a graph with placed weights is in no checkpoint
+    for pool in pools:  # the filter bank of a graph with placed weights is not in the checkpoint
         if not pool.grows and (recipe.graph != "fused" or raw in pool.computed):
             pool.computed.add(raw)
             return None

@@ -1,4 +1,4 @@
-"""WeSpeaker's ResNet34-LM: a residual network over log-mel planes with statistics pooling.
+"""WeSpeaker's ResNet34-LM: a residual network on log-mel planes with statistics pooling.
 
 Attribute names follow the published checkpoint, so its tensors load by name.
 Reference: Wang et al., "WeSpeaker: a research and production oriented speaker embedding learning
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hocket_forge.fbank import MELS, Fbank
-from hocket_forge.pooling import MeanNormalisation, StatisticsPooling, resample_masks
+from hocket_forge.pooling import MeanNormalization, StatisticsPooling, resample_masks
 
 DIMENSION = 256
 WIDTHS = (32, 64, 128, 256)  # channels of the four layers; each but the first halves both axes
 BLOCKS = (3, 4, 6, 3)
 TRUNK_STRIDE = 2 ** (len(WIDTHS) - 1)  # fbank frames per trunk frame
 POOLED_ROWS = MELS // TRUNK_STRIDE
-INTEGER_RANGE = 32768.0  # trained on 16-bit samples read as numbers
+INTEGER_RANGE = 32768.0  # it was trained on the values of 16-bit samples
 
 
 class BasicBlock(nn.Module):
@@ -47,17 +47,17 @@ class BasicBlock(nn.Module):
 
 
 class ResNet34(nn.Module):
-    """(B, 1, T) waveform and (B, S, F) masks -> (B, S, 256) embeddings, not normalised.
+    """(B, 1, T) waveform and (B, S, F) masks -> (B, S, 256) embeddings, not normalized.
 
-    The trunk runs once over everything, its features mean-normalised over the whole waveform as in
-    training; every mask pools it. A mask that is empty at the trunk's frame rate gives a zero
-    embedding.
+    The trunk runs once, on features that are mean-normalized over the whole waveform, as in
+    training. Every mask pools its output. A mask that is empty at the trunk's frame rate gives a
+    zero embedding.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.fbank = Fbank(window="hamming", scale=INTEGER_RANGE)
-        self.normalisation = MeanNormalisation()
+        self.normalisation = MeanNormalization()
         self.conv1 = nn.Conv2d(1, WIDTHS[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(WIDTHS[0])
         channels = WIDTHS[0]
@@ -89,7 +89,7 @@ class ResNet34(nn.Module):
 
 
 def load_resnet34(state: Mapping[str, Tensor]) -> ResNet34:
-    """Build the network from published tensors; counters of training steps may be absent."""
+    """Build the network from published tensors; counters of training steps may be missing."""
     network = ResNet34()
     counters = {k: v for k, v in network.state_dict().items() if k.endswith("num_batches_tracked")}
     network.load_state_dict({**counters, **state}, strict=True)
@@ -97,7 +97,7 @@ def load_resnet34(state: Mapping[str, Tensor]) -> ResNet34:
 
 
 def recipe_weights(keys: list[str] | None = None) -> dict[str, Tensor]:
-    """Weights drawn by rule, for parity where the published ones may not be had.
+    """Weights drawn by a rule, for parity checks without the published ones.
 
     In sorted order of names: variances U(0.5, 1.5), running means N(0, 0.1); weights of norms
     U(0.2, 0.5), their biases N(0, 0.1); all else N(0, sqrt(2 / fan_in)).

@@ -1,4 +1,4 @@
-"""Where the forge reads and writes."""
+"""Paths that the forge reads and writes."""
 
 from pathlib import Path
 
@@ -8,4 +8,4 @@ PACKAGES = ROOT / "build" / "coreml"
 MODELS = ROOT / "src" / "hocket" / "models" / "data"
 MANIFEST = MODELS / "manifest.toml"
 GOLDEN = ROOT / "tests" / "golden"
-CONVERSATION = ROOT / "examples" / "conversation.flac"
+CONVERSATION = ROOT / "src" / "hocket" / "example" / "conversation.flac"

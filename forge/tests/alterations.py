@@ -1,4 +1,4 @@
-"""One thing wrong in a graph, and whether its checks notice."""
+"""Alterations of a graph, and assertions that its checks fail."""
 
 from collections.abc import Callable
 
@@ -14,21 +14,21 @@ Alteration = Callable[[ModelProto], None]
 
 
 def first_failure(name: str, model: ModelProto) -> Check | None:
-    """Checks run one by one, so that a graph that fails costs little."""
+    """The first failed check; the checks after it do not run."""
     with np.errstate(all="ignore"):
         checks = parity.checks(name, model)
         return next((check for check in checks if not check.passed), None)
 
 
 def assert_noticed(name: str, model: ModelProto, check: str = "") -> None:
-    """A comparison of that name found a difference; it did not merely stumble."""
+    """Assert that a comparison of that name found a difference, and did not just raise an error."""
     failure = first_failure(name, model)
     assert failure is not None
     assert not failure.name.startswith("stopped by")
     assert check in failure.name
 
 
-# Initializers are found by the node that reads them: exporters number them as they like.
+# initializers are found through the nodes that read them, because exporters number them freely
 
 
 def nodes(model: ModelProto, kind: str) -> list[NodeProto]:
@@ -36,7 +36,7 @@ def nodes(model: ModelProto, kind: str) -> list[NodeProto]:
 
 
 def stored(model: ModelProto, name: str) -> TensorProto:
-    """The initializer of that name, or the half-precision one cast to it."""
+    """The initializer of that name, or the float16 one that is cast to it."""
     names = {name, f"{name}.half"}
     tensor: TensorProto = next(t for t in model.graph.initializer if t.name in names)
     return tensor
@@ -50,7 +50,7 @@ def negate_largest(tensor: TensorProto) -> None:
 
 
 def negated(kind: str, index: int, port: int) -> Alteration:
-    """Another sign for the largest value of one input of the index-th node of a kind."""
+    """Negates the largest value of an input of the index-th node of a type."""
 
     def alter(model: ModelProto) -> None:
         negate_largest(stored(model, nodes(model, kind)[index].input[port]))
@@ -71,7 +71,7 @@ def renamed(kind: str, index: int, other: str) -> Alteration:
 
 
 def append(model: ModelProto, output: int, kind: str, *constants: NDArray[np.generic]) -> None:
-    """Put one more operation behind an output of the graph."""
+    """Append an operation to an output of the graph."""
     name = model.graph.output[output].name
     for node in model.graph.node:
         for position, produced in enumerate(node.output):

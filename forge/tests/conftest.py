@@ -1,4 +1,4 @@
-"""What the forge's tests share: a recording, the networks, and every graph exported once."""
+"""Shared fixtures: a recording, the networks, and every graph exported once."""
 
 from collections.abc import Callable
 from functools import cache
@@ -17,10 +17,10 @@ from hypothesis import settings
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-# the same examples in every run, on machines of any speed
+# the same examples in every session, without deadlines
 settings.register_profile("forge", deadline=None, derandomize=True, database=None)
 settings.load_profile("forge")
-# two threads that wait for each other on a busy machine took 38 s over what one does in 0.06 s
+# on a busy machine, two threads that waited for each other took 38 s, one thread 0.06 s
 torch.set_num_threads(1)
 
 
@@ -55,7 +55,7 @@ def resnet34() -> ResNet34:
 
 @pytest.fixture(scope="session")
 def exported() -> Callable[[str], ModelProto]:
-    """A fresh copy of a graph; exporting takes seconds, so each is exported once."""
+    """A function that copies an exported graph; each is exported once, which takes seconds."""
 
     @cache
     def content(name: str) -> bytes:

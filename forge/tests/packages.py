@@ -1,4 +1,4 @@
-"""Saved packages for tests: each graph converted once, and copies with one thing wrong in them."""
+"""Saved packages for tests: each graph converted once, and copies to alter."""
 
 import atexit
 import contextlib
@@ -18,7 +18,7 @@ from torch import nn
 
 CONTENT = Path("Data/com.apple.CoreML")
 MODEL, WEIGHTS = CONTENT / "model.mlmodel", CONTENT / "weights" / "weight.bin"
-# the other four of `RECIPES` are made by the same code and take minutes
+# the other four of `RECIPES` use the same code and take minutes
 NAMES = (
     "segmentation",
     "powerset_decode",
@@ -40,7 +40,7 @@ def _folder() -> Path:
 
 @cache
 def built(name: str) -> Path:
-    """The package of one of `RECIPES`; not to be altered."""
+    """The package of one of `RECIPES`; it must not be altered."""
     return made(name, RECIPES[name].module(), _folder())
 
 
@@ -59,7 +59,7 @@ def copied(name: str, folder: Path) -> Path:
 
 
 def spec(package: Path) -> Model:
-    """The protobuf as it lies in the file."""
+    """The protobuf in the file."""
     model = Model()
     model.ParseFromString((package / MODEL).read_bytes())
     return model
@@ -67,7 +67,7 @@ def spec(package: Path) -> Model:
 
 @contextlib.contextmanager
 def edited(package: Path) -> Iterator[Model]:
-    """The protobuf, written back after a change."""
+    """The protobuf; it is written back after a change."""
     model = spec(package)
     before = Model()
     before.CopyFrom(model)
@@ -77,21 +77,21 @@ def edited(package: Path) -> Iterator[Model]:
 
 
 def operations(model: Model) -> Any:
-    """The steps of its only function."""
+    """The operations of its only function."""
     [function] = model.mlProgram.functions.values()
     return function.block_specializations[function.opset].operations
 
 
 def operation(model: Model, output: str) -> Any:
-    """The step that makes a value."""
-    [found] = [step for step in operations(model) if step.outputs[0].name == output]
+    """The operation that makes a value."""
+    [found] = [each for each in operations(model) if each.outputs[0].name == output]
     return found
 
 
 def weights(package: Path, layer: str, argument: str) -> np.memmap:
-    """Float16 weights of the first layer of a type, as they lie in the file; for writing."""
+    """Float16 weights of the first layer of a type, mapped from the file for writing."""
     model = spec(package)
-    first = next(step for step in operations(model) if step.type == layer)
+    first = next(each for each in operations(model) if each.type == layer)
     constant = operation(model, first.inputs[argument].arguments[0].name)
     shape = tuple(axis.constant.size for axis in constant.outputs[0].type.tensorType.dimensions)
     record = constant.attributes["val"].blobFileValue.offset

@@ -1,4 +1,4 @@
-"""What the forge's commands write, and what they say and leave alone when something is wrong."""
+"""The forge's commands: what they write, report, and keep unchanged after a failure."""
 
 import hashlib
 import shutil
@@ -16,13 +16,13 @@ from hocket_forge.parity import Check
 from hocket_forge.sources import WEIGHTS, ForgeError
 from onnx import ModelProto
 
-# the user's own tensors are no file of the forge's; where they go is
+# the forge writes no file of weights that the user places, only their layout
 FILES_OF_WEIGHTS = {"segmentation.weights", "campplus.weights", "wespeaker-resnet34.layout.json"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty place for artefacts; every name under which the forge knows the real one."""
+    """An empty folder in place of the forge's folder of models."""
     monkeypatch.setattr(manifest, "MODELS", tmp_path)
     monkeypatch.setattr(manifest, "MANIFEST", tmp_path / "manifest.toml")
     return tmp_path
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModelProto]:
-    """Small files for the forge to make instead of graphs."""
+    """Small models in place of exported graphs."""
     made = {name: ModelProto(doc_string=f"in place of {name}") for name in RECIPES}
     monkeypatch.setattr(shell, "export", lambda name, _recipe: made[name])
     return made
@@ -38,7 +38,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModelProto]:
 
 @pytest.fixture
 def verdict(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """What the checks of each graph find; at most 1 passes."""
+    """The difference that the checks of each graph find; up to 1 passes."""
     found = dict.fromkeys(RECIPES, 0.0)
 
     def check(name: str, _model: ModelProto) -> list[Check]:
@@ -109,9 +109,7 @@ def test_build_writes_every_graph_and_a_manifest_with_its_hash(
     assert shell.main(["check"]) == 0
 
 
-def test_the_manifest_says_what_there_is_to_say_of_the_weights(
-    folder: Path, stubs: Stubs, verdict: Verdict
-) -> None:
+def test_the_manifest_describes_the_weights(folder: Path, stubs: Stubs, verdict: Verdict) -> None:
     assert set(stubs) == set(verdict)
     assert shell.main(["build"]) == 0
     weights = tomllib.loads((folder / "manifest.toml").read_text())["weights"]
@@ -155,7 +153,7 @@ def test_building_again_keeps_calibration_and_nothing_else(
 
 
 @pytest.mark.parametrize("file", ["embedding-campplus.onnx", *sorted(FILES_OF_WEIGHTS)])
-def test_check_notices_a_file_that_is_not_the_manifests(
+def test_check_notices_a_file_with_another_hash(
     folder: Path, stubs: Stubs, verdict: Verdict, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
     assert not any(verdict.values())
@@ -168,7 +166,7 @@ def test_check_notices_a_file_that_is_not_the_manifests(
     assert shell.main(["check"]) == 1
     printed = capsys.readouterr()
     assert f"{file}: found sha256 {hashlib.sha256(other).hexdigest()}" in printed.err
-    assert printed.out == ""  # a foreign file is not even loaded
+    assert printed.out == ""  # the file is not even loaded
     path.unlink()
     assert shell.main(["check"]) == 1
     assert f"{file}: cannot be read" in capsys.readouterr().err
@@ -202,7 +200,7 @@ def test_check_notices_a_graph_missing_from_the_manifest(
 
 
 @pytest.mark.parametrize("arguments", [[], ["deploy"], ["build", "check"], ["--help"]])
-def test_wrong_usage_is_2_and_says_what_is_right(
+def test_wrong_usage_returns_2_and_prints_the_usage(
     folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert shell.main(arguments) == 2

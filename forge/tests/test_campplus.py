@@ -1,4 +1,4 @@
-"""CAM++: the gate against a per-frame version, and what masks let the network hear."""
+"""CAM++: the gate against a per-frame version, and the effect of masks."""
 
 import numpy as np
 import pytest
@@ -19,9 +19,9 @@ from torch.nn import functional
 Waveform = NDArray[np.float32]
 
 SEGMENT = 100
-# Frames an embedding's convolutions reach to either side of a mask: the trunk's 12 layers of
-# dilation 1 and 40 of dilation 2, at two filter-bank frames each; 2 of the time-delay layer; 10 of
-# the head. With the 25 ms frame, and 20 ms for the mask's rounding to trunk frames: 2.01 s.
+# Samples that influence an embedding on either side of a mask: the trunk's 12 layers of dilation 1
+# and 40 of dilation 2, at two filter-bank frames each; 2 frames of the time-delay layer; 10 of the
+# head. With the 25 ms frame, and 20 ms for rounding the mask to trunk frames, that is 2.01 s.
 REACH = (2 * (12 + 2 * 40) + 2 + 10) * 160 + 400 + 320
 WINDOW_FRAMES = 589
 FRAME = 160_000 / WINDOW_FRAMES  # samples of a ten-second window per frame of its mask
@@ -42,14 +42,14 @@ def dense(layer: nn.Conv1d, vector: Tensor) -> Tensor:
 
 
 def per_frame(context: Context, features: Tensor, mask: Tensor) -> Tensor:
-    """The reference's way: a context vector and a gate for every frame, one utterance at a time."""
+    """As in the reference: a context vector and a gate for every frame, one utterance at a time."""
     rows = []
-    for row, heard in zip(features, mask[:, 0] > 0, strict=True):
-        overall = row[:, heard].mean(1) if heard.any() else torch.zeros(BOTTLENECK)
+    for row, covered in zip(features, mask[:, 0] > 0, strict=True):
+        overall = row[:, covered].mean(1) if covered.any() else torch.zeros(BOTTLENECK)
         gates = []
         for frame in range(row.shape[1]):
             start = frame // SEGMENT * SEGMENT
-            inside = row[:, start : start + SEGMENT][:, heard[start : start + SEGMENT]]
+            inside = row[:, start : start + SEGMENT][:, covered[start : start + SEGMENT]]
             local = inside.mean(1) if inside.shape[1] else torch.zeros(BOTTLENECK)
             hidden = dense(context.linear1, overall + local).relu()
             gates.append(dense(context.linear2, hidden).sigmoid())
@@ -76,10 +76,10 @@ def test_the_gate_equals_one_computed_for_every_frame(frames: int, dilation: int
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_under_a_mask_the_gate_sees_the_means_of_heard_frames() -> None:
+def test_under_a_mask_the_gate_uses_the_means_of_its_frames() -> None:
     context, features = drawn_context(2), drawn_features(330, batch=3) + 1
     mask = torch.zeros(3, 1, 330)
-    mask[0, 0, 20:130] = 1  # ends inside the second segment, the others hear nothing
+    mask[0, 0, 20:130] = 1  # ends inside the second segment; the others have no frames
     mask[1, 0, ::3] = 1
     with torch.no_grad():
         found = context(features, utterance_contexts(mask))
@@ -96,7 +96,7 @@ def test_segments_are_100_frames_and_the_last_is_shorter() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 40, 41, 250])
-def test_a_local_gate_hears_the_frames_around_it_and_no_others(frames: int) -> None:
+def test_a_local_gate_uses_the_frames_around_it_and_no_others(frames: int) -> None:
     context, features = drawn_context(2), drawn_features(frames, batch=1)
     mask = torch.ones(1, 1, frames)
     mask[..., 3:7] = 0
@@ -106,15 +106,15 @@ def test_a_local_gate_hears_the_frames_around_it_and_no_others(frames: int) -> N
         for frame in range(frames):
             start = frame // 20 * 20
             near = slice(max(0, start - 20), start + 40)
-            heard = mask[0, 0, near].bool()
-            mean = features[0, :, near][:, heard].mean(1)[None, :, None]
+            covered = mask[0, 0, near].bool()
+            mean = features[0, :, near][:, covered].mean(1)[None, :, None]
             inner = functional.relu(context.linear1(2 * mean))
             expected = local[0, :, frame] * torch.sigmoid(context.linear2(inner))[0, :, 0]
             torch.testing.assert_close(found[0, :, frame], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("gap", [1, 20, 33])
-def test_a_local_gate_hears_only_the_sound_it_is_for(gap: int) -> None:
+def test_a_local_gate_uses_only_the_sound_in_its_segment(gap: int) -> None:
     context, features = drawn_context(2), drawn_features(150, batch=2)
     sounds = torch.zeros(2, 3, 150)
     bounds = [(0, 38), (60, 100 - gap), (100, 150)]  # each has segments of 20 frames to itself
@@ -127,8 +127,8 @@ def test_a_local_gate_hears_only_the_sound_it_is_for(gap: int) -> None:
         for batch, row, frame in torch.nonzero(sounds).tolist():
             start = frame // 20 * 20
             near = slice(max(0, start - 20), start + 40)
-            heard = sounds[batch, row, near].bool()
-            mean = features[batch, :, near][:, heard].mean(1)[None, :, None]
+            covered = sounds[batch, row, near].bool()
+            mean = features[batch, :, near][:, covered].mean(1)[None, :, None]
             inner = functional.relu(context.linear1(2 * mean))
             expected = local[batch, :, frame] * torch.sigmoid(context.linear2(inner))[0, :, 0]
             torch.testing.assert_close(found[batch, :, frame], expected, rtol=1e-4, atol=1e-5)
@@ -144,10 +144,10 @@ def test_two_sounds_in_a_segment_share_its_gate() -> None:
     torch.testing.assert_close(shared, whole)
 
 
-def test_sounds_of_a_slab_are_near_what_they_are_alone(
+def test_embeddings_in_a_pack_are_near_those_of_the_sounds_alone(
     campplus_local: CamPlusPlus, speech: Waveform
 ) -> None:
-    """And the nearer for not sharing a mean: one of them is ten times as loud."""
+    """They are nearer than with a shared mean: one sound is ten times as loud."""
     starts, length = (96_000, 130_000, 170_000), 22_400  # 1.4 s
     sounds = [
         speech[start : start + length] * gain
@@ -165,29 +165,29 @@ def test_sounds_of_a_slab_are_near_what_they_are_alone(
     assert (functional.cosine_similarity(joined, alone) < cosines - 0.05).all()
 
 
-def test_a_short_sound_has_the_published_vector(
+def test_a_short_sound_has_the_published_networks_embedding(
     campplus: CamPlusPlus, campplus_local: CamPlusPlus, speech: Waveform
 ) -> None:
     for length in (4_000, 12_800, 32_000):
         sound, everything = speech[100_000 : 100_000 + length], torch.ones(1, 1)
         published = embed(campplus, sound, everything)
         close = torch.allclose(embed(campplus_local, sound, everything), published, atol=1e-4)
-        assert close is (length <= 12_800)  # then every gate hears all of it
+        assert close is (length <= 12_800)  # then every gate covers all of it
 
 
-def test_units_of_a_span_are_near_what_they_are_alone(
+def test_embeddings_of_subsegments_are_near_those_of_the_subsegments_alone(
     campplus_local: CamPlusPlus, speech: Waveform
 ) -> None:
-    """Nearer than another second of the same voice; a trunk frame hears what is around it."""
-    span = speech[96_000:192_000]
+    """They are nearer than those of another second of the same voice."""
+    crop = speech[96_000:192_000]
     masks = torch.zeros(4, 600)
-    for unit in range(4):
-        masks[unit, 120 * unit : 120 * unit + 120] = 1
-    together = embed(campplus_local, span, masks)
+    for index in range(4):
+        masks[index, 120 * index : 120 * index + 120] = 1
+    together = embed(campplus_local, crop, masks)
     alone = torch.cat(
         [
-            embed(campplus_local, span[19_200 * unit : 19_200 * (unit + 1)], torch.ones(1, 1))
-            for unit in range(4)
+            embed(campplus_local, crop[19_200 * index : 19_200 * (index + 1)], torch.ones(1, 1))
+            for index in range(4)
         ]
     )
     cosines = functional.cosine_similarity(together[:, None], alone[None], dim=2)
@@ -203,7 +203,7 @@ def test_frames_outside_the_mask_do_not_influence_the_context(dilation: int) -> 
     replaced = features.clone()
     replaced[..., 60:110] = 40.0
     apart = torch.ones(250, dtype=torch.bool)
-    apart[60 - dilation : 110 + dilation] = False  # frames whose convolution sees no change
+    apart[60 - dilation : 110 + dilation] = False  # frames whose convolution has no changed input
     with torch.no_grad():
         segments = utterance_contexts(mask)
         before, after = context(features, segments), context(replaced, segments)
@@ -219,7 +219,7 @@ def embed(network: CamPlusPlus, audio: Waveform, masks: Tensor) -> Tensor:
     return embeddings
 
 
-def span(start: int, end: int) -> Tensor:
+def mask_of(start: int, end: int) -> Tensor:
     mask = torch.zeros(WINDOW_FRAMES)
     mask[start:end] = 1
     return mask
@@ -236,20 +236,20 @@ def test_audio_far_outside_the_mask_leaves_the_embedding_alone(
     replaced = audio.copy()
     noise = np.random.default_rng(2).normal(0, 0.3, 160_000).astype(np.float32)
     replaced[:left], replaced[right:] = noise[:left], noise[right:]
-    masks = torch.stack([span(start, end), span(start + 10, start + 20)])
+    masks = torch.stack([mask_of(start, end), mask_of(start + 10, start + 20)])
     before, after = embed(campplus, audio, masks), embed(campplus, replaced, masks)
     torch.testing.assert_close(before, after, rtol=0, atol=1e-5)
     whole = torch.ones(1, WINDOW_FRAMES)
     gap = embed(campplus, audio, whole) - embed(campplus, replaced, whole)
-    assert float(gap.abs().max()) > 0.1  # the noise would be heard without a mask
+    assert float(gap.abs().max()) > 0.1  # without a mask, the noise matters
 
 
 def test_slots_share_the_context_of_all_masks_together(
     campplus: CamPlusPlus, speech: Waveform
 ) -> None:
-    """The trunk runs once: an embedding depends on the union of masks, not on how it is cut."""
+    """The trunk runs once: an embedding depends on the union of masks, not on its division."""
     audio = speech[96_000:256_000]
-    first, second, both = span(50, 250), span(200, 420), span(50, 420)
+    first, second, both = mask_of(50, 250), mask_of(200, 420), mask_of(50, 420)
     pair = embed(campplus, audio, torch.stack([first, second]))
     triple = embed(campplus, audio, torch.stack([second, both, first]))
     torch.testing.assert_close(pair, triple[[2, 0]], rtol=0, atol=1e-4)
@@ -257,7 +257,7 @@ def test_slots_share_the_context_of_all_masks_together(
     alone = embed(campplus, audio, first[None])[0]
     assert not torch.allclose(alone, pair[0], atol=1e-2)  # a smaller union is another context
     gap = 1 - functional.cosine_similarity(alone, pair[0], dim=0)
-    assert float(gap) < 0.3  # though still the same voice's
+    assert float(gap) < 0.3  # but it is still the same voice
 
 
 def test_every_slot_pools_one_trunk(campplus: CamPlusPlus, speech: Waveform) -> None:
@@ -300,15 +300,15 @@ def test_an_empty_mask_gives_exactly_zero(campplus: CamPlusPlus, speech: Wavefor
 def test_a_mask_too_short_to_reach_the_trunk_gives_zero_too(
     campplus: CamPlusPlus, speech: Waveform
 ) -> None:
-    """589 frames of mask meet 499 of the trunk: frame 6 is one that none of them takes."""
-    assert not resample_masks(span(6, 7)[None, None], 499).any()
-    masks = torch.stack([span(6, 7), span(200, 400)])
+    """589 frames of the mask become 499 of the trunk, none of which takes frame 6."""
+    assert not resample_masks(mask_of(6, 7)[None, None], 499).any()
+    masks = torch.stack([mask_of(6, 7), mask_of(200, 400)])
     embeddings = embed(campplus, speech[96_000:256_000], masks)
     assert float(embeddings[1].norm()) > 1
-    assert not embeddings[0].any()  # it heard nothing: any direction would be made up
+    assert not embeddings[0].any()  # there is no input, so it has no direction
 
 
-def test_a_checkpoint_with_a_tensor_missing_or_too_many_is_refused(campplus: CamPlusPlus) -> None:
+def test_a_checkpoint_with_a_missing_or_extra_tensor_is_refused(campplus: CamPlusPlus) -> None:
     state = campplus.state_dict()
     with pytest.raises(RuntimeError, match="Unexpected key"):
         load_campplus(state | {"extra": torch.zeros(1)})

@@ -1,4 +1,4 @@
-"""The reader without torch gives what torch gives, of files that torch itself wrote."""
+"""The reader without torch gives the same tensors as torch, for files that torch wrote."""
 
 import enum
 import io
@@ -43,7 +43,7 @@ WRITTEN = pytest.mark.parametrize(
 
 
 def same(found: dict[str, NDArray[Any]], expected: dict[str, torch.Tensor]) -> None:
-    """Fail unless the arrays are the tensors, bit for bit, and stand on their own."""
+    """Assert that the arrays equal the tensors bit for bit, and own their memory."""
     assert list(found) == list(expected)
     for name, tensor in expected.items():
         plain = tensor.detach().float() if tensor.dtype == torch.bfloat16 else tensor.detach()
@@ -75,7 +75,7 @@ def test_every_type(tmp_path: Path, dtype: torch.dtype, options: dict[str, Any])
 
 
 @WRITTEN
-def test_values_that_are_no_numbers(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_values_that_are_not_finite(tmp_path: Path, options: dict[str, Any]) -> None:
     values = torch.tensor([float("nan"), float("inf"), -float("inf"), -0.0, 1e-42, 3.4e38])
     halves = {str(dtype): values.to(dtype) for dtype in (torch.bfloat16, torch.float16)}
     check(tmp_path, {"a": values, **halves}, **options)
@@ -107,7 +107,7 @@ def test_parameters_and_a_module(tmp_path: Path, options: dict[str, Any]) -> Non
 
 @pytest.fixture
 def task(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What stands in for pyannote.audio's module, which is not installed here."""
+    """A substitute for pyannote.audio's module, which is not installed."""
     name = "pyannote.audio.core.task"
     for package in ("pyannote.audio", "pyannote.audio.core", name):
         monkeypatch.setitem(sys.modules, package, ModuleType(package))
@@ -161,14 +161,14 @@ def test_a_whole_module_is_refused(tmp_path: Path, options: dict[str, Any]) -> N
     ],
     ids=["complex", "sparse", "8 bits", "meta"],
 )
-def test_tensors_that_no_array_is_like_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
+def test_tensors_without_a_matching_array_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
     torch.save({"a": tensor}, tmp_path / "a.pt")
     with pytest.raises(ModelError, match=r"asks for torch\.\S+, which is not data"):
         read_checkpoint(tmp_path / "a.pt")
 
 
 def shaped() -> st.SearchStrategy[torch.Tensor]:
-    """Views of a small storage, with steps, swapped axes and repeats."""
+    """Views of a small storage, with steps, swapped axes and repetitions."""
 
     def view(draw: Any) -> torch.Tensor:
         axes = draw(st.lists(st.integers(0, 3), max_size=4))
@@ -204,7 +204,7 @@ def test_the_published_checkpoints(tmp_path: Path, name: str, count: int) -> Non
     assert len(found) == count
 
 
-def test_a_traced_network_is_told_apart(tmp_path: Path) -> None:
+def test_a_traced_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(member(TRACED))
     with pytest.raises(ModelError, match="is a TorchScript program; give the checkpoint"):
         read_checkpoint(tmp_path / "a.pt")

@@ -1,4 +1,4 @@
-"""What the converter writes: shapes, types, metadata, and whose weights."""
+"""Converted packages: shapes, types, metadata, and weights."""
 
 import copy
 import inspect
@@ -44,7 +44,7 @@ def array(feature):
 
 
 @every
-def test_an_application_sees_the_contracts_names_in_float32(name: str) -> None:
+def test_inputs_and_outputs_have_the_contracts_names_and_float32(name: str) -> None:
     description, contract = spec(built(name)).description, SPECS[RECIPES[name].graph]
     assert [f.name for f in description.input] == [port.name for port in contract.inputs]
     assert [f.name for f in description.output] == [port.name for port in contract.outputs]
@@ -124,7 +124,7 @@ def test_all_in_float32_where_no_halves_are_wanted(tmp_path: Path) -> None:
 
 
 class Normed(nn.Module):
-    """In a decoder's place: a layer, and a norm of it that has no scale of its own."""
+    """In place of a decoder: a layer, and a norm without scale."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,12 +142,12 @@ def held(module: nn.Module) -> dict[str, bytes]:
 
 
 def test_conversion_leaves_a_norm_without_scale_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = Normed()  # in training, as it comes
+    module = Normed()  # in training mode, the default
     before = held(module)
     coreml.convert("powerset_decode", module)
     assert held(module) == before
     assert module.training
-    # or else: the reason for the copy
+    # without the copy it is changed
     monkeypatch.setattr(coreml, "deepcopy", lambda given: given)
     coreml.convert("powerset_decode", module)
     assert held(module) != before
@@ -176,7 +176,7 @@ def test_a_second_build_is_of_the_same_size(name: str, tmp_path: Path) -> None:
     ]
 
 
-def test_a_build_replaces_what_lay_there(tmp_path: Path) -> None:
+def test_a_build_replaces_earlier_packages(tmp_path: Path) -> None:
     stale = tmp_path / "powerset_decode.mlpackage" / "Data" / "stale"
     stale.parent.mkdir(parents=True)
     stale.write_text("older")
@@ -203,7 +203,7 @@ def test_export_writes_the_packages_it_names_and_nothing_else(tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def placed() -> tuple[bytes, dict[str, np.ndarray]]:
-    """A file of weights and the tensors in it, none of them the ones drawn by rule."""
+    """A file of weights, and its tensors, all different from those drawn by a rule."""
     generator = np.random.default_rng(8)
     layout = placed_layout()
     tensors = {p.name: generator.random(p.shape, np.float32) + 0.5 for p in layout}
@@ -221,7 +221,7 @@ def resnet34_in(module: nn.Module) -> ResNet34:
 
 
 @pytest.mark.parametrize("graph", ["embedding", "fused"])
-def test_placed_weights_take_the_place_of_those_drawn_by_rule(
+def test_placed_weights_replace_those_drawn_by_a_rule(
     graph: str, placed: tuple[bytes, dict[str, np.ndarray]]
 ) -> None:
     content, tensors = placed
@@ -233,7 +233,7 @@ def test_placed_weights_take_the_place_of_those_drawn_by_rule(
     assert trained == set(tensors)
     for key, expected in tensors.items():
         assert np.array_equal(state[key].numpy(), expected), key
-        state[key].add_(0)  # its own memory, not the file's
+        state[key].add_(0)  # writable: it is not the file's memory
 
 
 def test_export_converts_with_placed_weights_only_where_they_are(

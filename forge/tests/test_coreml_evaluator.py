@@ -1,4 +1,4 @@
-"""The evaluator's contract: roundings, unpacked weights, and that nothing wrong passes."""
+"""The evaluator's contract: rounding, unpacked weights, and errors for invalid programs."""
 
 import contextlib
 import io
@@ -34,12 +34,12 @@ OPTIONS = {
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # the converter's own, and that tracing is deprecated
+        warnings.simplefilter("ignore")  # the converter's warnings, and the deprecation of tracing
         yield
 
 
 def save(build: Callable, folder: Path, shape: tuple[int, ...], dtype=types.fp32) -> Path:
-    """A program as it is written here, without the converter's passes; its input is x."""
+    """Save a program without the converter's passes; its input is x."""
     specs = [mb.TensorSpec(shape=shape, dtype=dtype)]
     with quiet():
         coremltools.convert(
@@ -61,7 +61,7 @@ def run(path: Path, x: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def edited(path: Path) -> Iterator[dict]:
-    """The operations of a saved program by their types, written back after the change."""
+    """The operations of a saved program by type; they are written back after a change."""
     model = Model()
     model.ParseFromString((path / MODEL).read_bytes())
     function = next(iter(model.mlProgram.functions.values()))
@@ -72,7 +72,7 @@ def edited(path: Path) -> Iterator[dict]:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """x (3, 8) by a weight in the blob file, the larger of it and a constant, less another."""
+    """x (3, 8) times a weight in the blob file, its maximum with a constant, minus another one."""
 
     def build(x):
         mb.const(val=np.float16(1), name="half")
@@ -101,7 +101,7 @@ def test_float16_rounds_after_every_operation(start: float, tmp_path: Path) -> N
     assert np.isinf(found[0]) == (start == 60000)
 
 
-def test_rounding_at_the_end_only_would_show(tmp_path: Path) -> None:
+def test_rounding_only_at_the_end_would_differ(tmp_path: Path) -> None:
     x = np.linspace(0.1, 40, 500).astype(np.float16)
 
     def build(kind: type) -> Callable:
@@ -233,7 +233,7 @@ def _mixed_shapes(operations) -> None:
         (_mixed_shapes, "sub y: The size of tensor"),
     ],
 )
-def test_nothing_in_a_program_is_passed_over(
+def test_nothing_in_a_program_is_ignored(
     change: Callable[[dict], None], message: str, package: Path
 ) -> None:
     assert run(package, numbers(3, 8)).shape == (3, 5)

@@ -1,7 +1,7 @@
 """Convolutions, pools, norms, recurrence and resizing, in saved programs.
 
-Most references are loops or closed formulas: PyTorch's own functions compute these operations in
-the evaluator, so that what is tested is what MIL's arguments mean.
+Most references are loops or closed formulas. The evaluator uses PyTorch's functions, so these tests
+check the meaning of MIL's arguments.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ TOLERANCES = {np.float32: (1e-5, 1e-5), np.float16: (1e-3, 1e-5)}
 
 @dataclass(frozen=True)
 class Case:
-    """One operation by its arguments; expected takes x and the arguments as float64 arrays."""
+    """An operation with its arguments; expected takes x and the arguments as float64 arrays."""
 
     type: str
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ def save(case: Case, path: Path) -> None:
         )
 
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # the converter's own, about the versions it meets
+        warnings.simplefilter("ignore")  # the converter warns about versions
         coremltools.convert(
             program,
             convert_to="mlprogram",
@@ -66,7 +66,7 @@ def save(case: Case, path: Path) -> None:
 
 
 def stored(case: Case, dtype: type) -> dict:
-    """The arguments as the program holds them: floats in its own type."""
+    """The arguments as in the program: floats in its type."""
     return {
         name: value.astype(dtype)
         if isinstance(value, np.ndarray) and value.dtype == np.float64
@@ -90,7 +90,7 @@ def numbers(*shape: int) -> np.ndarray:
 
 
 def conv(shape: tuple[int, ...], weight: tuple[int, ...], pads: list, **arguments) -> Case:
-    """pads are the cells before and after each axis that the arguments should mean."""
+    """A case in which the arguments should mean `pads`: cells before and after each axis."""
 
     def expected(x, weight, bias, strides=1, dilations=1, groups=1, **_):
         function = (functional.conv1d, functional.conv2d, functional.conv3d)[len(shape) - 3]
@@ -102,7 +102,7 @@ def conv(shape: tuple[int, ...], weight: tuple[int, ...], pads: list, **argument
 
 
 def pooled(x, pads, beyond, reduce, **given):
-    """A loop over the windows; NaN marks padding, infinity what lies behind it."""
+    """A loop over the windows; NaN marks padding, infinity the cells after it."""
     x = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=np.nan)
     x = np.pad(x, [(0, 0), (0, 0), *((0, more) for more in beyond)], constant_values=np.inf)
     kernel, strides = given["kernel_sizes"], given["strides"]
@@ -125,9 +125,9 @@ def pool(name: str, shape: tuple[int, ...], pads: list, beyond: list, **argument
 
 
 def normed(x, over, shape, epsilon=1e-5, gamma=1.0, beta=0.0, **_):
-    centred = x - x.mean(over, keepdims=True)
-    length = np.sqrt((centred**2).mean(over, keepdims=True) + epsilon)
-    return centred / length * np.reshape(gamma, shape) + np.reshape(beta, shape)
+    centered = x - x.mean(over, keepdims=True)
+    length = np.sqrt((centered**2).mean(over, keepdims=True) + epsilon)
+    return centered / length * np.reshape(gamma, shape) + np.reshape(beta, shape)
 
 
 def batch_normed(x, mean, variance, gamma=1.0, beta=0.0, epsilon=1e-5):
@@ -137,7 +137,7 @@ def batch_normed(x, mean, variance, gamma=1.0, beta=0.0, epsilon=1e-5):
 
 
 def resized(points: Callable) -> Callable:
-    """Bilinear at the points that MIL's documentation lists for each size and target."""
+    """Bilinear interpolation at the points that MIL's documentation lists."""
 
     def expected(x, **_):
         rows, columns = points(x.shape[2]), points(x.shape[3])
@@ -343,7 +343,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.type)
-def test_layers_mean_what_mil_says(case: Case, tmp_path: Path) -> None:
+def test_layers_have_mils_semantics(case: Case, tmp_path: Path) -> None:
     save(case, tmp_path / "one.mlpackage")
     read = read_program(tmp_path / "one.mlpackage")
     assert operation_counts(read) == {case.type: 2}

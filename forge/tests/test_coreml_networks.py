@@ -1,4 +1,4 @@
-"""Traced networks through the converter, a file and the evaluator, against PyTorch."""
+"""Traced networks, converted, saved and evaluated, against PyTorch."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SINGLE, HALF = coremltools.precision.FLOAT32, coremltools.precision.FLOAT16
-# of the largest value: float16 has 11 bits, and the networks here few operations
+# relative to the largest value: float16 has 11 bits, and these networks have few operations
 TOLERANCES = {SINGLE: 2e-6, HALF: 4e-3}
 
 
@@ -39,7 +39,7 @@ class Steps(nn.Module):
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # the converter's own, and that tracing is deprecated
+        warnings.simplefilter("ignore")  # the converter's warnings, and the deprecation of tracing
         yield
 
 

@@ -1,8 +1,8 @@
-"""Small operations in saved programs, against what the converter itself makes of constants.
+"""Small operations in saved programs, against the converter's own results for constants.
 
-The programs are written in MIL and saved without the converter's passes, so that they hold the
-operations as they stand here. The converter folds constants with NumPy code of its own; where it
-has none, the case says what to expect.
+The programs are written in MIL and saved without the converter's passes, so their operations are
+not changed. The converter folds constants with its own NumPy code; for operations that it does not
+fold, the case has the expected result.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ from hocket_forge.coreml_program import operation_counts, read_program
 
 TARGET = coremltools.target.iOS17
 TYPES = {np.float32: types.fp32, np.float16: types.fp16, np.int32: types.int32}
-# sums in another order, and in float16 a rounding that may then fall the other way
+# sums in another order, which may round differently in float16
 TOLERANCES = {np.float32: (1e-5, 2e-6), np.float16: (1e-3, 1e-6), np.int32: (0, 0)}
 FULL, COLUMN = (2, 3, 4), (3, 1)
 
 
 @dataclass(frozen=True)
 class Case:
-    """build writes the operations on inputs of these shapes; expected is for what is not folded."""
+    """build adds the operations for inputs of these shapes; expected is for those not folded."""
 
     types: str
     build: Callable
@@ -45,7 +45,7 @@ class Case:
 
 def quiet(work: Callable):
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # the converter's own, about the versions it meets
+        warnings.simplefilter("ignore")  # the converter warns about versions
         return work()
 
 
@@ -54,7 +54,7 @@ def several(results) -> list:
 
 
 def program(build: Callable, shapes: tuple, dtypes: tuple[type, ...]):
-    """The operations once for each type; the builder counts a function's parameters."""
+    """A program with the operations once for each type."""
     specs = [mb.TensorSpec(shape=s, dtype=TYPES[dtype]) for dtype in dtypes for s in shapes]
 
     def each(*given):
@@ -85,7 +85,7 @@ def save(case: Case, path: Path) -> None:
 
 
 def folded(case: Case, given: list[np.ndarray]) -> list[np.ndarray]:
-    """The operations on constants; the program around them only serves to write them in."""
+    """The operations on constants; the surrounding program is needed only to write them."""
     if case.expected is not None:
         return several(case.expected(*given))
     found = []
@@ -100,22 +100,22 @@ def folded(case: Case, given: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def drawn(case: Case, dtype: type) -> list[np.ndarray]:
-    """Quarters, or integers, between -4 and 4 but for 0: often equal, and nothing divides by 0."""
+    """Quarters or integers from -4 to 4 without 0: often equal, and never a zero divisor."""
     generator = np.random.default_rng(7)
-    unit = 4 if dtype is np.int32 else 1
-    size = [unit * generator.integers(unit, 17, shape) // unit for shape in case.shapes]
+    step = 4 if dtype is np.int32 else 1
+    size = [step * generator.integers(step, 17, shape) // step for shape in case.shapes]
     sign = [generator.choice([-1, 1], shape) for shape in case.shapes]
     scale = 1 if dtype is np.int32 else 4
     return [(a * b / scale).astype(dtype) for a, b in zip(size, sign, strict=True)]
 
 
 def like(x, value) -> np.generic:
-    """A constant of the type of x, as MIL demands beside it."""
+    """A constant with the type of x, as MIL requires."""
     return types.nptype_from_builtin(x.dtype)(value)
 
 
 def shown(x):
-    """Truths and integers as floats, which a model may give."""
+    """Booleans and integers as floats, which are valid outputs of a model."""
     return mb.cast(x=x, dtype="fp32")
 
 
@@ -327,7 +327,7 @@ def test_every_small_operation_has_a_case() -> None:
     assert tested == set(OPERATIONS) - layers - {n for n in OPERATIONS if n.startswith("constexpr")}
 
 
-# not computed: MIL does not say where they enter the recurrence
+# not supported: MIL does not define where they apply in the recurrence
 LEFT_OUT = {"lstm": {"clip", "peephole", "peephole_back"}}
 
 

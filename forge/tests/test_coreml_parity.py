@@ -1,4 +1,4 @@
-"""Checks of saved packages: that they pass, that they notice faults, and what they run."""
+"""Checks of saved packages: they pass, notice faults, and run as in the backend."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -107,7 +107,7 @@ def test_a_small_graph_in_float16_is_noticed(
 
 
 class Infinite(PostEmbedding):
-    """Infinite distances by the plain way."""
+    """Infinite distances from a constant."""
 
     def forward(self, *given: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         distances, activity, valid, filtered = super().forward(*given)
@@ -120,12 +120,12 @@ def test_infinity_written_as_the_largest_float_is_noticed(tmp_path: Path) -> Non
     one, zero = np.ones((1, 192), np.float32), np.zeros((1, 192), np.float32)
     inputs = {"embeddings": one, "database": zero, "segments": np.ones((1, 1, 1), np.float32)}
     [[distance]] = EvaluatedModel(package).predict(inputs)["distances"]
-    assert 3e38 < distance < np.inf  # which is what the check is there for
+    assert 3e38 < distance < np.inf  # the check exists to find this
     assert failures("post_embedding", package) == ["distances = NumPy"]
 
 
-class Hearing(nn.Module):
-    """In an embedding's place: a filter bank, its mean, one layer."""
+class SmallEmbedding(nn.Module):
+    """In place of an embedding network: a filter bank, its mean, and a layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ def test_a_filter_bank_in_float16_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def structure(folder: Path) -> list[str]:
-        package = made("embedding-campplus", Hearing(), folder)
+        package = made("embedding-campplus", SmallEmbedding(), folder)
         first = islice(checks("embedding-campplus", package), 4)
         return [check.name for check in first if not check.passed]
 
@@ -157,7 +157,9 @@ def test_a_logarithm_of_softmax_in_float16_is_noticed(
     assert LOGARITHMS in failures("segmentation", package)
 
 
-def test_levelling_in_float16_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_normalization_of_peaks_in_float16_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(coreml, "ISLANDS", coreml.ISLANDS - {"levelling"})
     package = made("segmentation_from_peaks", RECIPES["segmentation_from_peaks"].module(), tmp_path)
     assert LOGARITHMS in failures("segmentation_from_peaks", package)
@@ -171,7 +173,7 @@ def test_layers_in_float32_are_noticed(tmp_path: Path) -> None:
 
 
 class Sliced(PowersetDecode):
-    """Frame after frame."""
+    """With a slice for each frame."""
 
     def forward(self, scores: Tensor) -> Tensor:
         first = torch.cat([scores[:, frame : frame + 1] for frame in range(9)], dim=1)
@@ -227,7 +229,7 @@ def test_a_package_of_another_graph_is_a_failed_check() -> None:
 
 
 class Watched(EvaluatedModel):
-    """Remembers the shapes it was given."""
+    """Records the shapes of its inputs."""
 
     def __init__(self, package: Path) -> None:
         super().__init__(package)
@@ -247,7 +249,7 @@ def pieces(speech: Array, number: int, length: int) -> Array:
     return np.stack([speech[112_000 + 9_000 * i :][:length] for i in range(number)])[:, None]
 
 
-def test_nobody_known_gives_distances_to_nobody() -> None:
+def test_an_empty_database_gives_no_distances() -> None:
     model, graph = watched("post_embedding")
     generator = np.random.default_rng(2)
     embeddings = generator.standard_normal((3, 192)).astype(np.float32)

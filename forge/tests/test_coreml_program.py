@@ -1,4 +1,4 @@
-"""A saved package read back: every kind of constant, and every way in which a file can lie."""
+"""Reading of saved packages: all kinds of constants, and damaged or invalid files."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ from hocket_forge.sources import ForgeError
 TARGET = coremltools.target.iOS17
 CONTENT = Path("Data/com.apple.CoreML")
 MODEL, WEIGHTS = CONTENT / "model.mlmodel", CONTENT / "weights" / "weight.bin"
-# ten values and more of floats and of bytes go into the blob file
+# ten or more floats or bytes are stored in the blob file
 KINDS = ("float16", "float32", "int32", "int16", "uint16", "int8", "uint8", "bool")
 LARGE = np.arange(-6, 18).reshape(2, 3, 4)
 SMALL = np.array([[1, 0, 3]])
@@ -36,7 +36,7 @@ SMALL = np.array([[1, 0, 3]])
 
 def save(build: Callable, path: Path, shape: tuple = (2, 3)) -> None:
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")  # the converter's own, about the versions it meets
+        warnings.simplefilter("ignore")  # the converter warns about versions
         coremltools.convert(
             mb.program(
                 input_specs=[mb.TensorSpec(shape=shape, dtype=types.fp32)], opset_version=TARGET
@@ -50,7 +50,7 @@ def save(build: Callable, path: Path, shape: tuple = (2, 3)) -> None:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """One product with a weight in the blob file, one sum with a constant in the protobuf."""
+    """A product with a weight in the blob file, and a sum with a constant in the protobuf."""
 
     def build(x):
         product = mb.linear(x=x, weight=np.arange(12, dtype=np.float32).reshape(4, 3), name="made")
@@ -62,7 +62,7 @@ def package(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def edited(package: Path) -> Iterator[Model]:
-    """The protobuf, written back after the change."""
+    """The protobuf; it is written back after a change."""
     model = Model()
     model.ParseFromString((package / MODEL).read_bytes())
     yield model
@@ -274,7 +274,7 @@ def _rank(model: Model) -> None:
 
 
 def _scalar(model: Model):
-    """The constant that the protobuf holds."""
+    """The constant in the protobuf."""
     return next(
         o.attributes["val"]
         for o in operations(model)
@@ -325,7 +325,7 @@ def _no_tensor(model: Model) -> None:
         (_no_tensor, "no tensor"),
     ],
 )
-def test_what_is_not_read_is_refused(
+def test_unsupported_content_is_refused(
     change: Callable[[Model], None], message: str, package: Path
 ) -> None:
     with edited(package) as model:

@@ -1,4 +1,4 @@
-"""Operations and multiplications of graphs, against counts made by hand."""
+"""Operations and multiplications of graphs, against counts by hand."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ FLOAT = TensorProto.FLOAT
 
 
 def graph(nodes: list, inputs: dict[str, np.ndarray], weights: dict[str, tuple]) -> ModelProto:
-    """A graph of nodes whose last output is its own; weights are made of ones."""
+    """A graph of nodes, with the output of the last one; all weights are ones."""
     stored = [
         numpy_helper.from_array(np.ones(shape, kind), name)
         for name, (*shape, kind) in weights.items()
@@ -34,14 +34,14 @@ def node(kind: str, inputs: str, output: str = "y", **attributes) -> object:
 
 
 SMALL = {
-    # 2 windows, 6 channels, (9 - 3) // 2 + 1 = 4 places; each of 4 / 2 channels times 3 taps
+    # 2 windows, 6 channels, (9 - 3) // 2 + 1 = 4 positions; each of 4 / 2 channels times 3 taps
     "Conv in groups with a stride": (
         [node("Conv", "x w", group=2, strides=[2])],
         {"x": ones(2, 4, 9)},
         {"w": (6, 2, 3, np.float32)},
         2 * 6 * 4 * 2 * 3,
     ),
-    # padded to 6 x 6, of which every second place
+    # padded to 6 x 6, of which every second position
     "Conv over planes": (
         [node("Conv", "x w b", strides=[2, 2], pads=[1, 1, 1, 1])],
         {"x": ones(1, 3, 4, 4)},
@@ -73,7 +73,7 @@ SMALL = {
         {"w": (4, 5, np.float32), "b": (4, np.float32)},
         3 * 5 * 4,
     ),
-    # 7 steps, 2 windows, both directions, 4 gates of 4 cells; each hears 3 inputs and 4 cells
+    # 7 steps, 2 windows, both directions, 4 gates of 4 cells; each takes 3 inputs and 4 cells
     "LSTM both ways": (
         [node("LSTM", "x w r", hidden_size=4, direction="bidirectional")],
         {"x": ones(7, 2, 3)},
@@ -133,7 +133,7 @@ def test_operations_are_counted_by_type_the_most_frequent_first() -> None:
     assert list(counts.items()) == [("Add", 2), ("Relu", 2), ("Sub", 1)]
 
 
-def test_ten_seconds_of_segmentation_are_what_its_layers_say(exported) -> None:
+def test_ten_seconds_of_segmentation_are_the_sum_of_its_layers(exported) -> None:
     model = exported("segmentation_masks")
     found = multiplications(model, example_inputs("segmentation_masks", 192))
     # filters of 251 taps, every tenth sample; two convolutions of 5; pools by 3 after each
@@ -150,7 +150,7 @@ def test_ten_seconds_of_segmentation_are_what_its_layers_say(exported) -> None:
 
 
 def layers_of(module: nn.Module, *given: torch.Tensor) -> int:
-    """Multiplications of the layers that PyTorch runs; those outside of layers are not seen."""
+    """Multiplications of the layers that PyTorch runs, without those outside of layers."""
     found = []
 
     def count(layer: nn.Module, _: object, out: torch.Tensor) -> None:
@@ -168,9 +168,9 @@ def layers_of(module: nn.Module, *given: torch.Tensor) -> int:
     return sum(found)
 
 
-# outside of layers: the gates' means over so many stretches and back, and means under three masks,
-# for the local gates' network means of squares too, of three sounds the spectrum's means and those
-# back, and which of 25 stretches are theirs and back
+# Outside of layers: means of the gates over their segments and back, and means under three masks.
+# With local gates also: means of squares, means of the spectrum of three sounds and back, and the
+# assignment of 25 segments to sounds and back.
 PRODUCTS = {
     "embedding-campplus-local": 52 * (128 + 32) * 499 * 25
     + 2 * 3 * 512 * 499

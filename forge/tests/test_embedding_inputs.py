@@ -1,4 +1,4 @@
-"""What an embedding network is fed: a copy of the audio per slot, and masks of lone speech."""
+"""Inputs of an embedding network: a copy of the audio per slot, and masks of single speech."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ Alteration = Callable[[ModelProto], None]
 
 
 def alone_by_loop(masks: Array) -> Array:
-    """(F, S) -> (S, F): ones where a slot speaks and no other does."""
+    """(F, S) -> (S, F), one where a slot speaks alone."""
     frames, slots = masks.shape
     alone = np.zeros((slots, frames), np.float32)
     for frame, row in enumerate(masks.tolist()):
@@ -33,7 +33,7 @@ def alone_by_loop(masks: Array) -> Array:
 
 @st.composite
 def inputs(draw: st.DrawFn) -> tuple[Array, Array]:
-    """Audio (1, 1, T) and masks (1, F, 3) of any lengths, from silence to everybody at once."""
+    """Audio (1, 1, T) and masks (1, F, 3) of any lengths, from silence to full overlap."""
     samples, frames = draw(st.integers(1, 300)), draw(st.integers(1, 80))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     share = draw(st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]))
@@ -67,7 +67,7 @@ def test_the_windows_of_a_batch_are_cleaned_one_by_one() -> None:
     assert np.array_equal(clean(torch.from_numpy(masks)).numpy(), expected)
 
 
-def test_the_file_takes_lengths_it_was_not_traced_with(exported: Exported) -> None:
+def test_the_file_accepts_other_lengths_than_the_traced_ones(exported: Exported) -> None:
     session = onnxruntime.InferenceSession(exported("embedding_inputs").SerializeToString())
     generator = np.random.default_rng(6)
     for samples, frames in ((1, 1), (7_001, 26), (16_000, 900)):
@@ -116,7 +116,7 @@ def slots_backwards(model: ModelProto) -> None:
         pytest.param(slots_backwards, id="slots in another order"),
     ],
 )
-def test_one_wrong_thing_in_the_file_fails(exported: Exported, alter: Alteration) -> None:
+def test_an_altered_file_fails(exported: Exported, alter: Alteration) -> None:
     model = exported("embedding_inputs")
     alter(model)
     failed = [check.name for check in parity.checks("embedding_inputs", model) if not check.passed]

@@ -1,4 +1,4 @@
-"""Exported files: the contract's ports, what they say of themselves, and how they are stored."""
+"""Exported files: the contract's ports, metadata, and storage."""
 
 import hashlib
 import zipfile
@@ -91,7 +91,7 @@ FACTS = {
 
 
 def axes(value: ValueInfoProto) -> tuple[str, ...]:
-    """As in the contract: a free axis by name, a fixed one in digits."""
+    """Axes as in the contract: free ones by name, fixed ones in digits."""
     dims = value.type.tensor_type.shape.dim
     return tuple(dim.dim_param or str(dim.dim_value) for dim in dims)
 
@@ -149,7 +149,9 @@ def test_files_pass_the_full_checker_and_need_standard_operators_only(
 
 
 @every_graph
-def test_files_carry_nothing_of_the_machine_that_made_them(exported: Exported, name: str) -> None:
+def test_files_contain_nothing_about_the_machine_that_made_them(
+    exported: Exported, name: str
+) -> None:
     model = exported(name)
     content = model.SerializeToString()
     for trace in (str(ROOT), torch.__path__[0], torch.__version__):
@@ -237,7 +239,7 @@ def test_the_filter_bank_of_campplus_is_stored_exactly_and_nothing_else_is_singl
 def test_resnet34_holds_its_filter_bank_and_every_tensor_of_its_checkpoint_as_it_is(
     exported: Exported, resnet34: ResNet34
 ) -> None:
-    """Nothing folded, transposed or renamed: the user's tensors go where these are."""
+    """Nothing is folded, transposed or renamed, because the user's tensors replace these."""
     model = exported("embedding-wespeaker-resnet34")
     stored = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     for name, tensor in resnet34.state_dict().items():
@@ -261,7 +263,7 @@ def test_no_graph_without_campplus_is_rounded(exported: Exported) -> None:
 def test_the_file_of_campplus_gives_the_modules_embeddings_under_masks_with_holes(
     exported: Exported, campplus: CamPlusPlus, speech: NDArray[np.float32]
 ) -> None:
-    """On a batch, lengths and slots it was not traced with."""
+    """With another batch, length and number of slots than traced."""
     session = onnxruntime.InferenceSession(exported("embedding-campplus").SerializeToString())
     generator = np.random.default_rng(4)
     for batch, slots, frames, samples in ((1, 4, 100, 40_000), (3, 1, 3, 7_000)):

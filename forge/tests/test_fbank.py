@@ -67,7 +67,7 @@ def test_silence_gives_kaldis_floor(window: WindowShape, scale: float) -> None:
 
 
 def spectrum_of_one_frame(frame: FloatArray, window: WindowShape) -> NDArray[np.complex128]:
-    """Kaldi's steps one after the other, in float64."""
+    """Kaldi's steps, one by one, in float64."""
     frame = frame - frame.mean()
     before = np.concatenate([frame[:1], frame[:-1]])
     frame = frame - 0.97 * before
@@ -80,7 +80,7 @@ def spectrum_of_one_frame(frame: FloatArray, window: WindowShape) -> NDArray[np.
 def test_the_analysis_convolution_equals_kaldis_steps_frame_by_frame(
     speech: Waveform, window: WindowShape, scale: float
 ) -> None:
-    audio = speech[112_000:116_000].astype(np.float64) + 0.25  # a constant the framing must remove
+    audio = speech[112_000:116_000].astype(np.float64) + 0.25  # an offset that must be removed
     starts = range(0, len(audio) - 399, 160)
     expected = np.stack(
         [spectrum_of_one_frame(audio[start : start + 400] * scale, window) for start in starts]

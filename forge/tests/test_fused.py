@@ -1,4 +1,4 @@
-"""One graph for everything about a window: its module, its file, and the graphs it stands for."""
+"""The fused graph: its module, its file, and the graphs that it replaces."""
 
 from collections.abc import Callable
 
@@ -22,8 +22,8 @@ Array = NDArray[np.float32]
 Exported = Callable[[str], ModelProto]
 
 both_networks = pytest.mark.parametrize("network", ["campplus", "wespeaker-resnet34"])
-# The first slot speaks in neither; in the second window, the last one speaks for eight frames, and
-# in none of them alone.
+# The first slot speaks in neither window. In the second window, the last slot speaks for eight
+# frames, but never alone.
 STARTS, SAMPLES = (112_000, 200_000), 32_000
 
 
@@ -39,7 +39,7 @@ def session(model: ModelProto) -> Callable[..., list[Array]]:
 
 
 def gap(found: Array, expected: Array) -> float:
-    """Largest length of a row's difference, as a share of the row's length; zero rows are equal."""
+    """Largest length of a row's difference, relative to the row's length; zero rows are equal."""
     spoken = np.any(expected != 0, axis=-1)
     assert np.array_equal(np.any(found != 0, axis=-1), spoken)
     difference = np.linalg.norm(found - expected, axis=-1)[spoken]
@@ -98,9 +98,9 @@ def test_every_tensor_of_the_parts_is_in_the_joined_file_as_it_is(
         tensors = exported(name).graph.initializer
         assert len(tensors) > 20
         for tensor in tensors:
-            twin = joined.pop(prefix + tensor.name)
-            assert twin.raw_data == tensor.raw_data, tensor.name
-            assert (twin.dims, twin.data_type) == (tensor.dims, tensor.data_type), tensor.name
+            found = joined.pop(prefix + tensor.name)
+            assert found.raw_data == tensor.raw_data, tensor.name
+            assert (found.dims, found.data_type) == (tensor.dims, tensor.data_type), tensor.name
     assert not joined
 
 
@@ -119,18 +119,18 @@ def test_no_value_of_the_joined_file_is_made_twice_and_none_is_read_before_it_is
     assert known.issuperset(port.name for port in graph.output)
 
 
-def test_the_trunk_hears_a_window_once_for_all_its_slots(
+def test_the_trunk_runs_once_per_window_for_all_slots(
     segmentation: PyanNet, campplus: CamPlusPlus, windows: Array
 ) -> None:
-    heard: list[Tensor] = []
+    given: list[Tensor] = []
     hook = campplus.head.register_forward_hook(
-        lambda _module, inputs, _out: heard.append(inputs[0])
+        lambda _module, inputs, _out: given.append(inputs[0])
     )
     fused = Fused(SegmentationMasks(segmentation), campplus).eval()
     with torch.no_grad():
         fused(torch.from_numpy(windows))
     hook.remove()
-    assert [len(features) for features in heard] == [len(windows)]
+    assert [len(features) for features in given] == [len(windows)]
 
 
 def test_log_probabilities_add_up_to_one_and_decode_to_the_masks(
@@ -151,7 +151,7 @@ def test_log_probabilities_add_up_to_one_and_decode_to_the_masks(
     frames=st.integers(1, 50),
     share=st.sampled_from([0.0, 0.3, 0.7, 1.0]),
 )
-def test_clean_masks_are_those_an_embedding_network_is_fed(
+def test_clean_masks_are_those_of_the_embedding_inputs(
     seed: int, batch: int, frames: int, share: float
 ) -> None:
     drawn = np.random.default_rng(seed).random((batch, frames, 3)) < share

@@ -1,4 +1,4 @@
-"""How rows are measured: on which graph, by which engine, and when again."""
+"""Measurement of rows: with which graph and Diarizer, and when it is repeated."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +21,8 @@ Outputs = dict[str, Any]
 RATES = {"all": {"der_percent": 10.0}, "kinds": {}, "audio_minutes": 1}
 
 
-class Turned:
-    """`segmentation` with every class in another's place in every tenth frame."""
+class Rotated:
+    """`segmentation` with rotated classes in every tenth frame."""
 
     def __init__(self) -> None:
         self._graph = models.load("segmentation", GraphConfig(), Runtime(threads=1))
@@ -43,9 +43,9 @@ def test_frames_of_log_probabilities_differ_by_their_best_class() -> None:
     found = rows.differences("segmentation", exact)
     assert found["differing"] == 0
     assert found["max_difference"] < 1e-3
-    turned = rows.differences("segmentation", Turned())
-    assert turned["differing"] == pytest.approx(59 / 589, abs=1e-3)  # a runtime may round a tie
-    assert turned["mean_difference"] > 0.01
+    rotated = rows.differences("segmentation", Rotated())
+    assert rotated["differing"] == pytest.approx(59 / 589, abs=1e-3)  # a runtime may round a tie
+    assert rotated["mean_difference"] > 0.01
 
 
 @pytest.mark.parametrize("name", DECIDING)
@@ -54,7 +54,8 @@ def test_a_der_is_taken_with_the_graph_in_its_own_place(
     name: str, precision: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from bench import corpus, der
+    from bench import corpus
+    from bench.accuracy import der
 
     engines: list[SimpleNamespace] = []
 
@@ -65,7 +66,7 @@ def test_a_der_is_taken_with_the_graph_in_its_own_place(
     monkeypatch.setattr(measure, "Diarizer", engine)
     monkeypatch.setattr(corpus, "find_recordings", lambda _: [])
     monkeypatch.setattr(der, "measure_errors", lambda *_: RATES)
-    graph: Graph = Turned()
+    graph: Graph = Rotated()
     assert measure._der(row(name, precision), graph, Path("data")) == RATES
     place = "segmentation_graph" if name == "segmentation" else "embedding_graph"
     assert [vars(engine) for engine in engines] == [{"batch": batch, place: graph}]
@@ -75,7 +76,8 @@ def test_a_segmentation_in_two_parts_has_a_der_in_int8_as_one_that_takes_sound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT))
-    from bench import corpus, der
+    from bench import corpus
+    from bench.accuracy import der
 
     engine, exact = SimpleNamespace(), GraphConfig(precision="float32")
     monkeypatch.setattr(measure, "Diarizer", lambda _: engine)
@@ -112,7 +114,7 @@ def test_a_row_is_measured_again_where_its_der_is_missing(
     taken: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     known = [row("segmentation"), row("powerset_decode"), row(DECIDING[1], der=RATES)]
-    every = [Candidate(each, Turned) for each in (*known, row("segmentation", "int8"))]
+    every = [Candidate(each, Rotated) for each in (*known, row("segmentation", "int8"))]
     monkeypatch.setattr(measure, "_all", lambda _: iter(every))
     results = {"rows": {each.key: each.as_json() for each in known}, "pooling": {}}
     monkeypatch.setattr(measure, "read_results", lambda: results)

@@ -1,4 +1,4 @@
-"""The checks can fail: each notices a graph with one thing wrong."""
+"""The checks can fail: each notices a graph with a single alteration."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,7 +25,7 @@ Exported = Callable[[str], ModelProto]
 
 @pytest.fixture(autouse=True)
 def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the filter bank concern the module, not the file; a fault takes few random cases."""
+    """No checks of the filter bank, which do not concern the file, and fewer random cases."""
 
     def nothing(_window: WindowShape, _scale: float) -> Iterator[Check]:
         yield from ()
@@ -51,7 +51,7 @@ def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_one_wrong_thing_in_segmentation_masks_fails(exported: Exported, alter: Alteration) -> None:
-    """Against recorded arrays: a module wrong in the same way would agree with its file."""
+    """Compares with recorded arrays: a module with the same error would agree with its file."""
     model = exported("segmentation_masks")
     alter(model)
     assert_noticed("segmentation_masks", model, " = pyannote.audio")
@@ -162,14 +162,14 @@ def test_one_wrong_thing_in_resnet34_fails(exported: Exported, alter: Alteration
 
 @pytest.mark.parametrize("name", ["embedding-campplus", "embedding-wespeaker-resnet34"])
 def test_embeddings_of_a_hundredth_of_their_length_fail(exported: Exported, name: str) -> None:
-    """post_embedding holds lengths against 0.1; a cosine does not see them."""
+    """post_embedding compares lengths with 0.1, and a cosine does not depend on them."""
     model = exported(name)
     append(model, 0, "Mul", np.array(0.01, np.float32))
     assert_noticed(name, model)
 
 
 def test_embeddings_of_nothing_fail(exported: Exported) -> None:
-    """Zeros of empty masks are made at the end; without that they are the last layer's bias."""
+    """Without the zeros for empty masks, these embeddings are the last layer's bias."""
     model = exported("embedding-wespeaker-resnet34")
     (last,) = (node for node in model.graph.node if node.output[0] == "embeddings")
     last.op_type = "Mul"
@@ -179,7 +179,7 @@ def test_embeddings_of_nothing_fail(exported: Exported) -> None:
 
 
 def without_cleaning(model: ModelProto) -> None:
-    """Frames in which two speak count for both."""
+    """Frames in which two slots speak count for both."""
     for node in model.graph.node:
         for position, read in enumerate(node.input):
             if node.name.startswith("cleaning/") and read == "cleaning//Cast_output_0":
@@ -210,8 +210,8 @@ def test_one_wrong_weight_in_the_fused_graph_of_resnet34_fails(exported: Exporte
     assert_noticed("fused-wespeaker-resnet34", model, "embeddings = PyTorch")
 
 
-def shorten_runs(model: ModelProto) -> None:
-    """Runs of 58 frames count, and the output keeps its shape."""
+def shorten_segments(model: ModelProto) -> None:
+    """Segments of 58 frames are kept, and the output keeps its shape."""
     for node in nodes(model, "MaxPool"):
         next(a for a in node.attribute if a.name == "kernel_shape").ints[:] = [58]
     (padding,) = (
@@ -241,7 +241,7 @@ def constant_becomes(old: float, new: float) -> Alteration:
 @pytest.mark.parametrize(
     ("alter", "output"),
     [
-        pytest.param(shorten_runs, "filtered", id="runs of 58 frames"),
+        pytest.param(shorten_segments, "filtered", id="segments of 58 frames"),
         pytest.param(constant_becomes(10, 0), "valid", id="any activity"),
         pytest.param(constant_becomes(0.1, 0), "valid", id="any length"),
         pytest.param(renamed("Sub", 0, "Add"), "distances", id="1 + cosine"),
@@ -257,7 +257,7 @@ def test_one_wrong_thing_in_post_embedding_fails_where_it_is_wrong(
 
 
 def smaller_kernels(model: ModelProto) -> None:
-    """Without the padding to match: two frames too many come out."""
+    """The padding does not match, so the output has two extra frames."""
     for node in nodes(model, "MaxPool"):
         next(a for a in node.attribute if a.name == "kernel_shape").ints[:] = [58]
 
@@ -323,7 +323,7 @@ def test_a_graph_that_gives_nan_is_never_passed(exported: Exported, name: str, o
     assert_noticed(name, model)
 
 
-def test_nan_for_the_distance_of_a_hopeless_embedding_is_never_passed(exported: Exported) -> None:
+def test_nan_for_the_distance_of_an_invalid_embedding_is_never_passed(exported: Exported) -> None:
     model = exported("post_embedding")
     (last,) = (node for node in model.graph.node if node.output[0] == "distances")
     last.output[0] = "right"

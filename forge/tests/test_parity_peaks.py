@@ -1,4 +1,4 @@
-"""The checks of the segmentation in two parts notice a graph with one thing wrong."""
+"""The checks of the segmentation in two parts notice an altered graph."""
 
 from collections.abc import Callable
 

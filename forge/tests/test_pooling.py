@@ -1,16 +1,16 @@
-"""Masks on another frame rate, and statistics pooled under masks, against loops."""
+"""Masks at another frame rate, and statistics pooled under masks, against loops."""
 
 import numpy as np
 import pytest
 import torch
 from hocket_forge.pooling import (
-    SoundNormalisation,
+    SoundNormalization,
     masked_mean,
     masked_statistics,
     one_sound,
     resample_masks,
     separate_sounds,
-    unit_statistics,
+    subsegment_statistics,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,7 +66,7 @@ def test_mean_and_deviation_equal_numpys(seed: int, batch: int, slots: int, fram
 def test_short_masks_in_long_features_far_from_zero_keep_five_digits(
     seed: int, frames: int, offset: float, lengths: list[int]
 ) -> None:
-    """A difference of squares would lose them all: 1e8 and a variance of one share no digit."""
+    """A difference of squares would lose all digits of a variance of 1 next to 1e8."""
     generator = np.random.default_rng(seed)
     scattered = generator.standard_normal((2, 64, frames)) * generator.uniform(0.5, 5, (64, 1))
     features = (scattered + offset * generator.uniform(0.5, 1, (64, 1))).astype(np.float32)
@@ -96,7 +96,7 @@ def test_one_frame_is_its_own_mean_and_has_no_deviation(frame: int) -> None:
     features, _ = drawn(2, 1, 1, 10)
     masks = np.zeros((1, 2, 10), np.float32)
     masks[0, 0, frame] = 1
-    masks[0, 1, :] = 1  # another slot, so that the centre is not that frame
+    masks[0, 1, :] = 1  # another slot, so that the center is not that frame
     pooled = statistics(features, masks)[0, 0]
     np.testing.assert_allclose(pooled[:6], features[0, :, frame], atol=1e-5)
     assert not pooled[6:].any()
@@ -148,7 +148,7 @@ def test_masked_mean_equals_numpys_and_is_zero_under_an_empty_mask() -> None:
 def test_resampling_takes_the_frame_under_each_new_frame(
     old: int, new: int, batch: int, slots: int
 ) -> None:
-    # numbered frames instead of ones and zeros show exactly which was taken
+    # numbered frames instead of ones and zeros show which one was taken
     frames = np.arange(batch * slots * old, dtype=np.float32).reshape(batch, slots, old)
     found = resample_masks(torch.from_numpy(frames), new).numpy()
     expected = np.empty((batch, slots, new), np.float32)
@@ -173,14 +173,14 @@ def test_resampling_to_the_same_rate_changes_nothing(frames: int) -> None:
 
 
 @pytest.mark.parametrize("offset", [0.0, 30.0])
-def test_units_have_the_statistics_of_their_masks(offset: float) -> None:
+def test_subsegments_have_the_statistics_of_their_masks(offset: float) -> None:
     generator = torch.Generator().manual_seed(5)
     features = torch.randn(2, 16, 200, generator=generator) + offset
     masks = torch.zeros(2, 5, 200)
-    for row, unit in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)):
-        masks[row, unit, 40 * unit : 40 * unit + 60] = 1
-    masks[0, 2, 7] = 1  # one frame, which deviates from nothing; the others are empty
-    found = unit_statistics(features, masks)
+    for row, index in ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2)):
+        masks[row, index, 40 * index : 40 * index + 60] = 1
+    masks[0, 2, 7] = 1  # a single frame has no deviation; the others are empty
+    found = subsegment_statistics(features, masks)
     torch.testing.assert_close(found, masked_statistics(features, masks), rtol=1e-4, atol=1e-4)
     assert found[0, 2, 16:].tolist() == [0] * 16
     assert not found[0, 3:].any()
@@ -203,7 +203,7 @@ def sounds_in_parts(draw: st.DrawFn) -> tuple[Array, list[tuple[int, int]]]:
 
 
 @given(st.lists(sounds_in_parts(), min_size=1, max_size=3), st.integers(0, 99))
-def test_sounds_are_the_stretches_that_masks_cover(
+def test_sounds_are_the_contiguous_frames_under_masks(
     drawn_sounds: list[tuple[Array, list[tuple[int, int]]]], seed: int
 ) -> None:
     frames = max(masks.shape[1] for masks, _ in drawn_sounds)
@@ -213,7 +213,7 @@ def test_sounds_are_the_stretches_that_masks_cover(
         row[: len(masks), : masks.shape[1]] = masks
     features = np.random.default_rng(seed).standard_normal((len(batch), 4, frames)) + 5
     sounds = separate_sounds(torch.from_numpy(batch))
-    normalised = SoundNormalisation()(torch.from_numpy(features.astype(np.float32)), sounds).numpy()
+    normalized = SoundNormalization()(torch.from_numpy(features.astype(np.float32)), sounds).numpy()
     for row, (found, (_, bounds)) in enumerate(zip(sounds.numpy(), drawn_sounds, strict=True)):
         assert not found[len(bounds) :].any()
         assert np.array_equal(found.sum(0, keepdims=True), one_sound(torch.from_numpy(batch))[row])
@@ -221,5 +221,5 @@ def test_sounds_are_the_stretches_that_masks_cover(
             assert np.flatnonzero(sound).tolist() == list(range(first, last))
             mine = features[row, :, first:last]
             expected = mine - mine.mean(1, keepdims=True)
-            np.testing.assert_allclose(normalised[row, :, first:last], expected, atol=1e-5)
-        assert not normalised[row][:, found.sum(0) == 0].any()
+            np.testing.assert_allclose(normalized[row, :, first:last], expected, atol=1e-5)
+        assert not normalized[row][:, found.sum(0) == 0].any()

@@ -1,4 +1,4 @@
-"""Everything after the embeddings, against the NumPy reference and against a run-length loop."""
+"""Everything after the embeddings, against the NumPy reference and a run-length loop."""
 
 from itertools import groupby
 
@@ -15,7 +15,7 @@ from hocket.backends import reference
 
 Array = NDArray[np.float32]
 NAMES = ("distances", "activity", "valid", "filtered")
-MIN_RUN = 59
+MIN_SEGMENT = 59
 DISTANCE = 1e-6
 
 
@@ -26,7 +26,7 @@ def post_embedding(embeddings: Array, database: Array, segments: Array) -> dict[
 
 
 def filtered(segments: Array) -> Array:
-    """Runs long enough to count, of (F, S) masks."""
+    """Masks (F, S) without short segments."""
     embeddings = np.ones((segments.shape[1], 1), np.float32)
     kept: Array = post_embedding(embeddings, embeddings[:0], segments[None])["filtered"][0]
     return kept
@@ -49,7 +49,7 @@ def vectors(rows: st.SearchStrategy[int], dimension: int) -> st.SearchStrategy[A
 
 @st.composite
 def masks(draw: st.DrawFn, slots: int) -> Array:
-    """(1, F, slots) of runs and gaps whose lengths lie around what counts."""
+    """(1, F, slots): segments and gaps with lengths near the limit."""
     frames = draw(st.one_of(st.integers(1, 70), st.integers(1, 400)))
     columns = []
     for _ in range(slots):
@@ -73,7 +73,7 @@ def inputs(draw: st.DrawFn) -> tuple[Array, Array, Array]:
 def test_any_input_gives_what_the_numpy_loop_gives(drawn: tuple[Array, Array, Array]) -> None:
     embeddings, database, segments = drawn
     finite = embeddings[np.isfinite(embeddings).all(1)].astype(np.float64)
-    # where float32 and float64 may differ on which side of the bound a norm lies
+    # float32 and float64 may differ about a norm near the limit
     assume(not (np.abs(np.linalg.norm(finite, axis=1) - 0.1) < 1e-6).any())
     expected = reference.post_embedding(embeddings, database, segments)
     found = post_embedding(embeddings, database, segments)
@@ -98,7 +98,7 @@ def test_distances_are_one_minus_cosine_whatever_the_lengths() -> None:
 
 
 @pytest.mark.parametrize("poison", [0.0, np.nan, np.inf, -np.inf])
-def test_an_embedding_without_direction_is_far_from_everybody_and_not_valid(poison: float) -> None:
+def test_an_embedding_without_direction_is_far_from_all_and_invalid(poison: float) -> None:
     rows = np.ones((3, 4), np.float32)
     rows[1, 2] = poison
     if poison == 0:
@@ -111,7 +111,7 @@ def test_an_embedding_without_direction_is_far_from_everybody_and_not_valid(pois
     assert found["valid"].tolist() == [1, 0, 1]
 
 
-def test_nobody_known_gives_an_empty_row_per_slot() -> None:
+def test_an_empty_database_gives_an_empty_row_per_slot() -> None:
     found = post_embedding(
         np.ones((3, 192), np.float32),
         np.empty((0, 192), np.float32),
@@ -122,7 +122,7 @@ def test_nobody_known_gives_an_empty_row_per_slot() -> None:
     assert found["activity"].tolist() == [589, 589, 589]
 
 
-def test_valid_takes_more_than_ten_frames_and_more_than_a_tenth_in_length() -> None:
+def test_a_valid_slot_has_more_than_ten_frames_and_a_length_above_a_tenth() -> None:
     segments = np.zeros((1, 40, 4), np.float32)
     segments[0, 3:13, 0] = 1  # ten frames, one too few
     segments[0, ::2, 1] = 1
@@ -137,22 +137,22 @@ def test_valid_takes_more_than_ten_frames_and_more_than_a_tenth_in_length() -> N
 
 
 @pytest.mark.parametrize("frames", [1, 10, 58, 59, 60, 117, 118, 589])
-def test_a_run_that_fills_the_window_counts_only_if_long_enough(frames: int) -> None:
+def test_a_segment_that_fills_the_window_is_kept_only_if_long_enough(frames: int) -> None:
     column = np.ones((frames, 1), np.float32)
-    assert np.array_equal(filtered(column), column * (frames >= MIN_RUN))
+    assert np.array_equal(filtered(column), column * (frames >= MIN_SEGMENT))
 
 
 @pytest.mark.parametrize("length", [58, 59, 60])
 @pytest.mark.parametrize("edge", ["start", "end"])
-def test_a_run_at_an_edge_is_measured_like_any_other(edge: str, length: int) -> None:
+def test_a_segment_at_an_edge_is_measured_like_any_other(edge: str, length: int) -> None:
     column = np.zeros((200, 1), np.float32)
-    run = slice(0, length) if edge == "start" else slice(200 - length, 200)
-    column[run] = 1
-    assert np.array_equal(filtered(column), column * (length >= MIN_RUN))
+    segment = slice(0, length) if edge == "start" else slice(200 - length, 200)
+    column[segment] = 1
+    assert np.array_equal(filtered(column), column * (length >= MIN_SEGMENT))
 
 
-def drawn_runs(generator: np.random.Generator, frames: int, slots: int) -> Array:
-    """(frames, slots): runs and gaps of 1 to 119 frames, many within one frame of 59."""
+def drawn_segments(generator: np.random.Generator, frames: int, slots: int) -> Array:
+    """(frames, slots): segments and gaps of 1 to 119 frames, many within one frame of 59."""
     lengths = generator.choice(
         np.concatenate([np.arange(1, 120), np.repeat([1, 57, 58, 59, 60], 20)]), (slots, frames)
     )
@@ -161,26 +161,26 @@ def drawn_runs(generator: np.random.Generator, frames: int, slots: int) -> Array
     rows, columns = np.nonzero((changes >= 0) & (changes < frames))
     np.add.at(toggles, (rows, changes[rows, columns]), 1)
     started = generator.integers(0, 2, (slots, 1))
-    runs: Array = ((started + toggles.cumsum(1)) % 2).T.astype(np.float32)
-    return runs
+    segments: Array = ((started + toggles.cumsum(1)) % 2).T.astype(np.float32)
+    return segments
 
 
-def long_runs(column: Array) -> list[float]:
+def long_segments(column: Array) -> list[float]:
     kept: list[float] = []
-    for active, run in groupby(column.tolist()):
-        length = len(list(run))
-        kept += [active if length >= MIN_RUN else 0.0] * length
+    for active, frames in groupby(column.tolist()):
+        length = len(list(frames))
+        kept += [active if length >= MIN_SEGMENT else 0.0] * length
     return kept
 
 
-def test_ten_thousand_masks_lose_exactly_their_short_runs() -> None:
+def test_ten_thousand_masks_lose_exactly_their_short_segments() -> None:
     generator = np.random.default_rng(59)
     kept = removed = 0
     for frames in (58, 59, 61, 100, 118, 177, 200, 300, 589, 600):
-        segments = drawn_runs(generator, frames, slots=1_000)
-        expected = np.array([long_runs(column) for column in segments.T], np.float32).T
+        segments = drawn_segments(generator, frames, slots=1_000)
+        expected = np.array([long_segments(column) for column in segments.T], np.float32).T
         assert np.array_equal(filtered(segments), expected)
         kept += int(expected.sum())
         removed += int((segments - expected).sum())
-    assert kept > 100_000  # masks on which nothing or all is removed would show nothing
+    assert kept > 100_000  # otherwise the comparison would prove nothing
     assert removed > 100_000

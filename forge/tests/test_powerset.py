@@ -1,4 +1,4 @@
-"""Power-set classes to slot masks."""
+"""Powerset classes to slot masks."""
 
 from collections.abc import Callable
 from itertools import product
@@ -16,7 +16,7 @@ from onnx import ModelProto, numpy_helper
 
 from hocket.backends import reference
 
-# nobody, 1, 2, 3, 1+2, 1+3, 2+3
+# none, 1, 2, 3, 1+2, 1+3, 2+3
 TABLE = (
     (0, 0, 0),
     (1, 0, 0),
@@ -33,7 +33,7 @@ def decode(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return masks
 
 
-def test_classes_are_nobody_then_single_slots_then_pairs() -> None:
+def test_classes_are_none_then_single_slots_then_pairs() -> None:
     assert PowersetDecode().mapping.tolist() == [list(row) for row in TABLE]
     assert reference.SLOTS_OF_CLASS.tolist() == [list(row) for row in TABLE]
     assert SLOTS == 3
@@ -64,7 +64,7 @@ def test_every_pattern_of_ties_gives_the_first_best_class(levels: tuple[float, .
     assert np.array_equal(reference.powerset_decode(scores)["masks"][0], expected)
 
 
-# steps of 1/64 stay apart in float32 after the log-softmax; ties among them are common
+# steps of 1/64 remain distinct in float32 after the log-softmax, and ties are common
 SCORES = arrays(
     np.int16, array_shapes(min_dims=2, max_dims=2, max_side=5), elements=st.integers(-2000, 2000)
 ).flatmap(

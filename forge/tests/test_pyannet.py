@@ -1,4 +1,4 @@
-"""The segmentation network: its frame grid, its sinc filters, and what is baked into them."""
+"""The segmentation network: its frame grid and its baked sinc filters."""
 
 from typing import Any
 
@@ -30,8 +30,8 @@ def published() -> dict[str, Tensor]:
     return state
 
 
-def unnormalised() -> SincNet:
-    """The convolutions alone: no norm ties a frame to samples it does not cover."""
+def unnormalized() -> SincNet:
+    """Only the convolutions: with norms, a frame would depend on samples outside its field."""
     network = SincNet()
     network.wav_norm1d = nn.Identity()  # type: ignore[assignment]
     network.norm1d = nn.ModuleList(nn.Identity() for _ in range(3))
@@ -50,7 +50,7 @@ def test_frame_count_equals_what_the_network_gives(samples: int) -> None:
 
 
 def test_frame_count_is_exact_around_every_step() -> None:
-    network = unnormalised()
+    network = unnormalized()
     with torch.no_grad():
         for samples in (*range(991, 1_000), *range(1_250, 1_272), *range(1_520, 1_542)):
             frames = network(torch.zeros(1, 1, samples)).shape[-1]
@@ -58,9 +58,9 @@ def test_frame_count_is_exact_around_every_step() -> None:
     assert [frame_count(n) for n in (990, 991, 1_260, 1_261)] == [0, 1, 1, 2]
 
 
-def test_a_frame_hears_991_samples_and_the_next_starts_270_later() -> None:
-    """Unit impulses through all-positive convolutions: a frame hears a sample or stays zero."""
-    network = unnormalised()
+def test_a_frame_depends_on_991_samples_and_the_next_starts_270_later() -> None:
+    """With positive convolutions, a frame is nonzero exactly for the impulses in its field."""
+    network = unnormalized()
     for conv in network.conv1d:
         assert isinstance(conv, nn.Conv1d)
         nn.init.ones_(conv.weight)
@@ -68,8 +68,8 @@ def test_a_frame_hears_991_samples_and_the_next_starts_270_later() -> None:
         nn.init.zeros_(conv.bias)
     impulses = torch.eye(991 + 4 * 270 + 100)[:, None]
     with torch.no_grad():
-        heard = [network(some).amax(1) > 0 for some in torch.chunk(impulses, 11)]
-    support = torch.cat(heard).numpy()  # (samples, frames)
+        parts = [network(some).amax(1) > 0 for some in torch.chunk(impulses, 11)]
+    support = torch.cat(parts).numpy()  # (samples, frames)
     assert support.shape[1] == 5
     for frame in range(5):
         start = 270 * frame
@@ -80,7 +80,7 @@ def test_a_frame_hears_991_samples_and_the_next_starts_270_later() -> None:
 def test_the_trained_filters_reach_no_further_than_the_receptive_field(
     segmentation: PyanNet,
 ) -> None:
-    network = unnormalised()
+    network = unnormalized()
     network.conv1d.load_state_dict(segmentation.sincnet.conv1d.state_dict())
     generator = torch.Generator().manual_seed(5)
     noise = torch.randn(1, 1, 991 + 4 * 270, generator=generator, requires_grad=True)
@@ -134,9 +134,9 @@ def test_published_filters_are_windowed_band_passes(published: dict[str, Tensor]
     found = bake_sinc_filters(*parameters)[:, 0].double().numpy()
     offsets = [tensor.double().numpy() for tensor in parameters[:2]]
     expected = band_pass(*cutoffs(*offsets))
-    # the checkpoint's time axis is float32: half a unit in the last place of 400 rad is 1.5e-5
+    # the checkpoint's time axis is float32, whose rounding error at 400 rad is up to 1.5e-5
     assert np.abs(found - expected).max() < 5e-5
-    # rows differ from one another by far more, so no two can have changed places
+    # rows differ by far more, so no two can have been swapped
     gaps = np.abs(expected[:, None] - expected[None]).max(-1) + np.eye(80)
     assert gaps.min() > 1e-3
 
@@ -150,22 +150,22 @@ def test_baking_scale_and_shift_equals_applying_the_norms_affine_part_first(
     ).double()
     scale, shift = (published[f"sincnet.wav_norm1d.{name}"].double() for name in ("weight", "bias"))
     waveform = torch.from_numpy(speech[:32_000].copy()).double()[None, None]
-    centred = waveform - waveform.mean(-1, keepdim=True)
-    normalised = centred / (waveform.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
-    expected = functional.conv1d(normalised * scale + shift, filters, stride=10)
+    centered = waveform - waveform.mean(-1, keepdim=True)
+    normalized = centered / (waveform.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    expected = functional.conv1d(normalized * scale + shift, filters, stride=10)
 
     conv = segmentation.sincnet.conv1d[0]
     assert isinstance(conv, nn.Conv1d)
     assert conv.bias is not None
     weight, bias = conv.weight.detach().double(), conv.bias.detach().double()
     found = functional.conv1d(segmentation.sincnet.wav_norm1d(waveform), weight, bias, stride=10)
-    assert abs(float(shift)) > 1e-3  # the shift matters, or this would show nothing about it
+    assert abs(float(shift)) > 1e-3  # otherwise the test would prove nothing about the shift
     assert float((found - expected).abs().max() / expected.abs().max()) < 1e-6
     without_bias = found - bias[:, None]
     assert float((without_bias - expected).abs().max() / expected.abs().max()) > 1e-3
 
 
-def test_a_checkpoint_with_a_tensor_missing_or_too_many_is_refused(
+def test_a_checkpoint_with_a_missing_or_extra_tensor_is_refused(
     published: dict[str, Tensor],
 ) -> None:
     short = {name: tensor for name, tensor in published.items() if name != "classifier.bias"}

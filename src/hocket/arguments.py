@@ -1,4 +1,4 @@
-"""Arguments of public functions: unknown names and wrong types are errors that say what is right."""
+"""Arguments of public functions: an unknown name or a wrong type is an error with a remedy."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -60,21 +60,24 @@ def check_type(name: str, value: object, expected: Any) -> None:
     kinds = get_args(expected) if isinstance(expected, UnionType) else (expected,)
     if not any(_is(value, kind) for kind in kinds):
         wanted = " or ".join(_WORDS.get(kind, kind.__name__) for kind in kinds)
-        raise ArgumentError(f"{name} is {_shown(value)}, a {type(value).__name__}; give {wanted}")
+        raise ArgumentError(f"{name} is {_shown(value)}, {_kind(value)}; give {wanted}")
 
 
 def check_callable(name: str, value: object) -> None:
     """Raise ArgumentError unless an argument is None or can be called."""
     if value is not None and not callable(value):
-        raise ArgumentError(
-            f"{name} is {_shown(value)}, a {type(value).__name__}; give a function or None"
-        )
+        raise ArgumentError(f"{name} is {_shown(value)}, {_kind(value)}; give a function or None")
 
 
 def _is(value: object, kind: type) -> bool:
     if kind in (int, float):
         return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
     return isinstance(value, kind)
+
+
+def _kind(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _shown(value: object) -> str:

@@ -1,7 +1,7 @@
-"""The arrays that flow between stages: a dtype and a name for every axis.
+"""The arrays that flow between stages: an alias for each, with its dtype and named axes.
 
-An alias says what an array is; `check_array` holds it to that at the two doors, the public API and
-the graphs. Inside, stages trust each other. Axes of one name have one length within a call.
+`check_array` checks dtype and number of axes where arrays enter, in the public API and the graphs;
+between stages nothing is checked. Axes of one name have the same length within a call.
 """
 
 from typing import Annotated, NamedTuple, TypeAlias
@@ -18,50 +18,56 @@ Windows: TypeAlias = Annotated[NDArray[np.float32], "windows samples"]
 """Overlapping windows of a waveform."""
 
 SincFeatures: TypeAlias = Annotated[NDArray[np.float32], "windows 160 places"]
-"""Highest outputs of the segmentation's sinc filters over three steps, then of their negatives."""
+"""Outputs of the segmentation's sinc filters, max-pooled over three steps, and of their negatives.
+
+80 filters, then their negatives. A place is a pooled sinc frame, 30 samples.
+"""
 
 LogProbs: TypeAlias = Annotated[NDArray[np.float32], "windows frames 7"]
-"""Logarithms of the probabilities of the power-set classes."""
+"""Log-probabilities of the power-set classes."""
 
 SlotActivity: TypeAlias = Annotated[NDArray[np.float16], "windows frames slots"]
-"""Probability that a slot speaks."""
+"""Probability that each slot (local speaker of a window) speaks."""
 
 Occupancy: TypeAlias = Annotated[NDArray[np.float32], "frames 3"]
-"""Probability that nobody, one person and several people speak."""
+"""Probability that no speaker, one speaker and several speakers speak."""
 
 FrameCounts: TypeAlias = Annotated[NDArray[np.int32], "frames"]
-"""Number of people speaking in each frame of the recording."""
+"""Number of speakers in each frame of the recording."""
 
-Regions: TypeAlias = Annotated[NDArray[np.int64], "runs 2"]
-"""First and past-the-last frame of stretches in which one person speaks alone."""
+FrameLabels: TypeAlias = Annotated[NDArray[np.int32], "frames"]
+"""Group or cluster that constraints assign to each frame, -1 for none."""
 
-SubsegmentEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "units dimension"]
-"""One voice vector per unit, not normalised; all zero where there is none."""
+Regions: TypeAlias = Annotated[NDArray[np.int64], "regions 2"]
+"""First and past-the-last frame of single-speaker regions."""
+
+SubsegmentEmbeddings: TypeAlias = Annotated[NDArray[np.float32], "subsegments dimension"]
+"""One embedding per subsegment, not normalized; all zero where there is none."""
 
 Centroids: TypeAlias = Annotated[NDArray[np.float32], "clusters dimension"]
-"""One unit vector per cluster, or zero where no embedding was usable."""
+"""One vector of unit length per cluster, or zero where no embedding is usable."""
 
 BandPowers: TypeAlias = Annotated[NDArray[np.float32], "frames 4"]
 """Mean power of a short-time frame in every band of `hocket.embedding.bands`."""
 
 BandLevels: TypeAlias = Annotated[NDArray[np.float32], "crops 3"]
-"""Level of the low, the high and the highest band of a crop, dB; NaN where nothing is known."""
+"""Level of the low, the high and the highest band of a crop, dB; NaN where it is unknown."""
 
-ChannelWeights: TypeAlias = Annotated[NDArray[np.float64], "units 4"]
-"""How far a sound is full, medium, narrow and telephone band; a row sums to 1."""
+ChannelWeights: TypeAlias = Annotated[NDArray[np.float64], "subsegments 4"]
+"""Weights of full band, medium band, narrow band and telephone; a row sums to 1."""
 
-ClusterLabels: TypeAlias = Annotated[NDArray[np.int32], "units"]
-"""Cluster of every unit, -1 for none."""
+ClusterLabels: TypeAlias = Annotated[NDArray[np.int32], "subsegments"]
+"""Cluster of every subsegment, -1 for none."""
 
 Votes: TypeAlias = Annotated[NDArray[np.float32], "frames clusters"]
-"""Probability that the cluster speaks, the mean over the windows."""
+"""Probability that a cluster speaks, averaged over the windows."""
 
 Activations: TypeAlias = Annotated[NDArray[np.bool_], "frames clusters"]
 """True where a cluster speaks."""
 
 
 class Subsegments(NamedTuple):
-    """What is embedded, all columns (units,): frames `first` to `last` of a run."""
+    """What is embedded: frames `first` to `last` of a region, all columns (subsegments,)."""
 
     region: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -69,12 +75,12 @@ class Subsegments(NamedTuple):
 
 
 class Bands(NamedTuple):
-    """Which bands the crops have that units were embedded from; a crop holds one unit or several.
+    """Band levels of the crops that subsegments were embedded from.
 
-    crop: (units,) crop of every unit.
+    crop: (subsegments,) crop of every subsegment; a crop holds one or more.
     levels: (crops, 3), dB.
-    seconds: (crops,) length of their sound.
-    usual: (3,), levels of all the sound around the crops; None: medians over the crops.
+    seconds: (crops,) length of each crop.
+    usual: (3,) dB, levels of all the audio around the crops; None: medians over the crops.
     """
 
     crop: NDArray[np.int64]
@@ -84,7 +90,7 @@ class Bands(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Runs divided among clusters, all columns (parts,): frames `first` to `last` are one's."""
+    """Regions divided among clusters: frames `first` to `last` of one cluster, columns (parts,)."""
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -92,7 +98,17 @@ class Parts(NamedTuple):
 
 
 def check_array(name: str, array: object, dtype: type[np.generic], axes: tuple[str, ...]) -> None:
-    """Raise GraphInputError unless `array` is an ndarray of this dtype and number of axes."""
+    """Check an array's type.
+
+    Args:
+        name: of the array, for the message.
+        array: what to check.
+        dtype: that it must have.
+        axes: names of its axes, in order.
+
+    Raises:
+        GraphInputError: it is not an ndarray of this dtype and number of axes.
+    """
     expected = f"{np.dtype(dtype).name} array ({', '.join(axes)})"
     if not isinstance(array, np.ndarray):
         raise GraphInputError(f"{name}: found {type(array).__name__}; pass a {expected}")
@@ -101,13 +117,13 @@ def check_array(name: str, array: object, dtype: type[np.generic], axes: tuple[s
 
 
 def segments_of(active: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.int64]:
-    """First and past-the-last index of every stretch of ones in (frames,), as (stretches, 2)."""
+    """First and past-the-last index of every segment of ones in (frames,), as (segments, 2)."""
     padded: NDArray[np.bool_] = np.zeros(len(active) + 2, np.bool_)
     padded[1:-1] = active
     return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors scaled to length one along the last axis; zero stays zero."""
+    """Vectors scaled to length 1 along the last axis; zero vectors stay zero."""
     norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)

@@ -1,5 +1,6 @@
-"""Work on other threads: an iterator run ahead, and a map whose results come in order."""
+"""Work on other threads: an iterator that is read ahead, and a map with results in order."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +13,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 _END = object()
-PATIENCE_S = 0.05  # how soon a stopped thread is noticed
+_POLL_S = 0.05  # a thread notices within this time that it was stopped
 
 
 class _Failure:
@@ -22,10 +23,10 @@ class _Failure:
 
 @contextmanager
 def prefetched(source: Iterator[Item], ahead: int) -> Iterator[Iterator[Item]]:
-    """The items of `source` in order, up to `ahead` of them made before they are asked for.
+    """The items of `source` in order; another thread prepares up to `ahead` of them in advance.
 
-    What `source` raises is raised where the item would have been. On leaving, the thread has ended
-    and `source` is closed, however many items were taken.
+    If `source` raises, the iterator raises the same error in place of the next item. On exit, the
+    thread has ended and `source` is closed, however many items were taken.
     """
     queue: Queue[object] = Queue(ahead)
     stopped = Event()
@@ -47,7 +48,7 @@ def _fill(source: Iterator[Item], queue: Queue[object], stopped: Event) -> None:
             for item in source:
                 if not _put(item, queue, stopped):
                     break
-    except BaseException as error:  # noqa: BLE001 - it is raised again on the other side
+    except BaseException as error:  # noqa: BLE001 - the reading thread raises it again
         last = _Failure(error)
     _put(last, queue, stopped)
 
@@ -55,7 +56,7 @@ def _fill(source: Iterator[Item], queue: Queue[object], stopped: Event) -> None:
 def _put(item: object, queue: Queue[object], stopped: Event) -> bool:
     while not stopped.is_set():
         try:
-            queue.put(item, timeout=PATIENCE_S)
+            queue.put(item, timeout=_POLL_S)
         except Full:
             continue
         return True
@@ -65,7 +66,7 @@ def _put(item: object, queue: Queue[object], stopped: Event) -> bool:
 def _drain(queue: Queue[object]) -> Iterator[Item]:
     while True:
         try:
-            item = queue.get(timeout=PATIENCE_S)  # a timeout lets Ctrl-C through on Windows
+            item = queue.get(timeout=_POLL_S)  # a timeout lets Ctrl-C through on Windows
         except Empty:
             continue
         if item is _END:
@@ -77,7 +78,7 @@ def _drain(queue: Queue[object]) -> Iterator[Item]:
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool of so many threads; on leaving, none of its tasks is left."""
+    """A pool of `workers` threads; on exit, all of its tasks have ended."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="hocket")
     try:
         yield pool
@@ -88,16 +89,16 @@ def worker_pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 def ordered_map(
     function: Callable[[Item], Outcome], items: Iterable[Item], pool: ThreadPoolExecutor, most: int
 ) -> Iterator[Outcome]:
-    """What `function` returns for each item, in the order of items.
+    """Apply `function` to each item on a pool, and yield the results in the order of the items.
 
-    Items are taken as results are asked for, so a chain of these maps works at the pace of whoever
-    consumes the last one. What `function` raises is raised in the item's turn.
+    Items are taken only as results are consumed, so a chain of these maps runs at the pace of the
+    consumer of the last one. An error of `function` is raised in place of the item's result.
 
     Args:
         function: called on the pool's threads.
         items: taken on the caller's thread.
-        pool: who does the work; several maps may share one.
-        most: results that may be open at once.
+        pool: runs the tasks; several maps may share one.
+        most: largest number of unfinished tasks.
     """
     waiting: deque[Future[Outcome]] = deque()
     for item in items:
@@ -106,3 +107,12 @@ def ordered_map(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
+
+
+def usable_cores() -> int:
+    """Cores that the scheduler grants this process, which may be fewer than the machine has."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13 and later; also honors -X cpu_count
+        return int(os.process_cpu_count() or 1)
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

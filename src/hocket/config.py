@@ -1,15 +1,16 @@
-"""Settings. `Config` may change results; `Runtime` may change only how fast they come.
+"""Settings: `Config` may change results, `Runtime` changes only the speed.
 
-Thresholds that depend on the embedding model are not here: they are calibrated with it and live in
-the model manifest. A value of None below means "what the manifest says".
+Thresholds that depend on the embedding model are calibrated with it and live in the model manifest.
+A setting of None below means "use the manifest's value".
 """
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from hocket.arguments import check_type
+from hocket.concurrency import usable_cores
 from hocket.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GraphConfig:
-    """Which graphs, and on what they run: other numbers come out, so other turns may.
+    """Which graphs run, and on which runtime. Other numerics may lead to other turns.
 
-    embedding: name of the embedding model, as `hocket models list` shows them.
-    precision: what trained layers compute in: float32, bfloat16, int8, or auto, the quickest of
-        them here that costs next to no accuracy.
-    backend: name of the runtime, or auto, the quickest here; `hocket.backends.choice` decides.
+    embedding: name of the embedding model, as listed by `hocket models list`.
+    precision: precision of the trained layers: float32, bfloat16, int8, or auto, the fastest one
+        on this machine that costs almost no accuracy.
+    backend: name of the runtime, or auto, the fastest one here (see `hocket.backends.choice`).
     """
 
     embedding: str = "campplus-local"
@@ -35,10 +36,9 @@ class GraphConfig:
 class WindowConfig:
     """How a recording is cut into windows for the segmentation.
 
-    step_s: from one window to the next.
-    ramp_s: length of either end of a window, which counts less than its middle.
-    batch: windows per call; a setting of results because a runtime may add in another order when
-        the number differs.
+    step_s: distance between the starts of consecutive windows.
+    ramp_s: length of the ramps at both ends of a window, where frames weigh less.
+    batch: windows per call; it may change results, as runtimes may then add in another order.
     """
 
     step_s: float = 5.0
@@ -51,13 +51,13 @@ class WindowConfig:
 
 @dataclass(frozen=True)
 class RegionConfig:
-    """Where somebody speaks, and where one speaker speaks alone.
+    """Where there is speech, and where one speaker speaks alone.
 
-    min_speech: probability above which somebody speaks.
-    min_overlap: probability above which several speakers speak.
-    min_change: probability of a speaker change above which a region is cut in two.
-    change_s: speech on either side of a possible speaker change that is compared.
-    longest_s: a longer region is cut, so that memory stays bounded.
+    min_speech: probability of speech above which a frame is speech.
+    min_overlap: probability of overlap above which several speakers speak in a frame.
+    min_change: probability of a speaker change above which a region is split.
+    change_s: length of speech compared on either side of a possible speaker change.
+    longest_s: longer regions are split, so that memory stays bounded.
     """
 
     min_speech: float = 0.4
@@ -75,12 +75,12 @@ class SubsegmentConfig:
     """Which parts of regions are embedded, and how they are batched.
 
     length_s: length of a subsegment.
-    hop_s: longest distance from one subsegment to the next.
-    min_s: a shorter region has no subsegment.
-    grid_s: lengths of calls are rounded up to a multiple of this, so that they recur.
-    crop_s: longest stretch of a region in one call; None: as calibrated.
+    hop_s: longest distance between the starts of consecutive subsegments.
+    min_s: regions shorter than this have no subsegment.
+    grid_s: input lengths are rounded up to a multiple of this, so that they recur.
+    crop_s: longest part of a region in one call; None: as calibrated.
     pack_s: length of a pack, for networks that keep several sounds of one call apart.
-    gap_s: least distance of two crops in a pack.
+    gap_s: least distance between two crops in a pack.
     """
 
     length_s: float = 1.2
@@ -97,13 +97,13 @@ class SubsegmentConfig:
         if self.min_s > self.length_s or self.hop_s > self.length_s:
             raise ConfigError(
                 f"found length_s {self.length_s}, hop_s {self.hop_s} and min_s {self.min_s}; "
-                "give a length_s that is the longest of them"
+                "give a length_s no shorter than the other two"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSubsegments(SubsegmentConfig):
-    """`SubsegmentConfig` in which nothing is left open."""
+    """`SubsegmentConfig` with calibrated values filled in."""
 
     crop_s: float
 
@@ -114,13 +114,13 @@ class ClusteringConfig:
 
     method: name of the clusterer: agglomerative, centroid, spectral, mixture or vbx.
     plda: path of the trained PLDA that vbx needs, for embeddings of the same network.
-    threshold: cosine distance from which two clusters are two speakers.
-    duplicate_at_1s, duplicate_growth, duplicate_most: cosine up to which a cluster may resemble a
-        larger one and still be another speaker: with one second of speech, more with each doubling
-        of it, and at most.
+    threshold: clusters at least this cosine distance apart are different speakers.
+    duplicate_at_1s, duplicate_growth, duplicate_most: highest cosine similarity to a larger cluster
+        at which a cluster is still another speaker, not a duplicate: with one second of speech, its
+        growth with every doubling of speech, and its maximum.
     min_trusted_s: a shorter subsegment is assigned to a speaker but does not create one.
-    min_trusted_probability: the same for a subsegment in which one speaker speaks alone with a lower
-        probability than this.
+    min_trusted_probability: the same holds for a subsegment whose probability of a single speaker
+        is lower than this.
     min_speaker_s: a cluster with less speech is a speaker only if it is the largest, or if more
         speakers are requested.
     """
@@ -143,7 +143,7 @@ class ClusteringConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedClustering(ClusteringConfig):
-    """`ClusteringConfig` in which nothing is left open."""
+    """`ClusteringConfig` with calibrated values filled in."""
 
     threshold: float
     duplicate_at_1s: float
@@ -156,8 +156,8 @@ class TurnConfig:
     """How parts of regions become turns, and which pauses and turns are too short to keep.
 
     fade_s: time constant with which a part of a region loses its influence on a slot's speaker.
-    min_pause_s: shorter pauses of a speaker are closed.
-    min_turn_s: shorter turns are dropped, once pauses are closed.
+    min_pause_s: shorter pauses between turns of one speaker are closed.
+    min_turn_s: shorter turns are dropped after pauses are closed.
     """
 
     fade_s: float = 0.1
@@ -170,30 +170,28 @@ class TurnConfig:
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """How a stream is processed. None: as calibrated for the embedding model.
+    """How a stream is processed. None: as calibrated. Distances are 1 - cosine.
 
-    Distances are 1 - cosine.
-
-    window_s: length of a window, at most the segmentation's own.
-    step_s: from one update to the next; the longest wait of speech for its first turn.
+    window_s: length of a window, at most that of the segmentation's own windows.
+    step_s: time between updates; new speech waits at most this long for its first turn.
     delay_s: age at which frames become final.
-    latest_s: a turn that continues is given out in parts, so that no part waits longer than this.
-    back_s: sound before the newest step that is embedded again with it.
+    latest_s: a turn that continues is emitted in parts, so that no part waits longer than this.
+    back_s: audio before the newest step that is embedded again with it.
     create_s: speech that a new speaker needs within a window.
-    match: a slot nearer than this to a speaker may be that speaker.
-    create: subsegments at least this far from all speakers, and their mean, may be a new speaker.
-    update: a subsegment nearer than this updates its speaker's embedding.
-    merge: two speakers nearer than this are one, unless they spoke at the same time.
-    name: a speaker no farther than this from a known speaker gets that name.
-    name_early: the same, with less than `name_s` of speech.
+    match: a slot closer than this to a speaker may be that speaker.
+    create: subsegments may be a new speaker if they and their mean are this far from all others.
+    update: a subsegment closer than this to its speaker updates that speaker's embedding.
+    merge: two speakers closer than this are merged, unless they spoke at the same time.
+    name: a speaker at most this far from a known speaker gets that name.
+    name_early: the same limit for a speaker with less than `name_s` of speech.
     crowd: reduction of `name_early` for every doubling of the known speakers beyond five.
-    name_s: seconds of subsegments, which overlap; about half as much speech.
+    name_s: seconds of subsegments; they overlap, so it is about half as much speech.
     margin: least lead over the second nearest speaker with which a subsegment updates its speaker.
     coherence: least length of the mean of a new speaker's unit vectors.
-    continuity_bonus: what a slot is nearer to the speaker that earlier windows gave its frames to.
-    slot_bonus: what a subsegment is nearer to the speaker of its slot.
-    most_exemplars: exemplars kept of each speaker.
-    max_speakers: most speakers, beside the known ones.
+    continuity_bonus: reduction of a slot's distance to its frames' speaker in earlier windows.
+    slot_bonus: reduction of a subsegment's distance to the speaker of its slot.
+    most_exemplars: exemplars kept for each speaker.
+    max_speakers: most speakers, not counting the known ones.
     """
 
     window_s: float = 7.5
@@ -228,7 +226,7 @@ class StreamConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedStream(StreamConfig):
-    """`StreamConfig` in which nothing is left open."""
+    """`StreamConfig` with calibrated values filled in."""
 
     match: float
     create: float
@@ -241,7 +239,7 @@ class ResolvedStream(StreamConfig):
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that may change a result, stage by stage; the defaults are the preset balanced."""
+    """Everything that may change a result, by stage. The defaults are the balanced preset."""
 
     graphs: GraphConfig = field(default_factory=GraphConfig)
     windows: WindowConfig = field(default_factory=WindowConfig)
@@ -253,17 +251,13 @@ class Config:
 
     @classmethod
     def preset(cls, name: str) -> Self:
-        """Settings that go together, by one of the names in `PRESETS`; ConfigError for others."""
+        """The settings of a preset, one of `PRESETS`; ConfigError if there is no such preset."""
         if name not in PRESETS:
             raise ConfigError(f"preset is '{name}'; give one of {', '.join(PRESETS)}")
         return cls(**PRESETS[name])
 
     def resolved(self, calibration: Mapping[str, float]) -> "ResolvedConfig":
-        """The same, with the calibrated value wherever a threshold is None.
-
-        Args:
-            calibration: of the embedding model, from the model manifest.
-        """
+        """The same config, with None replaced by values from the embedding model's calibration."""
         return ResolvedConfig(
             graphs=self.graphs,
             windows=self.windows,
@@ -277,7 +271,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedConfig(Config):
-    """`Config` in which nothing is left open."""
+    """`Config` with calibrated values filled in."""
 
     subsegments: ResolvedSubsegments
     clustering: ResolvedClustering
@@ -289,7 +283,7 @@ STREAM_CALIBRATION: Mapping[str, str] = {
     "name": "name_distance",
     "name_early": "stream_name",
 }
-"""Names in the model manifest of a stream's thresholds; of all others the names are equal."""
+"""Manifest names of a stream's thresholds. All other settings have the same name in both."""
 
 Resolved = TypeVar("Resolved", ResolvedSubsegments, ResolvedClustering, ResolvedStream)
 
@@ -300,7 +294,7 @@ def _filled(
     calibration: Mapping[str, float],
     names: Mapping[str, str],
 ) -> Resolved:
-    """Settings of the resolved kind; `names` are those in the manifest, where they differ."""
+    """Settings of the resolved kind; `names` maps settings to manifest names where they differ."""
     values = {each.name: getattr(settings, each.name) for each in fields(settings)}
     for name in kind.__annotations__:
         if values[name] is None:
@@ -310,7 +304,7 @@ def _filled(
 
 @dataclass(frozen=True)
 class SpeakerCount:
-    """How many speakers the result may have; None leaves that end open."""
+    """How many speakers the result may have. A maximum of None is no limit."""
 
     minimum: int = 1
     maximum: int | None = None
@@ -321,7 +315,7 @@ class SpeakerCount:
         if self.maximum is not None and self.maximum < self.minimum:
             raise ConfigError(
                 f"min_speakers is {self.minimum} but max_speakers is {self.maximum}; "
-                "give a minimum that is not above the maximum"
+                "give a minimum no greater than the maximum"
             )
 
     @classmethod
@@ -332,6 +326,9 @@ class SpeakerCount:
         max_speakers: int | None = None,
     ) -> Self:
         """From the three numbers a user may give; an exact number excludes the other two."""
+        check_type("num_speakers", num_speakers, int | None)
+        check_type("min_speakers", min_speakers, int | None)
+        check_type("max_speakers", max_speakers, int | None)
         if num_speakers is None:
             if max_speakers is not None and max_speakers < 1:
                 raise ConfigError(f"max_speakers is {max_speakers}; give 1 or more")
@@ -347,8 +344,8 @@ class SpeakerCount:
 class Runtime:
     """How the graphs are run. Nothing here changes a turn.
 
-    threads: how many calls of the graphs may run at once, each on one processor thread; None is one
-        for every core this process may use.
+    threads: graph calls that may run at once, each on one processor thread; None: one for every
+        core that this process may use.
     """
 
     threads: int | None = None
@@ -359,30 +356,19 @@ class Runtime:
     @property
     def workers(self) -> int:
         """`threads`, or the number of cores this process may use."""
-        return self.threads or _usable_cores()
-
-
-def _usable_cores() -> int:
-    """Cores that the system's scheduler gives this process, which may be fewer than there are."""
-    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on; heeds -X cpu_count too
-        return int(os.process_cpu_count() or 1)
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return self.threads or usable_cores()
 
 
 def _check_numbers(
     settings: "DataclassInstance", above_zero: tuple[str, ...] = (), infinite: tuple[str, ...] = ()
 ) -> None:
-    """Raise ConfigError unless every number of `settings` is one, and none is below 0.
+    """Raise ConfigError if a number is NaN, infinite or negative, ArgumentError if it is none.
 
-    Args:
-        settings: what to check.
-        above_zero: names of those that may not be 0 either.
-        infinite: names of those that may be infinite.
+    Settings named in `above_zero` may not be 0 either; those named in `infinite` may be infinite.
     """
     for setting in fields(settings):
         name, value = setting.name, getattr(settings, setting.name)
+        check_type(name, value, setting.type)
         if value is None or isinstance(value, str):
             continue
         if math.isnan(value) or (math.isinf(value) and name not in infinite):
@@ -400,9 +386,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "balanced": {},
     "fast": {"windows": WindowConfig(step_s=8.0)},
 }
-"""What each preset sets; DER and speed of all are on the front page (docs/decisions/012-spans.md).
+"""Settings of each preset; README.md has their DER and speed (docs/decisions/012-spans.md).
 
-accurate: every sample in four windows, every unit heard by itself, nothing rounded. balanced: every
-sample in two windows, runs heard once, numbers rounded where the processor is quick at it. fast:
-every sample in one window, or two at its edges.
+accurate: every sample in four windows, a call for each subsegment, no rounding. balanced: every
+sample in two windows, regions embedded once, low precision where the processor is fast at it.
+fast: every sample in one window, or in two at window edges.
 """

@@ -1,29 +1,29 @@
-"""Everything hocket raises on purpose.
+"""All errors that hocket raises deliberately.
 
     HocketError
     ├── AudioError (ValueError)          the recording cannot be used
     │   ├── AudioNotFoundError (FileNotFoundError)
-    │   ├── AudioFormatError             not audio, or a format nothing installed decodes
-    │   ├── AudioContentError            decoded, but its samples or its rate make no sense
-    │   └── AudioVoiceError              nobody, too little speech, or several people to be heard
+    │   ├── AudioFormatError             not audio, or no installed decoder for the format
+    │   ├── AudioContentError            decoded, but the samples or their rate are invalid
+    │   └── AudioVoiceError              no speech, too little speech, or several speakers
     ├── ConfigError (ValueError)         settings that contradict each other or are out of range
     ├── ModelError (RuntimeError)        a model file is missing, altered or of the wrong kind
     ├── GraphInputError (ValueError)     an array does not fit a graph's input
     ├── BackendError (RuntimeError)      a runtime is not installed or failed
-    ├── SpeakerError (ValueError)        no such speaker, a name that is taken, an odd embedding
-    ├── StoreError (RuntimeError)        a file of speakers cannot be used, or not with this model
+    ├── SpeakerError (ValueError)        an unknown speaker, a name in use, an invalid embedding
+    ├── StoreError (RuntimeError)        a speaker store cannot be used, or not with this model
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
     └── Cancelled                        the caller cancelled
 
-Every message is one line: what was found, where, and what to do.
+Every message is one line: where the problem is, what was found, and what to do.
 """
 
 from typing import Self
 
 
 class HocketError(Exception):
-    """Base of all errors hocket raises on purpose; its message is one line."""
+    """Base of all errors that hocket raises deliberately; the message is one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
@@ -35,7 +35,7 @@ class AudioError(HocketError, ValueError):
     Args:
         source: name of the recording as the user gave it.
         problem: what is wrong with it.
-        remedy: what the user can do about it.
+        remedy: what the user can do.
     """
 
     def __init__(self, source: str, problem: str, remedy: str) -> None:
@@ -47,19 +47,19 @@ class AudioError(HocketError, ValueError):
 
 
 class AudioNotFoundError(AudioError, FileNotFoundError):
-    """There is no file of that name, or it may not be read."""
+    """The file does not exist, or may not be read."""
 
 
 class AudioFormatError(AudioError):
-    """The bytes are not audio, or a format that nothing installed decodes."""
+    """The bytes are not audio, or no installed decoder reads their format."""
 
 
 class AudioContentError(AudioError):
-    """The audio was decoded, but its samples or its rate make no sense."""
+    """The audio was decoded, but its samples or its sample rate are invalid."""
 
 
 class AudioVoiceError(AudioError):
-    """One person's voice is wanted: nobody, too little speech, or several people are heard."""
+    """A clip of one speaker is required; it has no speech, too little, or several speakers."""
 
 
 class ConfigError(HocketError, ValueError):
@@ -79,11 +79,11 @@ class BackendError(HocketError, RuntimeError):
 
 
 class SpeakerError(HocketError, ValueError):
-    """There is no such speaker, the name is taken, or an embedding is no voice."""
+    """A speaker is unknown, a name is in use, or an embedding is invalid."""
 
 
 class StoreError(HocketError, RuntimeError):
-    """A file of speakers is locked, damaged, unwritable, newer, or holds another model's voices."""
+    """A speaker store is locked, damaged, read-only, too new, or of another embedding model."""
 
 
 class OutputError(HocketError, OSError):
@@ -94,7 +94,7 @@ class ArgumentError(HocketError, TypeError):
     """An argument of a function is unknown or of the wrong type."""
 
 
-class Cancelled(HocketError):
+class Cancelled(HocketError):  # noqa: N818 - the caller's wish, not an error
     """The caller set the `cancel` event before the result was complete."""
 
 

@@ -1,4 +1,4 @@
-"""Where results go: file names that stay apart, files that are whole or absent."""
+"""Output files: distinct names, and atomic writes."""
 
 import os
 import tempfile
@@ -10,9 +10,9 @@ from hocket.errors import OutputError
 
 
 def distinct_paths(folder: Path, stems: Sequence[str], suffix: str) -> list[Path]:
-    """One path in `folder` for every stem; equal stems get -2, -3, … in order.
+    """One path in `folder` for each stem; repeated stems get -2, -3, … in order.
 
-    Names that differ only by case count as equal: some file systems cannot hold both.
+    Names that differ only in case count as equal: some file systems cannot hold both.
     """
     reserved = {stem.casefold() for stem in stems}
     taken: set[str] = set()
@@ -30,40 +30,49 @@ def distinct_paths(folder: Path, stems: Sequence[str], suffix: str) -> list[Path
 def write_whole(
     path: Path,
     content: str | bytes,
-    remedy: str = "choose another place with -o",
+    remedy: str = "choose another path",
     *,
     private: bool = False,
 ) -> None:
-    """Write a file under its name only once it is complete.
+    """Write an output file atomically; it has its name only once it is complete.
 
     Args:
-        path: where; missing folders are made.
-        content: text is written as UTF-8 with the line ends it has.
-        remedy: what to say to a user for whom it cannot be written.
-        private: nobody else may read it, whatever other files may be.
+        path: the file; missing folders are created.
+        content: its content; text is encoded as UTF-8, line ends are kept.
+        remedy: what the error tells the user to do.
+        private: only the owner may read the file, whatever the process's usual permissions.
 
     Raises:
         OutputError: the file cannot be written; nothing is left behind.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:32]}.")
-        try:
-            with open(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-            os.chmod(temporary, 0o600 if private else 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        replace_file(path, content.encode() if isinstance(content, str) else content, private)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"{path}: cannot write: {reason}; {remedy}") from error
 
 
+def replace_file(path: Path, content: bytes, private: bool) -> None:
+    """Write a file atomically; arguments as in `write_whole`.
+
+    Raises:
+        OSError: the file cannot be written; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:32]}.")
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o600 if private else 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
 def _umask() -> int:
-    """The permissions new files are denied; the system tells them only by setting them."""
+    """The permissions denied to new files; the system reports them only when they are set."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,6 +1,6 @@
-"""What the graphs' metadata state: the frame grid, and the sizes that each network works in.
+"""Sizes from the graphs' metadata: the frame grid, and the lengths that each network works in.
 
-Everything is read here, once, and in integer samples.
+All metadata is read here, once. Every size is an integer number of samples.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from hocket.errors import ModelError
 class Geometry:
     """Frame grid of a segmentation graph.
 
-    Frame i is centred on sample `receptive_field // 2 + i * frame_step` and stands for the
-    `frame_step` samples around that centre.
+    Frame i is centered on sample `receptive_field // 2 + i * frame_step` and stands for the
+    `frame_step` samples around that center.
     """
 
     sample_rate: int
@@ -27,11 +27,11 @@ class Geometry:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
-        """Read the numbers a graph carries; ModelError if one is missing or not an integer."""
+        """Read a graph's metadata; ModelError if a number is missing or not an integer."""
         return cls(**_integers("segmentation", metadata, *cls.__dataclass_fields__))
 
     def frame_start(self, frame: int) -> int:
-        """First of the samples that frame `frame` stands for; `frame` may lie past the window."""
+        """First of the samples that frame `frame` stands for; the frame may lie past a window."""
         return self.receptive_field // 2 - self.frame_step // 2 + frame * self.frame_step
 
     def frames_of(self, seconds: float) -> int:
@@ -45,10 +45,10 @@ class Geometry:
 
 @dataclass(frozen=True)
 class SegmentationInfo:
-    """What a segmentation graph states of itself.
+    """Metadata of a segmentation graph.
 
     geometry: its frame grid.
-    least_samples: the shortest sound it takes.
+    least_samples: length of its shortest valid input.
     """
 
     geometry: Geometry
@@ -56,7 +56,7 @@ class SegmentationInfo:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
-        """Read the numbers a graph carries; ModelError as for `Geometry`."""
+        """Read a graph's metadata; ModelError as in `Geometry.from_metadata`."""
         geometry = Geometry.from_metadata(metadata)
         least = _integers("segmentation", {"least_samples": "1", **metadata}, "least_samples")
         return cls(geometry, max(least["least_samples"], geometry.receptive_field))
@@ -64,13 +64,14 @@ class SegmentationInfo:
 
 @dataclass(frozen=True)
 class EmbeddingInfo:
-    """What an embedding graph states of itself.
+    """Metadata of an embedding graph.
 
-    dimension: numbers of an embedding.
-    least_samples: the shortest sound it takes.
-    gate_samples: length of a context gate of the network; None if gates span the whole input, so
-        that one input holds one sound.
-    mask_samples: length of a frame of the network's trunk, the unit of its masks; None likewise.
+    dimension: length of an embedding.
+    least_samples: length of its shortest valid input.
+    gate_samples: length of a context gate of the network; None if a gate covers the whole input,
+        so that an input may hold only one sound.
+    mask_samples: length of a frame of the network's trunk, at whose rate masks are applied; None
+        in the same case.
     """
 
     dimension: int
@@ -80,7 +81,7 @@ class EmbeddingInfo:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
-        """Read the numbers a graph carries; ModelError if one is missing or not an integer."""
+        """Read a graph's metadata; ModelError if a number is missing or not an integer."""
         sizes = _integers(
             "embedding", {"least_samples": "1", **metadata}, "dimension", "least_samples"
         )
@@ -92,9 +93,9 @@ class EmbeddingInfo:
 
 @dataclass(frozen=True)
 class SincInfo:
-    """What a graph of sinc filters states of itself.
+    """Metadata of a graph of sinc filters.
 
-    step: samples from one pooled sinc frame to the next.
+    step: samples from one pooled sinc frame to the next; the graph calls such a frame a place.
     field: samples that one pooled sinc frame depends on.
     """
 
@@ -103,7 +104,7 @@ class SincInfo:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
-        """Read the numbers a graph carries; ModelError if one is missing or not an integer."""
+        """Read a graph's metadata; ModelError if a number is missing or not an integer."""
         sizes = _integers("sinc", metadata, "place_step", "place_field")
         return cls(sizes["place_step"], sizes["place_field"])
 

@@ -1,4 +1,4 @@
-"""The seam between hocket and any runtime: a graph is named arrays in, named arrays out."""
+"""The interface between hocket and every runtime: a graph maps named arrays to named arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 NO_LEAST: Mapping[str, int] = MappingProxyType({})
 
-
-# N = 0 known speakers is a database before anyone was met; nothing else may be empty
+# a database may hold no speakers yet; no other axis may be empty
 MAY_BE_EMPTY = frozenset({"speakers"})
 
 Content = Literal["finite", "no NaN", "anything"]
@@ -26,8 +25,8 @@ Content = Literal["finite", "no NaN", "anything"]
 class Port:
     """One input or output of a graph; an axis is a name, or a fixed length in digits.
 
-    content: which numbers an input may hold. Embeddings may hold anything: what NaN means there is
-    part of their graph's contract.
+    content: which numbers an input may hold. Embeddings may hold anything: their graph's contract
+        defines what NaN means there.
     """
 
     name: str
@@ -37,12 +36,12 @@ class Port:
     def check(
         self, array: NDArray[np.float32], lengths: dict[str, int], least: Mapping[str, int]
     ) -> None:
-        """Raise GraphInputError unless `array` fits.
+        """Raise GraphInputError unless `array` is a valid input.
 
         Args:
             array: the input.
-            lengths: lengths of named axes seen so far; this input's are added.
-            least: shortest allowed length of a named axis.
+            lengths: lengths of the named axes seen so far; those of this input are added.
+            least: shortest allowed length of named axes.
         """
         check_array(self.name, array, np.float32, self.axes)
         for axis, found in zip(self.axes, array.shape, strict=True):
@@ -60,7 +59,7 @@ class Port:
         if not self._content_fits(array):
             expected_content = "finite numbers" if self.content == "finite" else "no NaN"
             raise GraphInputError(
-                f"{self.name}: found {_odd_numbers(array)}; pass {expected_content}"
+                f"{self.name}: found {_invalid_numbers(array)}; pass {expected_content}"
             )
 
     def _content_fits(self, array: NDArray[np.float32]) -> bool:
@@ -71,23 +70,23 @@ class Port:
         return bool(np.isfinite(array).all())
 
 
-def _odd_numbers(array: NDArray[np.float32]) -> str:
+def _invalid_numbers(array: NDArray[np.float32]) -> str:
     return f"{int(np.isnan(array).sum())} NaN and {int(np.isinf(array).sum())} infinite numbers"
 
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """Ports of a graph, in order."""
+    """Inputs and outputs of a graph, in order."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
     def check_inputs(self, inputs: Tensors, least: Mapping[str, int] = NO_LEAST) -> None:
-        """Raise GraphInputError unless `inputs` are exactly the arrays the graph takes.
+        """Raise GraphInputError unless `inputs` are exactly the arrays that the graph takes.
 
         Args:
             inputs: arrays by name.
-            least: shortest allowed length of a named axis, from the graph's metadata.
+            least: shortest allowed length of named axes, from the graph's metadata.
         """
         expected = {port.name for port in self.inputs}
         if set(inputs) != expected:
@@ -98,7 +97,7 @@ class GraphSpec:
 
 
 def least_lengths(metadata: Mapping[str, str]) -> dict[str, int]:
-    """Shortest allowed length of named axes, as a graph's metadata states them."""
+    """Shortest allowed length of named axes, from a graph's metadata."""
     prefix = "least_"
     return {
         key.removeprefix(prefix): int(value)
@@ -113,14 +112,14 @@ def _port(name: str, axes: str, content: Content = "finite") -> Port:
 
 _WAVEFORM = _port("waveform", "windows 1 samples")
 _MASKS = _port("masks", "windows frames 3")
-_PEAKS = _port("peaks", "windows 160 places")
+_SINC_FEATURES = _port("peaks", "windows 160 places")  # a place is a pooled sinc frame
 _LOG_PROBS = _port("log_probs", "windows frames 7", "no NaN")
 _EMBEDDINGS = _port("embeddings", "windows slots dimension")
 
 SPECS: dict[str, GraphSpec] = {
     "segmentation": GraphSpec(inputs=(_WAVEFORM,), outputs=(_LOG_PROBS,)),
-    "sinc_peaks": GraphSpec(inputs=(_WAVEFORM,), outputs=(_PEAKS,)),
-    "segmentation_from_peaks": GraphSpec(inputs=(_WAVEFORM, _PEAKS), outputs=(_LOG_PROBS,)),
+    "sinc_peaks": GraphSpec(inputs=(_WAVEFORM,), outputs=(_SINC_FEATURES,)),
+    "segmentation_from_peaks": GraphSpec(inputs=(_WAVEFORM, _SINC_FEATURES), outputs=(_LOG_PROBS,)),
     "powerset_decode": GraphSpec(inputs=(_LOG_PROBS,), outputs=(_MASKS,)),
     "segmentation_masks": GraphSpec(inputs=(_WAVEFORM,), outputs=(_MASKS,)),
     "embedding_inputs": GraphSpec(
@@ -147,7 +146,7 @@ SPECS: dict[str, GraphSpec] = {
         inputs=(_WAVEFORM,), outputs=(_MASKS, _port("embeddings", "windows 3 dimension"))
     ),
 }
-"""The contract of every graph, by name; the forge exports to it and every backend is held to it."""
+"""The contract of each graph, by name. The forge exports to it, and every backend must meet it."""
 
 
 class Graph(Protocol):
@@ -160,14 +159,14 @@ class Graph(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the forge wrote into the file: geometry, source, sha256."""
+        """Metadata that the forge wrote into the file: geometry, source, sha256."""
         ...
 
     def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         """Outputs by name.
 
         Raises:
-            GraphInputError: an input is missing, of another dtype or of a shape that does not fit.
+            GraphInputError: an input is missing, or has a wrong dtype or shape.
             BackendError: the runtime failed.
         """
         ...

@@ -1,4 +1,4 @@
-"""Slots and parts to one timeline: windows say when somebody speaks, the parts of runs say who."""
+"""Slots and parts to one timeline: windows give when slots speak, parts of regions give who."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hocket.arrays import Activations, FrameCounts, Parts, SlotActivity, Votes
 from hocket.segmentation.windows import LEAST_WEIGHT, edge_weights
 
-BLOCK = 65_536  # frames, about 18 minutes: with 20 clusters 5 MB of votes
+BLOCK = 65_536  # frames, about 18 minutes; 5 MB of votes with 20 clusters
 
 
 def cluster_votes(
@@ -18,62 +18,62 @@ def cluster_votes(
     ramp: int,
     block: slice | None = None,
 ) -> Votes:
-    """Add the windows up on the recording's frame grid, (frames, clusters).
+    """Average the windows on the recording's frame grid, as votes for clusters, (frames, clusters).
 
-    A slot is nobody in particular: at each frame it speaks for the clusters of the parts it is
-    active in, the nearer the more. So a slot that stands for two people, as where a window holds
-    more of them than slots, still speaks for each in turn.
+    A slot is not tied to one cluster: at each frame it votes for the clusters of the parts in which
+    it is active, closer parts counting more. So a slot shared by two speakers, as in a window with
+    more speakers than slots, still votes for each of them where that one speaks.
 
     Args:
         activity: (windows, frames, slots).
         first_frames: (windows,) first frame of every window.
-        parts: runs divided among clusters.
+        parts: regions divided among clusters.
         clusters: number of clusters.
-        fade: frames after which what a part says of its slot elsewhere counts less by e.
-        ramp: frames at the ends of a window that count less.
-        block: the frames wanted, one of `frame_blocks`; None: all of them.
+        fade: frames after which the influence of a part on its slot decays by a factor of e.
+        ramp: frames at the ends of a window that weigh less.
+        block: frames to return, one of `frame_blocks`; None: all of them.
     """
     length, total = activity.shape[1], frames_of(activity, first_frames)
     start, end, _ = (block or slice(total)).indices(total)
     votes = np.zeros((end - start, clusters), np.float32)
     windows, weights = np.zeros((end - start, 1), np.float32), edge_weights(length, ramp)[:, None]
     parts = _in_order(parts)
-    # the parts over a window lie together: after the last that ends before it
+    # the parts over a window are consecutive: they follow the last one that ends before it
     ends = np.maximum.accumulate(parts.last)
     begin = np.searchsorted(ends, first_frames, side="right").tolist()
     stop = np.searchsorted(parts.first, first_frames + length).tolist()
     over = np.flatnonzero((first_frames < end) & (first_frames + length > start))
     for window in over.tolist():
         first = int(first_frames[window])
-        mine = slice(max(0, start - first), min(length, end - first))
-        here = slice(first + mine.start - start, first + mine.stop - start)
-        windows[here] += weights[mine]
+        source = slice(max(0, start - first), min(length, end - first))
+        target = slice(first + source.start - start, first + source.stop - start)
+        windows[target] += weights[source]
         near = Parts(*(column[begin[window] : stop[window]] for column in parts))
-        heard = near.last > first
-        if heard.any():
+        inside = near.last > first
+        if inside.any():
             slots = activity[window].astype(np.float32)
-            near = Parts(*(column[heard] for column in near))
-            said = weights * _window_votes(slots, first, near, clusters, fade)
-            votes[here] += said[mine]
+            near = Parts(*(column[inside] for column in near))
+            weighted = weights * _window_votes(slots, first, near, clusters, fade)
+            votes[target] += weighted[source]
     votes /= np.maximum(windows, LEAST_WEIGHT)
     return votes
 
 
 def frames_of(activity: SlotActivity, first_frames: NDArray[np.int64]) -> int:
-    """Frames of the recording that windows reach."""
+    """Number of frames that windows of (windows, frames, slots), in order of time, reach up to."""
     return int(first_frames[-1]) + activity.shape[1] if len(first_frames) else 0
 
 
 def frame_blocks(total: int) -> list[slice]:
-    """All frames, BLOCK at a time; one block, if there are none.
+    """Slices of BLOCK frames that cover all `total` frames; at least one slice.
 
-    The votes of hours in one piece are more than all else that is known of them.
+    The votes of a recording of hours in one piece would take more memory than everything else.
     """
     return [slice(first, min(first + BLOCK, total)) for first in range(0, max(total, 1), BLOCK)]
 
 
 def _in_order(parts: Parts) -> Parts:
-    """Parts by where they begin."""
+    """Parts in order of their first frames."""
     order = np.argsort(parts.first, kind="stable")
     return Parts(*(column[order] for column in parts))
 
@@ -86,16 +86,17 @@ def _window_votes(
     starts, ends = np.clip(near.first - first, 0, length), np.clip(near.last - first, 0, length)
     summed = np.concatenate([np.zeros((1, slots.shape[1]), np.float32), slots.cumsum(axis=0)])
     spoken = summed[ends] - summed[starts]  # (parts, slots), in frames
-    belonging = spoken**2 / (ends - starts)[:, None]  # much of a part, and much of it
+    # high if the slot speaks for long in a part, and in most of it
+    affinity = spoken**2 / (ends - starts)[:, None]
     frame = np.arange(length)
     distance = np.maximum(np.maximum(starts[:, None] - frame, frame + 1 - ends[:, None]), 0)
-    # the constant lets far parts speak where none is near
-    near_by = (np.exp(-np.arange(length + 1) / fade) + 1e-4).astype(np.float32)
-    nearness = near_by[distance]
-    claimed = np.zeros((len(starts), slots.shape[1], clusters), np.float32)
-    claimed[np.arange(len(starts)), :, near.cluster] = belonging
-    weight = (nearness.T @ claimed.reshape(len(starts), -1)).reshape(length, -1, clusters)
-    share = slots / np.maximum(nearness.T @ belonging, 1e-9)
+    # the constant lets distant parts count where none is close
+    decay = (np.exp(-np.arange(length + 1) / fade) + 1e-4).astype(np.float32)
+    nearness = decay[distance]
+    by_cluster = np.zeros((len(starts), slots.shape[1], clusters), np.float32)
+    by_cluster[np.arange(len(starts)), :, near.cluster] = affinity
+    weight = (nearness.T @ by_cluster.reshape(len(starts), -1)).reshape(length, -1, clusters)
+    share = slots / np.maximum(nearness.T @ affinity, 1e-9)
     votes = np.zeros((length, clusters), np.float32)
     for slot in range(slots.shape[1]):
         votes += share[:, slot, None] * weight[:, slot]
@@ -103,10 +104,15 @@ def _window_votes(
 
 
 def activate(votes: Votes, counts: FrameCounts) -> Activations:
-    """The `counts` clusters with most votes in each frame; a cluster without votes never speaks."""
+    """Activate the clusters with most votes in each frame, (frames, clusters).
+
+    Args:
+        votes: (frames, clusters). A cluster without votes is never active.
+        counts: (frames,) number of speakers.
+    """
     active = np.zeros(votes.shape, np.bool_)
     rest, frames = votes.copy(), np.arange(len(votes))
-    # the first of equals; nobody is left once all votes are taken
+    # ties go to the first cluster
     for taken in range(min(int(counts.max(initial=0)), rest.shape[1])):
         best = rest.argmax(axis=1)
         speaks = (taken < counts) & (rest[frames, best] > 0)
@@ -115,15 +121,15 @@ def activate(votes: Votes, counts: FrameCounts) -> Activations:
     return active
 
 
-def strongest(
+def exclusive_activations(
     votes: Votes, activations: Activations, order: NDArray[np.integer] | None = None
 ) -> Activations:
-    """Activations without overlap: where several clusters speak, only the one with most votes.
+    """Activations without overlap: where several clusters speak, only that with most votes.
 
     Args:
         votes: (frames, clusters).
         activations: (frames, columns).
-        order: (columns,) cluster of every column of `activations`; None: they are the clusters.
+        order: (columns,) cluster of every column of `activations`; None: column i is cluster i.
     """
     single = np.zeros_like(activations)
     if activations.size:

@@ -1,10 +1,18 @@
-"""What comes out: turns, and everything a result carries besides."""
+"""What comes out: turns, and everything else that a result holds."""
 
+import json
+import os
 from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
 
 from hocket.arrays import Centroids
+from hocket.errors import ConfigError
+from hocket.files import write_whole
 
 
 @dataclass(frozen=True, order=True)
@@ -12,7 +20,7 @@ class Turn:
     """One stretch of speech by one speaker, in seconds from the start of the recording.
 
     confidence: probability, at a moment of the turn, that somebody speaks and that it is this
-        speaker; None where nobody says. Turns that differ in nothing else are equal.
+        speaker; None if unknown. It does not count when turns are compared.
     """
 
     start: float
@@ -22,16 +30,16 @@ class Turn:
 
     @property
     def duration(self) -> float:
-        """Length of the turn."""
+        """Length of the turn in seconds."""
         return self.end - self.start
 
 
 @dataclass(frozen=True, order=True)
 class UncertainSegment:
-    """A stretch of a turn of which it is not sure that its speaker speaks.
+    """A part of a turn whose speaker is uncertain.
 
-    confidence: probability, at a moment of the stretch, that its speaker speaks.
-    alternatives: other speakers that it may be, the nearest first.
+    confidence: probability, at a moment of the segment, that its speaker speaks.
+    alternatives: other speakers that it may be, the most similar first.
     """
 
     start: float
@@ -42,7 +50,7 @@ class UncertainSegment:
 
     @property
     def expected_error(self) -> float:
-        """Seconds of the stretch that are wrong on average."""
+        """Seconds of the segment that are wrong on average."""
         return (self.end - self.start) * (1 - self.confidence)
 
 
@@ -50,14 +58,14 @@ class UncertainSegment:
 class EmbeddingModel:
     """What made embeddings: only those of the same weights may be compared.
 
-    name: as `hocket models list` and `GraphConfig.embedding` call it.
-    sha256: of its trained weights in float32, whatever they are rounded to when run.
+    name: as in `hocket models list` and `GraphConfig.embedding`.
+    sha256: of its trained weights in float32, whatever they are rounded to at run time.
     dimension: numbers of an embedding.
-    name_distance: a cluster at most this far from a speaker in the store is given the name.
+    name_distance: a cluster at most this far from a speaker in the store gets the name.
     suggest_distance: at most this far, the name is suggested.
     verify_distance: a clip at most this far from a speaker is that speaker's.
-    match: weights of the probability that a cluster is a speaker: bias, of the distance, of how
-        much further the next speaker is.
+    match: weights of the probability that a cluster is a speaker: bias, of the distance, and of the
+        lead over the next speaker.
     """
 
     name: str
@@ -69,24 +77,26 @@ class EmbeddingModel:
     match: tuple[float, float, float]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """Who spoke when.
 
-    uri: what the recording is called in outputs: its file name without folder, suffix or blanks.
+    Two results are equal if all their values are, `seconds` and `copied` aside.
+
+    uri: name of the recording in outputs: its file name without folder, suffix or blanks.
     turns: in order of time; turns of different speakers may overlap.
     exclusive_turns: the same without overlap, one speaker at a time.
     speakers: names in order of first appearance.
     embeddings: (speakers, dimension) unit vectors, in the order of `speakers`; zero for the only
         speaker of a recording without a usable embedding.
-    duration: length of the recording.
-    seconds: busy time per stage, added up over workers: stages are at work at the same time.
+    duration: length of the recording in seconds.
+    seconds: busy time per stage, added up over workers: stages work at the same time.
     copied: bytes of samples moved from one array to another, per stage.
-    embedding_model: what made `embeddings`; None if that is not known.
+    embedding_model: what made `embeddings`; None if unknown.
     count_confidence: probability of the number of speakers found, and of one fewer and one more, by
-        number; what is missing to 1 is that of all other numbers. {0: 1.0} where nobody speaks;
-        empty where nobody says.
-    uncertain: stretches of the turns that are less sure than 0.9, in order of time.
+        number; the rest to 1 is that of all other numbers. {0: 1.0} if nobody speaks; empty if
+        unknown.
+    uncertain: segments of turns with a confidence below 0.9, in order of time.
     """
 
     uri: str
@@ -95,16 +105,148 @@ class Result:
     speakers: tuple[str, ...]
     embeddings: Centroids
     duration: float
-    seconds: dict[str, float] = field(repr=False)
-    copied: dict[str, int] = field(repr=False, default_factory=dict)
-    embedding_model: EmbeddingModel | None = field(repr=False, default=None)
-    count_confidence: Mapping[int, float] = field(repr=False, default_factory=dict)
-    uncertain: tuple[UncertainSegment, ...] = field(repr=False, default=())
+    seconds: dict[str, float]
+    copied: dict[str, int] = field(default_factory=dict)
+    embedding_model: EmbeddingModel | None = None
+    count_confidence: Mapping[int, float] = field(default_factory=dict)
+    uncertain: tuple[UncertainSegment, ...] = ()
+
+    def __repr__(self) -> str:
+        uri = self.uri if len(self.uri) <= 80 else f"{self.uri[:79]}…"
+        counts = (_count(len(self.speakers), "speaker"), _count(len(self.turns), "turn"))
+        return f"<Result {uri}: {', '.join(counts)}, {self.duration:.2f} s>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((self.uri, self.turns, self.duration))
+
+    def _values(self) -> list[object]:
+        names = [each.name for each in fields(self)]
+        values = {name: getattr(self, name) for name in names if name not in ("seconds", "copied")}
+        confidence = [turn.confidence for turn in (*self.turns, *self.exclusive_turns)]
+        embeddings = values.pop("embeddings")
+        return [*values.values(), embeddings.shape, embeddings.tobytes(), confidence]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain values: times in seconds and embeddings to the last digit."""
+        model = asdict(self.embedding_model) if self.embedding_model else None
+        return {
+            "uri": self.uri,
+            "duration": self.duration,
+            "speakers": list(self.speakers),
+            "turns": [asdict(turn) for turn in self.turns],
+            "exclusive_turns": [asdict(turn) for turn in self.exclusive_turns],
+            "uncertain": [
+                {**asdict(each), "alternatives": list(each.alternatives)} for each in self.uncertain
+            ],
+            "count_confidence": {str(n): value for n, value in self.count_confidence.items()},
+            "embeddings": self.embeddings.tolist(),
+            "embedding_model": model,
+            "seconds": self.seconds,
+            "copied": self.copied,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """A result from what `to_dict`, or JSON that hocket wrote, holds; ConfigError otherwise."""
+        try:
+            speakers = tuple(map(str, content["speakers"]))
+            model = content.get("embedding_model")
+            rows = content.get("embeddings") or [[]] * len(speakers)
+            return cls(
+                uri=str(content["uri"]),
+                turns=tuple(map(_turn, content["turns"])),
+                exclusive_turns=tuple(map(_turn, content["exclusive_turns"])),
+                speakers=speakers,
+                embeddings=np.array(rows, np.float32).reshape(len(speakers), -1 if rows else 0),
+                duration=float(content["duration"]),
+                seconds=dict(content.get("seconds", {})),
+                copied=dict(content.get("copied", {})),
+                embedding_model=_model(model) if model else None,
+                count_confidence={
+                    int(number): float(value)
+                    for number, value in content.get("count_confidence", {}).items()
+                },
+                uncertain=tuple(map(_uncertain, content.get("uncertain", ()))),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"not the result of one recording ({type(error).__name__}: {error}); give what "
+                "Result.save or 'hocket diarize --format json' wrote"
+            ) from error
+
+    def to_json(self) -> str:
+        """A JSON object on one line: times to the millisecond, without embeddings.
+
+        Embeddings are voiceprints; `save` keeps them.
+        """
+        content: dict[str, object] = {
+            "uri": self.uri,
+            "duration": round(self.duration, 3),
+            "speakers": self.speakers,
+            "turns": _rounded_rows(self.turns, self.duration),
+            "exclusive_turns": _rounded_rows(self.exclusive_turns, self.duration),
+        }
+        if self.uncertain:
+            content["uncertain"] = [
+                {
+                    "start": round(each.start, 3),
+                    "end": round(each.end, 3),
+                    "speaker": each.speaker,
+                    "confidence": round(each.confidence, 3),
+                    "alternatives": each.alternatives,
+                }
+                for each in self.uncertain
+            ]
+        if self.count_confidence:
+            content["count_confidence"] = {
+                str(number): round(value, 3) for number, value in self.count_confidence.items()
+            }
+        return json.dumps(content, ensure_ascii=False)
+
+    def to_rttm(self) -> str:
+        """NIST Rich Transcription Time Marked: a SPEAKER line a turn, with confidence if known."""
+        uri = rttm_field(self.uri)
+        return "".join(
+            f"SPEAKER {uri} 1 {milliseconds_as_seconds(start)} "
+            f"{milliseconds_as_seconds(end - start)} <NA> <NA> {rttm_field(turn.speaker)} "
+            f"{'<NA>' if turn.confidence is None else f'{turn.confidence:.3f}'} <NA>\n"
+            for start, end, turn in in_milliseconds(self.turns, self.duration)
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything, embeddings included, as JSON that `load` reads back as an equal result.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        write_whole(Path(path), json.dumps(self.to_dict(), ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save`, or `hocket diarize --format json`, wrote.
+
+        Raises:
+            ConfigError: the file cannot be read, or holds anything else.
+        """
+        try:
+            content = json.loads(Path(path).read_text("utf-8"))
+            if not isinstance(content, dict):
+                raise ConfigError("not the result of one recording (no object)")
+            return cls.from_dict(content)
+        except (OSError, ValueError, RecursionError) as error:
+            remedy = "give what Result.save or 'hocket diarize FILE -o FILE.json' wrote"
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"{os.fspath(path)}: cannot be read ({reason}); {remedy}") from error
 
     def at_least(self, confidence: float) -> "Result":
-        """The same without the turns of both kinds that are less sure, and their doubts.
+        """The same without turns of less confidence, of both kinds, and their uncertain segments.
 
-        Speakers stay, and so does a turn without a confidence.
+        Speakers stay, and so does a turn of unknown confidence.
         """
 
         def sure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
@@ -125,3 +267,51 @@ class Result:
         uncertain = tuple(filter(is_kept, self.uncertain))
         exclusive = sure(self.exclusive_turns)
         return replace(self, turns=kept, exclusive_turns=exclusive, uncertain=uncertain)
+
+
+def in_milliseconds(turns: Sequence[Turn], duration: float) -> Iterator[tuple[int, int, Turn]]:
+    """Start, end and the turn, rounded so that no turn ends after the recording."""
+    last = int(duration * 1000)
+    for turn in turns:
+        start, end = round(turn.start * 1000), min(round(turn.end * 1000), last)
+        if end > start:
+            yield start, end, turn
+
+
+def milliseconds_as_seconds(milliseconds: int) -> str:
+    """Seconds with three decimals."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+
+
+def rttm_field(text: str) -> str:
+    """`text` as one field of an RTTM line: no white space, nothing unprintable, never empty."""
+    kept = "".join(c if c.isprintable() and not c.isspace() else "_" for c in text)
+    return kept or "_"
+
+
+def _rounded_rows(turns: Sequence[Turn], duration: float) -> list[dict[str, object]]:
+    return [
+        {"start": start / 1000, "end": end / 1000, "speaker": turn.speaker}
+        | ({} if turn.confidence is None else {"confidence": round(turn.confidence, 3)})
+        for start, end, turn in in_milliseconds(turns, duration)
+    ]
+
+
+def _turn(row: Mapping[str, Any]) -> Turn:
+    confidence = row.get("confidence")
+    known = None if confidence is None else float(confidence)
+    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), known)
+
+
+def _uncertain(row: Mapping[str, Any]) -> UncertainSegment:
+    start, end, confidence = (float(row[name]) for name in ("start", "end", "confidence"))
+    alternatives = tuple(map(str, row["alternatives"]))
+    return UncertainSegment(start, end, str(row["speaker"]), confidence, alternatives)
+
+
+def _model(row: Mapping[str, Any]) -> EmbeddingModel:
+    return EmbeddingModel(**{**row, "match": tuple(row["match"])})
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

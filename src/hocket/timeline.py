@@ -1,4 +1,4 @@
-"""Activations to turns: seconds begin here."""
+"""Activations to turns: frames become seconds here."""
 
 from itertools import pairwise
 
@@ -11,7 +11,13 @@ from hocket.result import Turn
 
 
 def tidy(activations: Activations, min_pause: int, min_turn: int) -> Activations:
-    """Close pauses of fewer than `min_pause` frames, then drop turns of fewer than `min_turn`."""
+    """Close pauses shorter than `min_pause`, then drop turns shorter than `min_turn`.
+
+    Args:
+        activations: (frames, clusters).
+        min_pause: frames.
+        min_turn: frames.
+    """
     tidied = activations.copy()
     for cluster in range(activations.shape[1]):
         column = tidied[:, cluster]
@@ -26,24 +32,36 @@ def tidy(activations: Activations, min_pause: int, min_turn: int) -> Activations
 
 
 def order_of_appearance(activations: Activations) -> NDArray[np.int64]:
-    """Clusters that speak at all, in the order in which they first do."""
+    """Clusters that are ever active, in order of their first active frame."""
     speaking = np.flatnonzero(activations.any(axis=0))
     first_frames = [int(activations[:, cluster].argmax()) for cluster in speaking]
     return speaking[np.argsort(np.array(first_frames, np.int64), kind="stable")]
 
 
+def speaker_name(number: int) -> str:
+    """Label of a speaker without a name, such as SPEAKER_00: the convention of RTTM files."""
+    return f"SPEAKER_{number:02d}"
+
+
 def speaker_names(number: int) -> tuple[str, ...]:
-    """SPEAKER_00, SPEAKER_01, …, the names RTTM tools are used to."""
-    return tuple(f"SPEAKER_{index:02d}" for index in range(number))
+    """The labels SPEAKER_00, SPEAKER_01, … of `number` speakers."""
+    return tuple(map(speaker_name, range(number)))
 
 
 def to_turns(
     activations: Activations, names: tuple[str, ...], geometry: Geometry, samples: int
 ) -> tuple[Turn, ...]:
-    """Turns in order of time, within a recording of `samples` samples."""
+    """Turns in order of time.
+
+    Args:
+        activations: (frames, speakers).
+        names: of the speakers.
+        geometry: frame grid.
+        samples: length of the recording; turns end within it.
+    """
     turns = []
-    for cluster, name in enumerate(names):
-        for first, last in segments_of(activations[:, cluster]).tolist():
+    for speaker, name in enumerate(names):
+        for first, last in segments_of(activations[:, speaker]).tolist():
             start = min(geometry.frame_start(first), samples)
             end = min(geometry.frame_start(last), samples)
             if end > start:

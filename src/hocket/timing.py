@@ -1,4 +1,4 @@
-"""How long each stage took: always measured, part of every result."""
+"""Time spent in each stage: always measured, part of every result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,12 @@ from time import perf_counter
 
 @dataclass
 class Stopwatch:
-    """What each stage took, in order of first use; may be shared by threads, whose shares add up.
+    """Time and copied bytes of each stage, in order of first use.
 
-    seconds: busy time; stages at work at the same time take more than passes meanwhile.
-    copied: bytes of samples moved from one array to another.
+    Threads may share one; their times add up.
+
+    seconds: busy time; stages that run at the same time add up to more than the elapsed time.
+    copied: bytes of samples copied from one array to another.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -21,7 +23,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside the block to stage `name`."""
+        """Add the time spent inside the `with` block to stage `name`."""
         started = perf_counter()
         try:
             yield
@@ -31,13 +33,13 @@ class Stopwatch:
                 self.seconds[name] = spent
 
     def copy(self, name: str, size: int) -> None:
-        """Add `size` bytes to what stage `name` copied."""
+        """Add `size` to the bytes copied by stage `name`."""
         with self._lock:
             self.copied[name] = self.copied.get(name, 0) + size
 
 
 def totals(*parts: dict[str, float]) -> dict[str, float]:
-    """Seconds per stage, added up over several stopwatches."""
+    """Seconds per stage, summed over several stopwatches."""
     return {
         stage: sum(part.get(stage, 0.0) for part in parts)
         for stage in dict.fromkeys(stage for part in parts for stage in part)

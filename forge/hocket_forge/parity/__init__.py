@@ -1,8 +1,8 @@
-"""Checks an artefact must pass before it is written, and again in CI.
+"""Checks that a graph must pass before it is written, and again in CI.
 
-Each compares with something the module was not made from: arrays recorded from the reference
-implementations, kaldi-native-fbank, a NumPy loop. Then the exported file is compared with the
-module on batches and lengths it was not traced with.
+Each compares with an independent source: arrays recorded from the reference implementations,
+kaldi-native-fbank, or a NumPy loop. Then the exported file is compared with the module, on batches
+and lengths with which it was not traced.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,8 +35,8 @@ assert set(_CHECKS) == set(RECIPES), "no graph without parity"
 
 
 def checks(name: str, model: ModelProto) -> Iterator[Check]:
-    """All checks of one graph; one that cannot even be made counts as failed."""
+    """All checks of a graph; an exception counts as a failed check."""
     try:
         yield from _CHECKS[name](model) if name in _CHECKS else variants.variant(name, model)
-    except Exception as error:  # a broken graph may break its check anyhow
+    except Exception as error:  # a broken graph may raise any error
         yield Check(f"stopped by {type(error).__name__}: {error}", np.inf, EXACT)

@@ -1,4 +1,4 @@
-"""What parity checks share: a check as a value, recordings, and measures of difference."""
+"""Shared by the parity checks: a check as a value, recordings, and measures of difference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TORCH = 1e-4  # an exported graph against its module, both in float32
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: what was compared, the worst difference found, and the most allowed."""
+    """A comparison: its name, the largest difference found, and the largest allowed."""
 
     name: str
     found: float
@@ -27,7 +27,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the difference is small enough; NaN never is."""
+        """Whether the difference is small enough; NaN is not."""
         return self.found <= self.allowed
 
 
@@ -68,7 +68,7 @@ def cut(audio: Array, start: int, length: int) -> Array:
 
 
 def worst(found: Array, expected: Array) -> float:
-    """Largest difference; equal infinities differ by nothing, NaN and other shapes by infinity."""
+    """Largest difference: 0 for equal infinities, infinite for NaN and different shapes."""
     if found.shape != expected.shape:
         return np.inf
     with np.errstate(invalid="ignore"):
@@ -77,7 +77,7 @@ def worst(found: Array, expected: Array) -> float:
 
 
 def relative(found: Array, expected: Array) -> float:
-    """Largest length of a row's difference, as a share of the row's length."""
+    """Largest length of a row's difference, relative to the row's length."""
     if found.shape != expected.shape:
         return np.inf
     gaps = np.linalg.norm(found - expected, axis=-1) / np.linalg.norm(expected, axis=-1)

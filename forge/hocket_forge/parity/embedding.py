@@ -29,14 +29,14 @@ from hocket_forge.parity.common import (
 FBANK_MAX = 1e-3  # one bin near the logarithm's floor; differences seen are 4e-4
 FBANK_MEAN = 5e-5  # seen: 1e-5
 COSINE = 1e-5  # from 1, with weights rounded to float16; seen: 3e-6
-ROUNDED = 1e-2  # length of the difference by the same rounding; seen: 5e-3
-LOCAL_SAMPLES = 12_800  # the longest sound of which each local gate hears everything
+ROUNDED = 1e-2  # length of the difference due to that rounding; seen: 5e-3
+LOCAL_SAMPLES = 12_800  # the longest sound that fits into the context of every local gate
 RESNET34 = 1e-3  # length of the difference; seen: 3e-7
-RESNET34_POOLED = 1e-5  # without the bias that the last layer adds to everything; seen: 6e-7
+RESNET34_POOLED = 1e-5  # without the bias of the last layer; seen: 6e-7
 
 
 def campplus(model: ModelProto) -> Iterator[Check]:
-    """The shipped file against 3D-Speaker, and its float32 twin against the module."""
+    """The shipped file against 3D-Speaker, and a float32 export against the module."""
     yield from _fbank("povey", 1.0)
     audio, expected = speech(), golden("campplus")
     everything = np.ones((1, 1, 589), np.float32)
@@ -51,7 +51,7 @@ def campplus(model: ModelProto) -> Iterator[Check]:
 
 
 def campplus_local(model: ModelProto) -> Iterator[Check]:
-    """The published network where gates hear all of a sound; its parts near what each is alone."""
+    """Local CAM++: equal to CAM++ on short sounds, and to the module on parts of longer ones."""
     published, local = EMBEDDINGS["campplus"](), EMBEDDINGS["campplus-local"]()
     exact = export(
         "embedding-campplus-local", replace(RECIPES["embedding-campplus-local"], half_weights=False)
@@ -67,22 +67,22 @@ def campplus_local(model: ModelProto) -> Iterator[Check]:
         yield Check(f"local CAM++ = CAM++ on {length} samples", gap, TORCH)
     yield from _batches(model, local, ROUNDED, "float16 weights")
     yield from _batches(exact, local, TORCH, "float32 weights")
-    span, units = audio[None, None, 96_000:192_000], _units(6.0)
+    crop, subsegments = audio[None, None, 96_000:192_000], _subsegments(6.0)
     with torch.no_grad():
-        expected = local(torch.from_numpy(span), torch.from_numpy(units)).numpy()
-    found = run(exact, span, units)[0]
-    yield Check("units of a span = PyTorch", relative(found, expected), TORCH)
+        expected = local(torch.from_numpy(crop), torch.from_numpy(subsegments)).numpy()
+    found = run(exact, crop, subsegments)[0]
+    yield Check("subsegments of a crop = PyTorch", relative(found, expected), TORCH)
 
 
-def _units(seconds: float) -> Array:
-    """Masks (1, units, hundredths) of 1.2 s every 0.6 s."""
+def _subsegments(seconds: float) -> Array:
+    """Masks (1, subsegments, hundredths of a second) of 1.2 s every 0.6 s."""
     starts = np.arange(0, round(100 * seconds) - 119, 60)[:, None]
     frame = np.arange(round(100 * seconds))
     return ((frame >= starts) & (frame < starts + 120)).astype(np.float32)[None]
 
 
 def resnet34(model: ModelProto) -> Iterator[Check]:
-    """Weights by recipe: full and masked pooling as pyannote's own network computes them."""
+    """With weights drawn by a rule, full and masked pooling as in pyannote's network."""
     yield from _fbank("hamming", 32768.0)
     expected = golden("wespeaker")
     start = int(expected["start"])
@@ -132,7 +132,7 @@ def _fbank(window: WindowShape, scale: float) -> Iterator[Check]:
 def _batches(
     model: ModelProto, network: nn.Module, allowed: float, weights: str
 ) -> Iterator[Check]:
-    """Ragged masks: every slot of a batch as the module gives it, and as it is alone."""
+    """Ragged masks: every slot of a batch as in the module, and as without the batch."""
     audio, generator = speech(), np.random.default_rng(7)
     for batch, slots, frames, length in (
         (1, 1, 1, 16_000),

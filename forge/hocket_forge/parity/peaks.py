@@ -1,4 +1,4 @@
-"""Parity of the segmentation in two parts: with NumPy, with pyannote.audio, and with the whole."""
+"""Parity of the segmentation in two parts: with NumPy, pyannote.audio and the whole network."""
 
 from collections.abc import Iterator
 
@@ -18,30 +18,30 @@ from hocket_forge.parity.segmentation import (
 from hocket_forge.peaks import PLACE_STEP, SincPeaks, place_count, sinc_filters
 
 PEAKS = 4e-7  # of the loudest sample; seen: 2.5e-7
-FROM_PEAKS = 5e-4  # seen: 2e-4; as published, PyTorch itself is that far from float64 (decision 2)
+FROM_PEAKS = 5e-4  # seen: 2e-4, which is also PyTorch's difference from float64 (decision 2)
 STEP = 28_890  # samples between windows that share peaks, as in a stream
 WINDOW = 119_880
 
 
 def peaks_by_numpy(waveform: Array) -> Array:
-    """(B, 1, T) waveform -> (B, 160, P), by products in float64."""
+    """(B, 1, T) waveform -> (B, 160, P), computed in float64."""
     filters = sinc_filters(segmentation_network().sincnet).weight.detach().double().numpy()[:, 0]
     frames = np.lib.stride_tricks.sliding_window_view(waveform[:, 0].astype(np.float64), 251, 1)
-    heard = filters @ frames[:, ::10].transpose(0, 2, 1)
-    threes = heard[..., : heard.shape[-1] // 3 * 3].reshape(*heard.shape[:2], -1, 3)
+    outputs = filters @ frames[:, ::10].transpose(0, 2, 1)
+    threes = outputs[..., : outputs.shape[-1] // 3 * 3].reshape(*outputs.shape[:2], -1, 3)
     peaks: Array = np.concatenate([threes.max(-1), -threes.min(-1)], 1).astype(np.float32)
     return peaks
 
 
 def peaks_of(waveform: Array) -> Array:
-    """What the module gives for a waveform."""
+    """The module's output for a waveform."""
     with torch.no_grad():
         peaks: Array = SincPeaks(segmentation_network().sincnet)(torch.from_numpy(waveform)).numpy()
     return peaks
 
 
 def sinc_peaks(model: ModelProto) -> Iterator[Check]:
-    """Peaks as NumPy and the module find them for any batch and length, loud or with an offset."""
+    """Peaks as in NumPy and the module for any batch and length, also louder and with an offset."""
     for label, waveform in batches():
         for name, sound in ((label, waveform), (f"{label}, with an offset", waveform * 3 + 0.5)):
             found, allowed = run(model, sound)[0], PEAKS * float(np.abs(sound).max())
@@ -50,7 +50,7 @@ def sinc_peaks(model: ModelProto) -> Iterator[Check]:
 
 
 def segmentation_from_peaks(model: ModelProto) -> Iterator[Check]:
-    """Log-probabilities as pyannote.audio's, as the whole network's, and from shared peaks."""
+    """Log-probabilities as in pyannote.audio and the whole network, also from shared peaks."""
     windows = golden_windows()
     found = run(model, windows, peaks_by_numpy(windows))[0]
     yield Check(
@@ -65,7 +65,7 @@ def segmentation_from_peaks(model: ModelProto) -> Iterator[Check]:
 
 
 def _shared(model: ModelProto) -> Iterator[Check]:
-    """Windows of a sound whose peaks were found once, loud and quiet, with and without offset."""
+    """Windows of a sound whose peaks are computed once: loud, quiet, and with an offset."""
     for gain, offset in ((1.0, 0.0), (0.001, 0.0), (1.0, 0.1)):
         sound = (speech() * gain + offset).astype(np.float32)[None, None]
         peaks = peaks_of(sound)
@@ -78,5 +78,5 @@ def _shared(model: ModelProto) -> Iterator[Check]:
 
 
 def with_peaks(inputs: dict[str, Array]) -> dict[str, Array]:
-    """A window and its peaks, as `segmentation_from_peaks` takes them."""
+    """The inputs of `segmentation_from_peaks`: a window and its peaks."""
     return {**inputs, "peaks": peaks_of(inputs["waveform"])}

@@ -1,4 +1,4 @@
-"""Parity of the graphs that find speech: with pyannote.audio, and with the modules."""
+"""Parity of the segmentation graphs: with pyannote.audio, and with the modules."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -17,7 +17,7 @@ LENGTHS = ((1, 160_000), (3, 160_000), (5, 48_007), (2, 1_261))
 
 
 def batches() -> Iterator[tuple[str, Array]]:
-    """Speech in batches and lengths that no graph was traced with, and what to call them."""
+    """Speech in batches and lengths with which no graph was traced, and labels for them."""
     audio = speech()
     for batch, length in LENGTHS:
         rows = [cut(audio, 20_000 * row, length) for row in range(batch)]
@@ -32,7 +32,7 @@ def golden_windows() -> Array:
 
 
 def log_probs_of(waveform: Array) -> Array:
-    """What the module gives for a waveform."""
+    """The module's output for a waveform."""
     with torch.no_grad():
         log_probs: Array = (
             segmentation_network()(torch.from_numpy(waveform)).log_softmax(-1).numpy()
@@ -41,7 +41,7 @@ def log_probs_of(waveform: Array) -> Array:
 
 
 def exact_log_probs_of(waveform: Array) -> Array:
-    """What the module gives in float64; in float32 it strays with the processor's kernels."""
+    """The module's output in float64; in float32 it depends on the processor."""
     network = deepcopy(segmentation_network()).double()
     with torch.no_grad():
         log_probs: Array = network(torch.from_numpy(waveform).double()).log_softmax(-1).numpy()
@@ -49,7 +49,7 @@ def exact_log_probs_of(waveform: Array) -> Array:
 
 
 def segmentation(model: ModelProto) -> Iterator[Check]:
-    """Log-probabilities as pyannote.audio's, and as the module's for any batch and length."""
+    """Log-probabilities as in pyannote.audio, and as in the module for any batch and length."""
     found = run(model, golden_windows())[0]
     yield Check(
         "log-probabilities = pyannote.audio",
@@ -62,7 +62,7 @@ def segmentation(model: ModelProto) -> Iterator[Check]:
 
 
 def powerset_decode(model: ModelProto) -> Iterator[Check]:
-    """Every class, every tie and random scores as the NumPy reference decodes them."""
+    """Every class, every tie and random scores, as in the NumPy reference."""
     classes = np.eye(7, dtype=np.float32)[None]
     expected = golden("segmentation")["mapping"].astype(np.float32)
     yield Check("every class = pyannote's slots", worst(run(model, classes)[0][0], expected), EXACT)
@@ -72,7 +72,7 @@ def powerset_decode(model: ModelProto) -> Iterator[Check]:
 
 
 def hardest_scores() -> tuple[Array, Array, Array]:
-    """Class scores full of ties, any class scores, and some that are mostly impossible."""
+    """Class scores with many ties, random class scores, and scores that are mostly -inf."""
     generator = np.random.default_rng(5)
     ties = generator.integers(0, 3, (4, 589, 7)).astype(np.float32)
     scores = generator.standard_normal((4, 589, 7)).astype(np.float32)
@@ -81,7 +81,7 @@ def hardest_scores() -> tuple[Array, Array, Array]:
 
 
 def segmentation_masks(model: ModelProto) -> Iterator[Check]:
-    """Masks as pyannote.audio's, and as the module's for any batch and length."""
+    """Masks as in pyannote.audio, and as in the module for any batch and length."""
     windows = golden_windows()
     found = run(model, windows)[0]
     yield Check(
@@ -98,15 +98,15 @@ def segmentation_masks(model: ModelProto) -> Iterator[Check]:
 
 
 def with_scores(model: ModelProto) -> ModelProto:
-    """The same graph, giving the scores it decodes as its only output."""
-    peeking = onnx.ModelProto()
-    peeking.CopyFrom(model)
-    decoded = next(node for node in peeking.graph.node if node.op_type == "ArgMax").input[0]
-    del peeking.graph.output[:]
-    peeking.graph.output.append(
+    """The same graph, with the scores that it decodes as its only output."""
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    decoded = next(node for node in probe.graph.node if node.op_type == "ArgMax").input[0]
+    del probe.graph.output[:]
+    probe.graph.output.append(
         onnx.helper.make_tensor_value_info(decoded, onnx.TensorProto.FLOAT, None)
     )
-    return peeking
+    return probe
 
 
 def _tail(model: ModelProto) -> ModelProto:

@@ -1,4 +1,4 @@
-"""Published variants against the float32 module: how far rounding may take them."""
+"""Limits on the differences of published variants from the float32 module."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ COSINE_MEAN, COSINE_WORST = 0.01, 0.04  # from 1; seen: 0.005 and 0.02
 
 def variant(name: str, model: ModelProto) -> Iterator[Check]:
     """A graph called NAME-PRECISION against the module of NAME, on real speech."""
-    from hocket_forge.rows import differences  # which needs this package first
+    from hocket_forge.rows import differences  # imported here: it imports this package
 
     base, _, _ = name.rpartition("-")
     content = model.SerializeToString()

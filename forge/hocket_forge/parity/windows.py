@@ -1,4 +1,4 @@
-"""Parity of the graphs around the networks: with NumPy, and with the graphs they are made of."""
+"""Parity of the graphs around the networks: with NumPy, and with their parts."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ RANDOM_CASES = 1_000
 
 
 def embedding_inputs(model: ModelProto) -> Iterator[Check]:
-    """Random masks, all-overlap and all-zero masks, any length."""
+    """Random, all-overlap and all-zero masks of any length."""
     session, worst_gap = runner(model), 0.0
     for audio, masks in input_cases():
         expected = reference.embedding_inputs(audio, masks)
@@ -40,7 +40,7 @@ def embedding_inputs(model: ModelProto) -> Iterator[Check]:
 
 
 def input_cases() -> Iterator[tuple[Array, Array]]:
-    """Audio and masks: nobody, some, everybody in every frame."""
+    """Audio and masks: in every frame no slot, some slots, or all slots speak."""
     generator = np.random.default_rng(3)
     for samples, frames in ((1, 1), (160_000, 589), (16_000, 58), (16_001, 58), (400, 1_200)):
         for share in (0.0, 0.4, 1.0):
@@ -50,7 +50,7 @@ def input_cases() -> Iterator[tuple[Array, Array]]:
 
 
 def post_embedding(model: ModelProto) -> Iterator[Check]:
-    """Random and edge cases as the NumPy reference computes them."""
+    """Random and edge cases, as in the NumPy reference."""
     gaps = {port.name: 0.0 for port in SPECS["post_embedding"].outputs}
     session = runner(model)
     for case in post_cases():
@@ -62,7 +62,7 @@ def post_embedding(model: ModelProto) -> Iterator[Check]:
 
 
 def post_cases() -> Iterator[tuple[Array, Array, Array]]:
-    """Embeddings, database and segments: a grid of shapes, then random ones, then odd numbers."""
+    """Embeddings, database and segments: a grid of shapes, random shapes, and extreme numbers."""
     generator = np.random.default_rng(11)
     shapes = [(f, n, d) for f in (1, 58, 59, 60, 589, 1200) for n in (0, 1, 7) for d in (192, 256)]
     frames_and_speakers = generator.integers((1, 0), (700, 9), (RANDOM_CASES, 2)).tolist()
@@ -71,18 +71,18 @@ def post_cases() -> Iterator[tuple[Array, Array, Array]]:
         embeddings = generator.standard_normal((3, dimension)).astype(np.float32)
         database = generator.standard_normal((speakers, dimension)).astype(np.float32)
         lengths = generator.integers(1, 120, frames // 60 + 2)
-        runs = [np.repeat(generator.random(len(lengths)) < 0.6, lengths) for _ in range(3)]
-        shortest = min(frames, *(len(run_) for run_ in runs))
-        segments = np.stack([run_[:shortest] for run_ in runs], axis=1)[None]
+        slots = [np.repeat(generator.random(len(lengths)) < 0.6, lengths) for _ in range(3)]
+        shortest = min(frames, *map(len, slots))
+        segments = np.stack([slot[:shortest] for slot in slots], axis=1)[None]
         yield embeddings, database, segments.astype(np.float32)
-    odd = np.ones((6, 192), np.float32)
-    odd[1], odd[2, 5], odd[3, 5], odd[4] = 0, np.nan, np.inf, 1e-3
-    odd[5] = 1e30
-    yield odd, odd, np.ones((1, 100, 6), np.float32)
+    extreme = np.ones((6, 192), np.float32)
+    extreme[1], extreme[2, 5], extreme[3, 5], extreme[4] = 0, np.nan, np.inf, 1e-3
+    extreme[5] = 1e30
+    yield extreme, extreme, np.ones((1, 100, 6), np.float32)
 
 
 def fused(name: str, model: ModelProto) -> Iterator[Check]:
-    """Masks and embeddings as the module's, in ragged batches."""
+    """Masks and embeddings as in the module, for several batches and lengths."""
     audio, module, session = speech(), RECIPES[name].module(), runner(model)
     for batch, length in ((1, 160_000), (3, 160_000), (2, 90_007)):
         waveform = np.stack([cut(audio, 112_000 + 40_000 * row, length) for row in range(batch)])[

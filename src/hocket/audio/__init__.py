@@ -1,1 +1,1 @@
-"""Sound in: files, arrays, pipes and microphones become mono blocks at the graphs' rate."""
+"""Audio input: files, arrays, pipes and microphones to mono blocks at the graphs' rate."""

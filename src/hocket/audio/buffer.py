@@ -1,4 +1,4 @@
-"""The stretch of a recording that is still needed, in the decoder's own blocks."""
+"""The part of a recording that is still needed, in the decoder's own blocks."""
 
 from collections import deque
 
@@ -7,13 +7,13 @@ import numpy as np
 from hocket.arrays import Waveform
 
 Pieces = list[Waveform]
-"""Samples that follow each other, in one array or several."""
+"""Consecutive samples, in one array or several."""
 
 
 class SampleBuffer:
-    """Blocks come in at the end and are let go from the beginning.
+    """A queue of blocks: appended at the end, released from the beginning.
 
-    What it gives out are views of blocks, which stay as they are for as long as anybody has them.
+    The pieces it returns are views of the blocks; they stay valid after the blocks are released.
     """
 
     def __init__(self) -> None:
@@ -22,13 +22,13 @@ class SampleBuffer:
         self.end = 0
 
     def append(self, block: Waveform) -> None:
-        """Take a block, which nobody changes from now on."""
+        """Append a block, which must not be changed from now on."""
         if len(block):
             self._blocks.append(block)
             self.end += len(block)
 
     def pieces(self, start: int, end: int) -> Pieces:
-        """Samples `start` to `end` of the recording, none let go and none to come."""
+        """Samples `start` to `end` of the recording, all of them appended and none released."""
         found, first = [], self._start
         for block in self._blocks:
             if first >= end:
@@ -40,13 +40,13 @@ class SampleBuffer:
         return found
 
     def release(self, before: int) -> None:
-        """Samples before this one are not asked for again."""
+        """Release blocks that end before this sample; they are no longer needed."""
         while self._blocks and self._start + len(self._blocks[0]) <= before:
             self._start += len(self._blocks.popleft())
 
 
 def fill(row: Waveform, pieces: Pieces) -> int:
-    """Copy pieces to the beginning of a row and zeros to the rest; the bytes that were copied."""
+    """Copy pieces to the beginning of a row and set the rest to zero; returns the bytes copied."""
     done = 0
     for piece in pieces:
         row[done : done + len(piece)] = piece
@@ -56,7 +56,7 @@ def fill(row: Waveform, pieces: Pieces) -> int:
 
 
 def joined(pieces: Pieces) -> tuple[Waveform, int]:
-    """Pieces as one array, which is a view if there is only one; the bytes that were copied."""
+    """Pieces as one array, a view if there is only one; and the bytes copied."""
     if len(pieces) == 1:
         return pieces[0], 0
     whole: Waveform = np.concatenate(pieces)

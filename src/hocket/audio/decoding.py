@@ -1,9 +1,9 @@
-"""Encoded audio to blocks: libsndfile reads what it can, PyAV the rest.
+"""Decoding of audio files: libsndfile where it knows the format, otherwise PyAV.
 
     path, file object, bytes --libsndfile, else PyAV--> blocks (frames, channels)
 
-Block by block, so that nothing as long as the recording is ever held. A frame here is libsndfile's:
-one sample of every channel.
+Audio is decoded block by block, so no array is as long as the recording. A frame is one sample of
+every channel, as in libsndfile.
 """
 
 import io
@@ -24,11 +24,11 @@ from hocket.errors import AudioFormatError, AudioNotFoundError
 from hocket.errors import one_line as shown
 
 BLOCK_FRAMES = 1 << 16
-STREAMED_SIZE = 0x7FFF0000  # a writer that cannot seek back announces this many bytes or more
-UNCOUNTED = 2**63 - 1  # libsndfile's frames of a FLAC from a pipe
+STREAMED_SIZE = 0x7FFF0000  # writers that cannot seek back announce this many bytes or more
+UNCOUNTED = 2**63 - 1  # libsndfile's number of frames for a FLAC written to a pipe
 ANNOUNCED = r"(?m)^ *(?:data|Data Size|SSND|riff|Riff size) *: (\d+) \(should be (\d+)\)"
 TRAILING_TAGS = 8192  # bytes that may follow the audio of an MP3
-FLOATS = ("FLOAT", "DOUBLE")  # codings that can hold samples of a wrong scale
+FLOATS = ("FLOAT", "DOUBLE")  # subtypes whose samples may have a wrong scale
 BEGINNING = re.compile(
     rb"(?P<MP4_M4A>....ftyp)|(?P<WebM_Matroska>\x1a\x45\xdf\xa3)|(?P<WMA>\x30\x26\xb2\x75)"
     rb"|(?P<AAC>\xff[\xf1\xf9])|(?P<AMR>#!AMR)|(?P<AVI>RIFF....AVI)|(?P<WAV>R..[F4]....WAVE)"
@@ -44,12 +44,12 @@ logger = logging.getLogger("hocket")
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Audio on its way out of a decoder.
+    """Audio that is being decoded.
 
     rate: Hz.
-    frames: as many as are announced; None if none are.
-    blocks: (frames, channels) each; with several channels, valid until the next is asked for.
-    peak: largest magnitude of what is coded as floats, which may be of a wrong scale; else 0.
+    frames: number of frames that the header announces; None if it announces none.
+    blocks: (frames, channels) each; with several channels, valid only until the next block.
+    peak: largest magnitude of audio coded as floats, whose scale may be wrong; otherwise 0.
     """
 
     rate: int
@@ -59,9 +59,9 @@ class Decoded:
 
 
 def to_float(block: NDArray[Any]) -> Block:
-    """float32 of the same shape; integers are scaled from their type's range to -1..1."""
+    """Samples as float32, in the same shape; integers are scaled from their range to -1..1."""
     if block.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # becomes infinite, which counts as not finite
+        with np.errstate(over="ignore"):  # overflows to infinity, and infinity is handled later
             return block.astype(np.float32, copy=False)
     half = 2.0 ** (8 * block.dtype.itemsize - 1)
     middle = half if block.dtype.kind == "u" else 0.0
@@ -70,9 +70,9 @@ def to_float(block: NDArray[Any]) -> Block:
 
 @contextmanager
 def decode(source: Any, name: str) -> Iterator[Decoded]:
-    """Open a path, encoded bytes or a binary file object; errors as for `read_audio`.
+    """Open a path, encoded bytes or a binary file object; errors as in `read_audio`.
 
-    What libsndfile cannot make sense of goes to PyAV.
+    PyAV decodes what libsndfile does not recognize.
     """
     with _open(source, name) as file:
         if not file.read(1):
@@ -102,7 +102,7 @@ def _open(source: Any, name: str) -> BinaryIO:
 
 
 def _path_behind(source: Any) -> str | bytes | None:
-    """Path of an open file that is all of a regular file, so that it need not be in memory."""
+    """Path of an open regular file at its start, so that it need not be read into memory."""
     raw = source.raw if isinstance(source, io.BufferedReader) else source
     path = raw.name if isinstance(raw, io.FileIO) else None
     if not isinstance(path, str | bytes) or not os.path.isfile(path):
@@ -120,7 +120,7 @@ def _open_path(path: str, name: str) -> BinaryIO:
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "check the path and your permissions"
         raise AudioNotFoundError(name, f"cannot be opened ({reason})", remedy) from error
-    # pipes cannot seek; soundfile takes the name .raw for samples without a header
+    # pipes cannot seek, and soundfile reads files named .raw as samples without a header
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not path.lower().endswith(".raw"):
         return file
     with file:
@@ -128,12 +128,12 @@ def _open_path(path: str, name: str) -> BinaryIO:
 
 
 def _open_sndfile(file: BinaryIO) -> Any | None:
-    """The open sound file, or None if libsndfile cannot make sense of it."""
+    """The open sound file, or None if libsndfile does not recognize it."""
     import soundfile
 
     file.seek(0)
     target: Any = file
-    if not isinstance(file, io.BytesIO):  # by path, as callbacks into Python swallow Ctrl-C
+    if not isinstance(file, io.BytesIO):  # by path: callbacks into Python would swallow Ctrl-C
         target = os.fsencode(file.name) if os.name == "posix" else file.name
     try:
         return soundfile.SoundFile(target)
@@ -142,7 +142,7 @@ def _open_sndfile(file: BinaryIO) -> Any | None:
 
 
 def _peak(sound: Any) -> float:
-    """Largest finite magnitude of a sound file, which is at its beginning again."""
+    """Largest finite magnitude of a sound file; it is rewound afterwards."""
     import soundfile
 
     peak = 0.0
@@ -150,36 +150,36 @@ def _peak(sound: Any) -> float:
         for block in sound.blocks(BLOCK_FRAMES, dtype="float32", always_2d=True):
             finite = block[np.isfinite(block)]
             peak = max(peak, float(np.abs(finite).max(initial=0)))
-    except soundfile.SoundFileError:  # damaged there; what comes of it, reading will tell
+    except soundfile.SoundFileError:  # damaged: reading it again reports how much is lost
         pass
     sound.seek(0)
     return peak
 
 
 def _sndfile_blocks(sound: Any, name: str, file: BinaryIO) -> Iterator[Block]:
-    # soundfile seeks after reads from what it can seek, which breaks an MP3 at every seam
+    # soundfile seeks after every read of a seekable file, which breaks an MP3 at block boundaries
     sound.seekable = lambda: False
     block = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
     total, count, damaged = 0, BLOCK_FRAMES, False
     while count == BLOCK_FRAMES and not damaged:
-        if sound.channels == 1:  # it is the waveform itself, and kept as it is
+        if sound.channels == 1:  # the block is the waveform itself and is kept, so not reused
             block = np.empty_like(block)
         block.fill(np.nan)
         try:
             count = len(sound.read(out=block))
-        except RuntimeError:  # does not tell how far it got, but what is NaN yet does
+        except RuntimeError:  # it does not say how far it read, but the remaining NaN do
             count, damaged = BLOCK_FRAMES - int(np.isnan(block[:, 0]).sum()), True
         total += count
         yield block[:count]
     _check_loss(name, sound.samplerate, total, _promised_frames(sound), damaged)
     if sound.format == "MP3":
-        _warn_of_rest(file, name)
+        _warn_if_longer(file, name)
 
 
 def _promised_frames(sound: Any) -> int:
-    """Frames that the header announces.
+    """Number of frames that the header announces.
 
-    libsndfile lowers `frames` to what is there of a WAV, AIFF or AU, but its log has both sizes.
+    libsndfile lowers `frames` to what a truncated WAV, AIFF or AU holds, but logs both sizes.
     """
     sizes = re.findall(ANNOUNCED, sound.extra_info)
     announced, present = map(int, sizes[-1]) if sizes else (0, 0)
@@ -189,33 +189,35 @@ def _promised_frames(sound: Any) -> int:
 
 
 def _check_loss(name: str, rate: int, frames: int, promised: int, damaged: bool) -> None:
-    """Raise if nothing of a damaged file was decoded, warn if not all of it was."""
+    """Raise if no part of a damaged file could be decoded; warn if only part of it was."""
     if not damaged and promised - frames <= rate // 10:  # decoders trim a little at the ends
         return
     if not frames:
-        problem = "is truncated or damaged, nothing of it can be decoded"
+        problem = "is truncated or damaged, nothing in it can be decoded"
         raise AudioFormatError(name, problem, "give an intact copy")
     text = "%s: truncated or damaged; kept the first %.1f s"
     logger.warning(text, shown(name), frames / rate)
 
 
-def _warn_of_rest(file: BinaryIO, name: str) -> None:
-    """Warn of an MP3 whose header counts less than is there, as libsndfile stops at that count.
+def _warn_if_longer(file: BinaryIO, name: str) -> None:
+    """Warn about an MP3 that is longer than its header states: libsndfile stops at that length.
 
-    Joined MP3s and ones of variable bit rate without a count are like that.
+    This happens with joined MP3s, and with variable bit rates without a frame count.
     """
     import soundfile
 
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     try:
-        with soundfile.SoundFile(file) as sound:  # through `file`, to see how far it reads
+        with soundfile.SoundFile(file) as sound:  # by `file`, whose position shows how far it reads
             sound.seek(sound.frames - 1)
             sound.read(out=np.empty((1, sound.channels), np.float32))
     except soundfile.SoundFileError:
         return
     if size - file.tell() > TRAILING_TAGS:
-        text = "%s: goes on after the %.1f s its header counts, which was not read; convert it"
+        text = (
+            "%s: goes on after the %.1f s that its header states; the rest was not read, convert it"
+        )
         logger.warning(text, shown(name), sound.frames / sound.samplerate)
 
 
@@ -238,7 +240,7 @@ def _decode_av(file: BinaryIO, name: str) -> Iterator[Decoded]:
             first = next(frames, None)
             if first is None:
                 raise _undecodable(name, beginning, has_av=True)
-            rate = first.sample_rate  # HE-AAC's header may tell half of it
+            rate = first.sample_rate  # the header of HE-AAC may state half of it
             blocks = _joined(_av_blocks(chain([first], frames), rate, name))
             yield Decoded(rate, None, blocks)
     except av.FFmpegError as error:
@@ -257,23 +259,23 @@ def _av_blocks(frames: Iterable[Any], rate: int, name: str) -> Iterator[Block]:
             block = planes.T if frame.format.is_planar else planes.reshape(frame.samples, -1)
             total += len(block)
             yield to_float(block)
-    except (av.FFmpegError, ValueError):  # ValueError: a sample format that NumPy lacks
+    except (av.FFmpegError, ValueError):  # ValueError: a sample format unknown to NumPy
         damaged = True
     _check_loss(name, rate, total, total, damaged)
 
 
 def _joined(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Fewer, longer blocks; ffmpeg gives about 1000 frames at a time, which is slow to mix."""
-    held: list[Block] = []
+    """Fewer, longer blocks: ffmpeg returns about 1000 frames at a time, which are slow to mix."""
+    pending: list[Block] = []
     frames = 0
     for block in blocks:
-        if held and (frames >= BLOCK_FRAMES or held[0].shape[1] != block.shape[1]):
-            yield np.concatenate(held)
-            held, frames = [], 0
-        held.append(block)
+        if pending and (frames >= BLOCK_FRAMES or pending[0].shape[1] != block.shape[1]):
+            yield np.concatenate(pending)
+            pending, frames = [], 0
+        pending.append(block)
         frames += len(block)
-    if held:
-        yield np.concatenate(held)
+    if pending:
+        yield np.concatenate(pending)
 
 
 def _undecodable(name: str, beginning: bytes, *, has_av: bool) -> AudioFormatError:

@@ -1,10 +1,11 @@
-"""Any recording in, mono out at the graphs' rate: the only place that guesses.
+"""Recordings of any format to mono samples at the graphs' rate.
 
     path, file object, bytes --decoding--> blocks (frames, channels)
     array --slices-----------------------> blocks (frames, channels)
     blocks --non-finite to 0, mean of channels, soxr--> mono blocks at the target rate
 
-Block by block: the engine takes mono blocks as they come; `read_audio` joins them.
+The pipeline takes the mono blocks one by one; `read_audio` joins them. This is the only module that
+guesses what its input means.
 """
 
 import logging
@@ -25,7 +26,7 @@ from hocket.errors import one_line as shown
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 MOST_CHANNELS = 32
-LOUDEST = 1.5  # codecs and resampling overshoot 1 by a hair; more is a wrong scale
+LOUDEST = 1.5  # codecs and resampling overshoot 1 slightly; a higher peak is a wrong scale
 
 AudioSource: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any]
@@ -36,7 +37,7 @@ logger = logging.getLogger("hocket")
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What the stages take: float32 mono, finite, C-contiguous, read-only samples."""
+    """A recording in memory: float32 mono samples, finite, C-contiguous and read-only."""
 
     samples: Waveform
     sample_rate: int
@@ -49,17 +50,17 @@ class Recording:
 
     @property
     def stem(self) -> str:
-        """File name without folder and suffix, as a uri: "_" for blanks and unprintables."""
+        """File name without folder and suffix; blanks and unprintable characters become "_"."""
         return stem_of(self.name)
 
 
 @dataclass(frozen=True, eq=False)
 class AudioStream:
-    """A recording on its way in.
+    """A recording that is being read.
 
-    name: what errors and outputs call it.
-    samples: how many are announced, which is no promise; None if none are.
-    blocks: float32 mono, finite samples at the rate asked for, in order.
+    name: the recording's name in errors and outputs.
+    samples: number of samples that the header announces, which may be wrong; None if it does not.
+    blocks: float32 mono samples at the target rate, finite and in order.
     """
 
     name: str
@@ -68,7 +69,7 @@ class AudioStream:
 
 
 def stem_of(name: str) -> str:
-    """File name without folder and suffix, as a uri: "_" for blanks and unprintables."""
+    """File name without folder and suffix; blanks and unprintable characters become "_"."""
     stem = PurePath(name).stem or "audio"
     return "".join(c if c.isprintable() and not c.isspace() else "_" for c in stem)
 
@@ -84,20 +85,20 @@ def read_audio(
 
     Args:
         source: a path, the bytes of an audio file, a binary file object (anything with `read`), or
-            an array (samples,), (samples, channels) or (channels, samples): the shorter axis is
-            the channels, at most 32; integers span their type's range, floats -1..1.
+            an array (samples,), (samples, channels) or (channels, samples): the shorter axis holds
+            the channels, at most 32. Integers use the full range of their type, floats -1..1.
         sample_rate: Hz, of an array; files carry their own.
         target_rate: Hz, of the result.
-        name: what errors and outputs call the recording; by default its path, else "audio".
+        name: the recording's name in errors and outputs. Default: its path, or "audio".
 
     Returns:
-        A recording; its samples are a view of an array that is float32 mono at `target_rate`.
+        A recording. Its samples are a view of the array if that is float32 mono at `target_rate`.
 
     Raises:
-        AudioNotFoundError: there is no such file, or it may not be read.
-        AudioFormatError: not audio, damaged from its beginning, or needs `hocket[av]`.
-        AudioContentError: no finite sample, or a rate, shape or type that makes no sense.
-        ConfigError: an array without `sample_rate`, or anything else with it.
+        AudioNotFoundError: the file does not exist, or may not be read.
+        AudioFormatError: not audio, damaged from the start, or a format that needs `hocket[av]`.
+        AudioContentError: no sample is finite, or the rate, shape or type is invalid.
+        ConfigError: an array without `sample_rate`, or another source with it.
     """
     name = _name_of(source) if name is None else name
     if isinstance(source, np.ndarray):
@@ -118,10 +119,10 @@ def open_audio(
     target_rate: int,
     name: str | None = None,
 ) -> Iterator[AudioStream]:
-    """As `read_audio`, but block by block: memory does not grow with the recording.
+    """As `read_audio`, but block by block, so memory does not grow with the recording.
 
-    What is wrong with the audio itself is raised where it is found, by the block before. Floats of
-    a wrong scale are found by decoding them twice, since every sample must be scaled alike.
+    Errors in the audio are raised while the blocks are read. Files coded as floats are decoded
+    twice: if their scale is wrong, all samples must be divided by the same peak.
     """
     name = _name_of(source) if name is None else name
     if isinstance(source, np.ndarray):
@@ -158,18 +159,29 @@ def _name_of(source: Any) -> str:
     return "stdin" if path == "<stdin>" else os.fsdecode(path)
 
 
+def check_sample_type(array: NDArray[Any], name: str, verb: str) -> None:
+    """Raise AudioContentError unless the array's type is one of samples.
+
+    Args:
+        array: of any shape.
+        name: the recording's name in the error.
+        verb: "is" or "was fed", which begins the error.
+    """
+    # 64-bit integers were converted from a narrower type, whose range is unknown
+    if array.dtype.kind not in "iuf" or array.dtype.str[1:] in ("i8", "u8"):
+        remedy = "give floats in -1..1, or integers of 8 to 32 bits"
+        raise AudioContentError(name, f"{verb} an array of {array.dtype}", remedy)
+
+
 def _read_array(array: NDArray[Any], name: str, rate: int | None, target_rate: int) -> Waveform:
     if rate is None:
         raise ConfigError(f"{shown(name)}: an array has no rate of its own; pass sample_rate=")
     array = np.asarray(array if array.size else array.reshape(0))
-    # 64-bit integers once were narrower ones, of a range that nobody knows any more
-    if array.dtype.kind not in "iuf" or array.dtype.str[1:] in ("i8", "u8"):
-        remedy = "give floats in -1..1, or integers of 8 to 32 bits"
-        raise AudioContentError(name, f"is an array of {array.dtype}", remedy)
+    check_sample_type(array, name, "is")
     columns = _samples_first(array, name)
     mono = columns[:, 0]
     ready = rate == target_rate and columns.shape[1] == 1 and mono.dtype == np.float32
-    if ready and mono.flags.c_contiguous and _peak(mono) <= LOUDEST:  # which NaN is not
+    if ready and mono.flags.c_contiguous and _peak(mono) <= LOUDEST:  # false for NaN
         return _level(mono, name)
     blocks = (
         to_float(columns[start : start + BLOCK_FRAMES])
@@ -192,7 +204,7 @@ def _samples_first(array: NDArray[Any], name: str) -> NDArray[Any]:
 def mono_blocks(
     blocks: Iterable[Block], name: str, rate: int, target_rate: int
 ) -> Iterator[Waveform]:
-    """Blocks (frames, channels) as mono ones at the target rate, which stay as they are."""
+    """Blocks (frames, channels) to mono blocks at the target rate; these are never overwritten."""
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         remedy = f"give audio of {LOWEST_RATE} to {HIGHEST_RATE} Hz"
         raise AudioContentError(name, f"has a sample rate of {rate} Hz", remedy)
@@ -203,14 +215,14 @@ def mono_blocks(
         resampler = soxr.ResampleStream(rate, target_rate, 1, quality="HQ")
     values = bad = 0
     for block in blocks:
-        known, odd = _finite(block)
-        values, bad = values + block.size, bad + odd
-        mono = _mean_of_channels(known)
+        finite, replaced = _finite(block)
+        values, bad = values + block.size, bad + replaced
+        mono = _mean_of_channels(finite)
         yield resampler.resample_chunk(mono) if resampler else mono
     if resampler:
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
     if values and bad == values:
-        remedy = "check the step that wrote it"
+        remedy = "check the program that wrote it"
         raise AudioContentError(name, "all its samples are NaN or infinite", remedy)
     if bad:
         text = "%s: %d samples (%.3g %%) are NaN or infinite, taken as 0"
@@ -220,7 +232,7 @@ def mono_blocks(
 def _finite(block: Block) -> tuple[Block, int]:
     """The block with zeros for NaN and infinity, and how many there were."""
     with np.errstate(invalid="ignore"):
-        if np.isfinite(block.sum(dtype=np.float64)):  # a sum is not, if one term is not
+        if np.isfinite(block.sum(dtype=np.float64)):  # a sum is not finite if one term is not
             return block, 0
     finite = np.isfinite(block)
     return np.where(finite, block, np.float32(0)), block.size - int(np.count_nonzero(finite))
@@ -228,24 +240,24 @@ def _finite(block: Block) -> tuple[Block, int]:
 
 def _mean_of_channels(block: Block) -> Waveform:
     if block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, 0])  # not a copy but for odd arrays
-    # float64, as the sum of float32 extremes overflows
+        return np.ascontiguousarray(block[:, 0])  # a copy only if it is strided
+    # float64, because a sum of large float32 numbers could overflow
     mean: Waveform = block.mean(axis=1, dtype=np.float64).astype(np.float32)
     return mean
 
 
 def _join(blocks: Iterable[Waveform]) -> Waveform:
-    mono = bytearray()  # grows in place; joining blocks would need twice the memory
+    mono = bytearray()  # grows in place; concatenating blocks would need twice the memory
     for block in blocks:
         mono += block.data
     return np.ndarray(len(mono) // 4, np.float32, mono)
 
 
 def _level(samples: Waveform, name: str) -> Waveform:
-    """`samples`, read-only, divided in place by their peak if that is beyond LOUDEST.
+    """`samples`, read-only, divided in place by their peak if that exceeds LOUDEST.
 
-    Graphs were trained on -1..1; dividing keeps the shape, so that int16 values stored as floats
-    come out right but for their level.
+    The networks were trained on -1..1. Division keeps the waveform's shape: int16 values stored as
+    floats come out right except for their level.
     """
     peak = _peak(samples)
     if not np.isfinite(peak):
@@ -257,5 +269,5 @@ def _level(samples: Waveform, name: str) -> Waveform:
 
 
 def _peak(samples: Waveform) -> float:
-    """Largest magnitude; NaN if there is one."""
+    """Largest magnitude; NaN if any sample is NaN."""
     return float(max(samples.max(), -samples.min())) if samples.size else 0.0

@@ -1,4 +1,4 @@
-"""Where a stream's sound comes from: a file, standard input, a microphone."""
+"""Audio sources of a stream: a file, standard input or a microphone."""
 
 import queue
 import wave
@@ -13,19 +13,19 @@ from hocket.audio.decoding import decode
 from hocket.errors import AudioFormatError, BackendError, ConfigError
 
 RAW: Mapping[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
-"""Formats of samples without a header, by ffmpeg's and arecord's names for them."""
+"""Sample formats without a header, by their names in ffmpeg."""
 
 FORMATS = (*RAW, "wav")
-"""What standard input may hold."""
+"""Formats of standard input."""
 
-FILE_S = 10.0  # of a file, at once
-CHUNK_S = 0.1  # of raw sound that is waited for at once
+FILE_S = 10.0  # length of blocks from a file
+CHUNK_S = 0.1  # length of blocks from a pipe
 WIDTHS: Mapping[int, np.dtype[Any]] = {1: np.dtype("u1"), 2: np.dtype("<i2"), 4: np.dtype("<i4")}
-"""What WAV holds, by the bytes of a sample."""
+"""Sample types of a WAV, by bytes per sample."""
 
 
 class Source(NamedTuple):
-    """Sound on its way in: its rate in Hz, and blocks (samples, channels)."""
+    """Audio input: its rate in Hz, and blocks (samples, channels)."""
 
     rate: int
     blocks: Iterator[NDArray[Any]]
@@ -33,16 +33,16 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_file(path: str) -> Iterator[Source]:
-    """A recording of any format; errors as for `hocket.read_audio`."""
+    """Open a recording of any format; errors as in `hocket.audio.reading.read_audio`."""
     with decode(path, path) as decoded:
         yield Source(decoded.rate, _gathered(decoded.blocks, round(FILE_S * decoded.rate)))
 
 
 def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[NDArray[np.float32]]:
-    """Blocks of so many samples or more, but for the last: several windows, heard side by side."""
+    """Blocks of at least `least` samples, except the last, so that several windows run at once."""
     waiting: list[NDArray[np.float32]] = []
     for block in blocks:
-        waiting.append(block.copy())  # a decoder may use its memory again
+        waiting.append(block.copy())  # a decoder may reuse its memory
         if sum(map(len, waiting)) >= least:
             yield np.concatenate(waiting)
             waiting = []
@@ -52,17 +52,17 @@ def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[NDA
 
 @contextmanager
 def open_input(file: BinaryIO, form: str, rate: int, channels: int) -> Iterator[Source]:
-    """Sound from a pipe.
+    """Audio from a pipe.
 
     Args:
-        file: what to read.
+        file: the pipe.
         form: one of FORMATS.
-        rate: Hz; a WAV header's own rate is taken instead.
-        channels: as `rate`.
+        rate: Hz; ignored for WAV, whose header has it.
+        channels: number of channels; also ignored for WAV.
 
     Raises:
-        ConfigError: there is no such format, or a number makes no sense.
-        AudioFormatError: no WAV header, or one of samples that cannot be read here.
+        ConfigError: there is no such format, or a number is invalid.
+        AudioFormatError: there is no WAV header, or the WAV has unsupported samples.
     """
     if form not in FORMATS:
         raise ConfigError(f"format is '{form}'; give one of {', '.join(FORMATS)}")
@@ -77,20 +77,20 @@ def open_input(file: BinaryIO, form: str, rate: int, channels: int) -> Iterator[
 def _raw_blocks(
     file: BinaryIO, kind: np.dtype[Any], size: int, channels: int
 ) -> Iterator[NDArray[Any]]:
-    """Blocks of whole samples; what is left of the last one is dropped."""
+    """Blocks of complete samples; an incomplete one at the end is dropped."""
     width = kind.itemsize * channels
-    left = b""
-    read = getattr(file, "read1", file.read)  # gives what is there, and does not wait for more
+    rest = b""
+    read = getattr(file, "read1", file.read)  # returns what is there, without waiting for more
     while content := read(size * width):
-        content = left + content
+        content = rest + content
         whole = len(content) // width * width
-        left = content[whole:]
+        rest = content[whole:]
         yield np.frombuffer(content[:whole], kind).reshape(-1, channels)
 
 
 def _open_wav(file: BinaryIO) -> Source:
     try:
-        sound = wave.open(file, "rb")  # noqa: SIM115 - it lives as long as the pipe
+        sound = wave.open(file, "rb")  # noqa: SIM115 - it stays open as long as the pipe
     except (wave.Error, EOFError) as error:
         remedy = "give PCM of 8, 16 or 32 bits, or --format s16le"
         raise AudioFormatError("stdin", f"has no WAV header ({error})", remedy) from error
@@ -111,27 +111,27 @@ def _open_wav(file: BinaryIO) -> Source:
 
 @contextmanager
 def open_microphone(rate: int) -> Iterator[Source]:
-    """What the default microphone hears, until the context ends.
+    """Audio from the default microphone, until the context ends.
 
     Raises:
-        BackendError: the library for it is not installed, or there is no microphone.
+        BackendError: its library is not installed, or there is no microphone.
     """
     try:
         import sounddevice
-    except (ImportError, OSError) as error:  # OSError: the library is there, PortAudio is not
+    except (ImportError, OSError) as error:  # OSError: PortAudio is missing
         raise BackendError(
             f"the microphone cannot be opened ({error}); run \"pip install 'hocket[mic]'\""
         ) from error
-    heard: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
+    recorded: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
 
     def keep(block: NDArray[np.float32], *_: object) -> None:
-        heard.put(block.copy())
+        recorded.put(block.copy())
 
     try:
         microphone = sounddevice.InputStream(rate, channels=1, dtype="float32", callback=keep)
-    except Exception as error:  # PortAudioError, or whatever a device says
+    except Exception as error:  # PortAudioError, or any error of a device driver
         raise BackendError(
             f"the microphone cannot be opened ({error}); see 'python -m sounddevice'"
         ) from error
     with microphone:
-        yield Source(rate, iter(heard.get, None))
+        yield Source(rate, iter(recorded.get, None))

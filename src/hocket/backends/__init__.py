@@ -1,4 +1,4 @@
-"""Runtimes that execute graphs."""
+"""Runtimes that run the graphs."""
 
 from hocket.backends.choice import BACKENDS, INSTALL, PRECISIONS, Choice, Processor, choose
 from hocket.backends.onnx_runtime import open_onnx

@@ -1,4 +1,4 @@
-"""Graphs on Core ML, where the system has it."""
+"""Graphs on Core ML, on macOS only."""
 
 import platform
 import threading
@@ -16,10 +16,10 @@ from hocket.graph import MAY_BE_EMPTY, SPECS, Port, Tensors, least_lengths
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a package takes as one input.
+    """Shapes that a package accepts for one input.
 
-    enumerated: the only shapes allowed, if any; else every axis lies in its range.
-    ranges: least and greatest length of every axis; a greatest of -1 is no limit.
+    enumerated: the only allowed shapes; if empty, every axis must lie in its range.
+    ranges: least and greatest length of every axis; a greatest length of -1 is no limit.
     """
 
     enumerated: tuple[tuple[int, ...], ...]
@@ -29,14 +29,14 @@ class Shapes:
 class CoreMLGraph:
     """A package loaded by coremltools.
 
-    Core ML takes no empty axis and few batch sizes. Batches are padded to the next size, or split;
-    an empty database gets one row; what was added is cut from the outputs.
+    Core ML accepts no empty axis and only a few batch sizes. Batches are padded to the next size or
+    split, and an empty database gets one row. The outputs are cut back accordingly.
     """
 
     def __init__(self, name: str, model: Any) -> None:
         self.spec = SPECS[name]
         self._model = model
-        self._free = threading.Lock()  # Apple: a model is for one thread at a time
+        self._lock = threading.Lock()  # Apple: only one thread at a time may use a model
         description = model.get_spec().description
         self.metadata: Mapping[str, str] = dict(description.metadata.userDefined)
         self._least = least_lengths(self.metadata)
@@ -52,14 +52,14 @@ class CoreMLGraph:
         """Outputs by name; see `hocket.graph.Graph.run`.
 
         Raises:
-            GraphInputError: also for a length that the package was not made for.
+            GraphInputError: also for a length that the package does not support.
         """
         self.spec.check_inputs(inputs, self._least)
         parts = [self._predict(part) for part in self._batches(inputs)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _batches(self, inputs: Tensors) -> Iterator[dict[str, NDArray[np.float32]]]:
-        """The inputs in batches of the package's largest size, or all at once."""
+        """The inputs in batches of at most the package's largest size."""
         port = self.spec.inputs[0]
         if port.axes[0] != "windows":
             yield dict(inputs)
@@ -78,9 +78,9 @@ class CoreMLGraph:
         padded = self._padded_lengths(lengths)
         given = {port.name: _pad(inputs[port.name], port, padded) for port in self.spec.inputs}
         try:
-            with self._free:
+            with self._lock:
                 found = self._model.predict(given)
-        except Exception as error:  # coremltools passes on whatever the system says
+        except Exception as error:  # coremltools passes on any error of the system
             raise BackendError(f"Core ML failed on {sorted(given)}: {error}") from error
         return {
             port.name: _cut(np.asarray(found[port.name], np.float32), port, lengths)
@@ -88,7 +88,7 @@ class CoreMLGraph:
         }
 
     def _padded_lengths(self, lengths: Mapping[str, int]) -> dict[str, int]:
-        """Length of every axis that the package can take; GraphInputError if there is none."""
+        """Padded length of every axis; GraphInputError if the package does not support it."""
         padded = {
             axis: 1 if axis in MAY_BE_EMPTY and length == 0 else length
             for axis, length in lengths.items()
@@ -118,7 +118,7 @@ class CoreMLGraph:
 
 
 def require_system() -> None:
-    """Raise BackendError unless this system has Core ML."""
+    """Raise BackendError if this system has no Core ML."""
     system = platform.system()
     if system != "Darwin":
         raise BackendError(
@@ -142,7 +142,7 @@ def open_package(name: str, path: Path) -> CoreMLGraph:
         ) from error
     try:
         model = coremltools.models.MLModel(str(path))
-    except Exception as error:  # coremltools passes on whatever the system says
+    except Exception as error:  # coremltools passes on any error of the system
         raise ModelError(f"{path}: Core ML cannot load it: {error}") from error
     return CoreMLGraph(name, model)
 

@@ -1,8 +1,7 @@
-"""Graphs on ONNX Runtime: on the processor, or on a GPU by its CUDA and TensorRT providers.
+"""Graphs on ONNX Runtime: on the processor, or on a GPU with its CUDA and TensorRT providers.
 
-One session serves all callers at once and computes each call on the caller's own thread. A call
-reads contiguous inputs where they lie, and its outputs are the runtime's own memory, given away:
-nothing is copied but inputs that are not contiguous.
+One session serves all callers and runs each call on the caller's thread. Inputs are copied only if
+they are not contiguous. Outputs are not copied: the runtime hands over their memory.
 """
 
 import contextlib
@@ -19,11 +18,11 @@ from hocket.backends.choice import INSTALL
 from hocket.errors import BackendError, ModelError
 from hocket.graph import SPECS, GraphSpec, Tensors, least_lengths
 
-# Both spellings occur in ONNX Runtime's own threads; either must be set before the library loads.
+# Both spellings occur in ONNX Runtime's issues; they must be set before the library is loaded.
 _TELEMETRY_SWITCHES = ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED")
 
-# float32 means float32: TF32 keeps 10 bits of a product's factors. Lengths vary, so no exhaustive
-# search for the quickest algorithm of every shape.
+# TF32 is off: it keeps only 10 bits of the factors of a product. There is no exhaustive search for
+# the fastest algorithm, because it would be repeated for every input length.
 _CUDA = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 PROVIDERS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
@@ -35,7 +34,7 @@ PROVIDERS: Mapping[str, tuple[tuple[str, dict[str, str]], ...]] = {
         ("CPUExecutionProvider", {}),
     ),
 }
-"""ONNX Runtime's providers by backend: the first must load, the others take what it leaves."""
+"""ONNX Runtime's providers by backend. The first must load; the others run what it leaves."""
 
 
 class OnnxRuntimeGraph:
@@ -65,18 +64,18 @@ def open_onnx(
 
     Args:
         name: its name in `hocket.graph.SPECS`.
-        content: bytes of its ONNX file.
-        weights: bytes of the files it keeps its tensors in, by the name it knows them by.
+        content: content of its ONNX file.
+        weights: content of the files that hold its tensors, by the name in the ONNX file.
         backend: a key of `PROVIDERS`.
 
     Raises:
-        BackendError: ONNX Runtime is not installed, or not for this GPU.
-        ModelError: the bytes are not that graph.
+        BackendError: ONNX Runtime is not installed, or does not support this GPU.
+        ModelError: the content is not that graph.
     """
     onnxruntime = _import_runtime()
     _require_provider(onnxruntime, backend)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3 if backend == "onnxruntime" else 4  # errors come as exceptions
+    options.log_severity_level = 3 if backend == "onnxruntime" else 4  # errors are raised anyway
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if weights:
@@ -91,7 +90,7 @@ def open_onnx(
         if backend == "onnxruntime":
             raise ModelError(f"graph '{name}': ONNX Runtime cannot load it: {error}") from error
         raise _unusable(backend, str(error)) from error
-    if PROVIDERS[backend][0][0] not in session.get_providers():  # left out without an exception
+    if PROVIDERS[backend][0][0] not in session.get_providers():  # it failed without an error
         raise _unusable(backend, f"only {', '.join(session.get_providers())} could be loaded")
     spec = SPECS[name]
     found = [port.name for port in (*session.get_inputs(), *session.get_outputs())]
@@ -102,7 +101,7 @@ def open_onnx(
 
 
 def missing_provider(backend: str) -> str | None:
-    """What the installed ONNX Runtime lacks for a backend of `PROVIDERS`; None if nothing.
+    """Why the installed ONNX Runtime cannot run a backend of `PROVIDERS`; None if it can.
 
     Raises:
         BackendError: ONNX Runtime is not installed.
@@ -114,18 +113,18 @@ def missing_provider(backend: str) -> str | None:
 
 
 def _require_provider(onnxruntime: ModuleType, backend: str) -> None:
-    """Raise BackendError unless ONNX Runtime was built for a backend; find what a GPU needs."""
+    """Raise BackendError unless ONNX Runtime was built for a backend; load a GPU's libraries."""
     if missing := missing_provider(backend):
         raise BackendError(f"backend '{backend}': {missing}; {INSTALL[backend]}")
     if backend != "onnxruntime" and hasattr(onnxruntime, "preload_dlls"):
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
-            onnxruntime.preload_dlls()  # CUDA's libraries from pip, if the system has none
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints missing libraries
+            onnxruntime.preload_dlls()  # CUDA libraries installed by pip, if the system has none
 
 
 def _unusable(backend: str, problem: str) -> BackendError:
     return BackendError(
         f"backend '{backend}': {problem}; install the NVIDIA driver and the CUDA libraries that "
-        "this onnxruntime-gpu asks for, or give backend onnxruntime"
+        "this onnxruntime-gpu needs, or give backend onnxruntime"
     )
 
 

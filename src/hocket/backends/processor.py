@@ -1,4 +1,4 @@
-"""What this processor computes in, and which backends can be opened here."""
+"""Features of this processor, and the backends that can be opened on this machine."""
 
 import platform
 from functools import cache
@@ -13,18 +13,19 @@ CPUINFO = Path("/proc/cpuinfo")
 
 @cache
 def this_processor() -> Processor:
-    """Read from the system without loading a runtime; elsewhere OpenVINO is asked, if it is there.
+    """Features of this processor; unknown ones count as absent.
 
-    What nobody says is taken to be absent.
+    They are read from /proc/cpuinfo. Where that does not exist, OpenVINO reports them, if it is
+    installed.
     """
     try:
         return parse_cpuinfo(CPUINFO.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        return _ask_openvino() if find_spec("openvino") else Processor()
+        return _openvino_processor() if find_spec("openvino") else Processor()
 
 
 def parse_cpuinfo(text: str) -> Processor:
-    """From Linux's /proc/cpuinfo: what all of its processors have."""
+    """Features common to all processors in the content of Linux's /proc/cpuinfo."""
     flags = [
         frozenset(line.partition(":")[2].split())
         for line in text.splitlines()
@@ -39,25 +40,26 @@ def parse_cpuinfo(text: str) -> Processor:
     )
 
 
-def _ask_openvino() -> Processor:
-    """OpenVINO says whether it computes in bfloat16, which needs AVX-512; of the rest, nothing."""
+def _openvino_processor() -> Processor:
+    """Features that OpenVINO reports: only bfloat16, which implies AVX-512."""
     from hocket.backends.openvino.library import capabilities
 
     bfloat16 = "BF16" in capabilities() and platform.machine() in {"x86_64", "AMD64"}
     return Processor(bfloat16=bfloat16, avx512=bfloat16)
 
 
-def installed_backends(asked: str = "auto") -> frozenset[str]:
-    """Backends that can be opened here; GPUs are looked for only where one is asked for.
+def installed_backends(requested: str = "auto") -> frozenset[str]:
+    """Backends that can be opened on this machine.
 
-    That one is always among them: its own errors say more than that it is absent.
+    A GPU or Core ML backend is included only if it is requested. It is then not checked, because
+    the error on opening it is more precise.
     """
     found = {name for name in ("onnxruntime", "openvino") if find_spec(name)}
-    return frozenset(found | ({asked} & {"cuda", "tensorrt", "coreml"}))
+    return frozenset(found | ({requested} & {"cuda", "tensorrt", "coreml"}))
 
 
 def missing(backend: str) -> str | None:
-    """Why a backend cannot be opened here, and what to do; None if nothing is known against it."""
+    """Why a backend cannot be opened on this machine, and what to do; None if it seems usable."""
     library = {"openvino": "openvino", "coreml": "coremltools"}.get(backend, "onnxruntime")
     problem: str | None = f"{library} is not installed"
     if backend == "coreml" and platform.system() != "Darwin":

@@ -1,6 +1,6 @@
-"""The small graphs in NumPy: what tests hold the exported ones to, and what runs without them.
+"""The small graphs in NumPy: the reference for tests, and the fallback if a file is missing.
 
-Written for the eye: one slot, one known speaker, one run at a time, in float64.
+Written for clarity, not speed: one slot, known speaker or segment at a time, in float64.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,9 @@ from hocket.arrays import segments_of
 from hocket.graph import SPECS, Tensors
 from hocket.segmentation.powerset import SLOTS_OF_CLASS
 
-MIN_ACTIVITY = 10.0  # frames; a slot must be active for more
-MIN_NORM = 0.1  # a shorter embedding carries no direction worth trusting
-MIN_RUN = 59  # frames, 1.0 s
+MIN_ACTIVITY = 10.0  # frames; a valid slot is active for more
+MIN_NORM = 0.1  # the direction of a shorter embedding is not reliable
+MIN_SEGMENT = 59  # frames, 1.0 s; shorter segments are removed
 
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -34,7 +34,7 @@ class ReferenceGraph:
 
 
 def powerset_decode(log_probs: NDArray[np.float32]) -> Outputs:
-    """The slots of the best class in every frame; the first class wins a tie.
+    """The slots of the most probable class in every frame; the first class wins a tie.
 
     Args:
         log_probs: (windows, frames, 7).
@@ -65,11 +65,11 @@ def post_embedding(
     database: NDArray[np.float32],
     segments: NDArray[np.float32],
 ) -> Outputs:
-    """Distances to known speakers, activity, validity, and runs long enough to count.
+    """Distances to known speakers, activity, validity, and segments without the short ones.
 
     Args:
         embeddings: (slots, dimension).
-        database: (speakers, dimension); no speaker at all is fine.
+        database: (speakers, dimension); it may be empty.
         segments: (1, frames, slots), zeros and ones.
 
     Returns:
@@ -80,9 +80,9 @@ def post_embedding(
     for slot, speaker in np.ndindex(distances.shape):
         distances[slot, speaker] = _cosine_distance(embeddings[slot], database[speaker])
     activity = segments[0].sum(axis=0, dtype=np.float64)
-    with np.errstate(over="ignore"):  # beyond the largest float32 is long enough
+    with np.errstate(over="ignore"):  # a length that overflows float32 is long enough
         long_enough = [
-            # a length is a float32 in the graph, and so is what it is compared with
+            # the graph compares float32 numbers
             _has_direction(embedding)
             and np.float32(np.linalg.norm(embedding.astype(np.float64))) > np.float32(MIN_NORM)
             for embedding in embeddings
@@ -91,7 +91,7 @@ def post_embedding(
     filtered = np.zeros_like(segments)
     for slot in range(segments.shape[2]):
         for first, last in segments_of(segments[0, :, slot] > 0).tolist():
-            if last - first >= MIN_RUN:
+            if last - first >= MIN_SEGMENT:
                 filtered[0, first:last, slot] = segments[0, first:last, slot]
     return {
         "distances": distances.astype(np.float32),
@@ -118,4 +118,4 @@ _FUNCTIONS: dict[str, Callable[..., Outputs]] = {
     "post_embedding": post_embedding,
 }
 REFERENCES = frozenset(_FUNCTIONS)
-"""The graphs that NumPy can stand in for."""
+"""Graphs that NumPy can compute instead of a runtime."""

@@ -1,20 +1,29 @@
-"""The command that writes who spoke when: hocket diarize."""
+"""The command `hocket diarize`."""
 
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path, PurePath
 
 import click
 
-from hocket.backends import BACKENDS, PRECISIONS
-from hocket.cli.display import only_sure, progress_bar, show_table
+from hocket.cli.display import only_confident, progress_bar, show_table
+from hocket.cli.options import (
+    STDIN,
+    backend_option,
+    check_source,
+    precision_option,
+    preset_option,
+    store_option,
+    threads_option,
+)
 from hocket.cli.outcome import FAILED, complain
-from hocket.cli.speakers import name_known, open_known, store_option
+from hocket.cli.speakers import name_known, open_known
 from hocket.clustering import CLUSTERERS
-from hocket.config import PRESETS, ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
+from hocket.config import ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.corrections.constraints import Constraint, gather, read_constraints
 from hocket.errors import AudioError, HocketError, OutputError, StoreError, one_line
 from hocket.files import distinct_paths, write_whole
@@ -22,20 +31,19 @@ from hocket.formats.writers import WRITERS, document
 from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
 
-STDIN = "-"
-
 
 @click.command(name="diarize")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option("--example", is_flag=True, help="Diarize a conversation that comes with hocket.")
 @click.option(
     *("-o", "--output"),
-    type=click.Path(),  # not yet a Path, which would forget that it ends with a slash
-    help="A file for one recording; a directory, made if need be, for several.",
+    type=click.Path(),  # not yet a Path, which would drop a slash at its end
+    help="A file for one recording; a folder, made if need be, for several.",
 )
 @click.option(
     *("--format", "format_name"),
     type=click.Choice(tuple(WRITERS)),
-    help="Default: what the suffix of -o says, else rttm.",
+    help="Default: the suffix of -o, else rttm.",
 )
 @click.option("--num-speakers", type=int, help="Exact number of speakers, if known.")
 @click.option("--min-speakers", type=int, help="Fewest speakers to find.")
@@ -45,49 +53,36 @@ STDIN = "-"
     metavar="FILE",
     help="What you know of who speaks where, as JSON; docs/corrections.md. For one recording.",
 )
-@click.option(
-    "--preset",
-    type=click.Choice(tuple(PRESETS)),
-    default="balanced",
-    show_default=True,
-    help="What to spend: accurate takes three times as long as balanced, fast two thirds.",
-)
+@preset_option
 @click.option(
     "--embedding",
     help="Embedding model; 'hocket models list' shows them. Default: the preset's.",
 )
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    help="Default: the preset's. auto rounds where this processor is quicker for it.",
+@precision_option(
+    None, "Default: the preset's. auto rounds where that is faster on this processor."
 )
-@click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    default=GraphConfig.backend,
-    show_default=True,
-    help="What runs the graphs; 'hocket backends' shows what is installed.",
-)
+@backend_option
 @click.option(
     "--clustering",
     type=click.Choice(tuple(CLUSTERERS)),
     default=ClusteringConfig.method,
     show_default=True,
-    help="How voices are grouped; vbx needs --plda.",
+    help="Clustering method; vbx needs --plda.",
 )
 @click.option("--plda", metavar="FILE", help="A trained PLDA: an .npz file, or a folder of two.")
 @store_option(required=False)
-@click.option("--threads", type=int, help="Processor cores to use. Default: all.")
+@threads_option
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     callback=lambda _context, _option, value: _number(value),
     metavar="P",
-    help="Leave out turns that are right with a probability below P, 0 to 1; says how much.",
+    help="Leave out turns with a confidence below P, 0 to 1, and report how much speech that is.",
 )
 def diarize_command(
     files: tuple[str, ...],
+    example: bool,
     output: str | None,
     format_name: str | None,
     constraints_file: str | None,
@@ -103,19 +98,14 @@ def diarize_command(
     min_confidence: float | None,
     **numbers: int | None,
 ) -> int:
-    """Write who spoke when in every FILE; - reads one recording from standard input."""
-    count = SpeakerCount.of(**numbers)  # what is wrong for all recordings is said once
+    """Diarize each FILE; - reads one recording from standard input."""
+    files = _sources(files, example=example)
+    count = SpeakerCount.of(**numbers)  # what is wrong for all recordings is reported once
     constraints = _constraints(files, constraints_file, count)
-    if table is None:  # who names a format and no file wants to see that format
+    if table is None:  # a format without a file is meant for standard output
         table = sys.stdout.isatty() and (format_name is None or output is not None)
     format_name, places = _destinations(files, output, format_name)
-    chosen = Config.preset(preset)
-    graphs = GraphConfig(
-        embedding or chosen.graphs.embedding, precision or chosen.graphs.precision, backend
-    )
-    config = replace(
-        chosen, graphs=graphs, clustering=ClusteringConfig(method=clustering, plda=plda)
-    )
+    config = _config(preset, embedding, precision, backend, clustering, plda)
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
     known = open_known(store, diarizer.embedding_model)
     if output is None and not table:
@@ -126,7 +116,7 @@ def diarize_command(
             result = _diarize_one(diarizer, source, numbers, constraints)
             if known:
                 result = name_known(known, result, source)
-            result = only_sure(result, min_confidence, source, complain)
+            result = only_confident(result, min_confidence, source, complain)
             if place is not None:
                 write_whole(place, document(result, format_name))
         except (HocketError, MemoryError) as error:
@@ -136,7 +126,7 @@ def diarize_command(
             complain(problem if named else f"{source}: {problem}")
             continue
         if table:
-            show_table(result, one_line(source), sys.stdout)
+            show_table(result, "example" if example else one_line(source), sys.stdout)
         elif place is None:
             click.echo(WRITERS[format_name].write(result), nl=False)
         if table and place is not None:
@@ -144,14 +134,37 @@ def diarize_command(
     return FAILED if failed else 0
 
 
+def _sources(files: tuple[str, ...], *, example: bool) -> tuple[str, ...]:
+    if example == bool(files):
+        raise click.UsageError("give FILE..., or --example alone")
+    return files or (str(resources.files("hocket") / "example" / "conversation.flac"),)
+
+
+def _config(
+    preset: str,
+    embedding: str | None,
+    precision: str | None,
+    backend: str,
+    clustering: str,
+    plda: str | None,
+) -> Config:
+    """The preset, with what was given in place of its own settings."""
+    chosen = Config.preset(preset)
+    graphs = GraphConfig(
+        embedding or chosen.graphs.embedding, precision or chosen.graphs.precision, backend
+    )
+    method = ClusteringConfig(method=clustering, plda=plda)
+    return replace(chosen, graphs=graphs, clustering=method)
+
+
 def _constraints(
     files: Sequence[str], place: str | None, count: SpeakerCount
 ) -> tuple[Constraint, ...]:
-    """What the file of constraints holds; ConfigError, before any inference, if that cannot be."""
+    """The constraints of a file; ConfigError, before any inference, if they cannot hold."""
     if place is None:
         return ()
     if len(files) > 1:
-        raise click.UsageError("constraints hold for one recording; give one FILE")
+        raise click.UsageError("--constraints is for one recording; give one FILE")
     constraints = read_constraints(place)
     gather(constraints).check(count)
     return constraints
@@ -167,12 +180,12 @@ def _destinations(
     if output is None:
         format_name = format_name or "rttm"
         if several and not WRITERS[format_name].joinable:
-            raise click.UsageError(f"{format_name} holds one recording; give -o DIRECTORY")
+            raise click.UsageError(f"{format_name} holds one recording; give -o FOLDER")
         return format_name, [None] * len(files)
     place = Path(output)
     if several or place.is_dir() or output.endswith(("/", os.sep)):
         if place.exists() and not place.is_dir():
-            raise click.UsageError(f"{output} is a file; several recordings need -o DIRECTORY")
+            raise click.UsageError(f"{output} is a file; several recordings need -o FOLDER")
         format_name = format_name or "rttm"
         return format_name, [*distinct_paths(place, [*map(_stem, files)], f".{format_name}")]
     recording = Path(files[0])
@@ -185,7 +198,7 @@ def _format_of(output: Path) -> str:
     suffix = output.suffix.lower().removeprefix(".")
     if suffix and suffix not in WRITERS:
         known = ", ".join(WRITERS)
-        raise click.UsageError(f"{output}: no format is called '{suffix}'; give --format: {known}")
+        raise click.UsageError(f"{output}: there is no format '{suffix}'; give --format: {known}")
     return suffix or "rttm"
 
 
@@ -199,6 +212,7 @@ def _diarize_one(
     numbers: Mapping[str, int | None],
     constraints: Sequence[Constraint],
 ) -> Result:
+    check_source(source, "hocket diarize -")
     with progress_bar(one_line(source), sys.stderr) as progress:
         return diarizer(
             sys.stdin.buffer if source == STDIN else source,
@@ -212,6 +226,6 @@ def _diarize_one(
 
 
 def _number(value: float | None) -> float | None:
-    if value is not None and math.isnan(value):  # which a FloatRange lets pass
-        raise click.BadParameter("nan is no probability; give 0 to 1")
+    if value is not None and math.isnan(value):  # a FloatRange accepts it
+        raise click.BadParameter("nan is not a probability; give 0 to 1")
     return value

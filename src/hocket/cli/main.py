@@ -4,11 +4,21 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 import click
 
-from hocket.cli.outcome import INTERNAL, INTERRUPTED, UNUSABLE, USAGE, complain
+from hocket.cli.outcome import (
+    INTERNAL,
+    INTERRUPTED,
+    UNUSABLE,
+    USAGE,
+    complain,
+    usage_message,
+    with_options,
+)
 from hocket.errors import AudioError, ConfigError, HocketError, SpeakerError
 from hocket.version import __version__
 
@@ -23,7 +33,7 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Imports a command when it is called, so that --version and usage errors come at once."""
+    """Imports a command when it is called, so that --version and usage errors are immediate."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -34,6 +44,19 @@ class _Commands(click.Group):
         module, command = COMMANDS[cmd_name].split(":")
         found: click.Command = getattr(import_module(module), command)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, COMMANDS, n=1)
+            if near:
+                ctx.fail(f"there is no command '{name}'; did you mean '{near[0]}'?")
+            if Path(name).suffix or Path(name).exists():
+                ctx.fail(f"there is no command '{name}'; did you mean 'hocket diarize {name}'?")
+            ctx.fail(f"there is no command '{name}'; give one of {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,26 +73,30 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never raises, never prints a traceback."""
     _log_to_stderr()
+    command: click.Command | None = None
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         with cli.make_context("hocket", given) as context:
+            command = cli.get_command(context, given[0]) if given else None
             code = cli.invoke(context)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as finished:  # --help and --version
         return finished.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
+    except click.ClickException as error:
+        return complain(usage_message(error), USAGE)
     except (ConfigError, SpeakerError) as error:
-        return complain(str(error), USAGE)
+        return complain(with_options(str(error), command), USAGE)
     except AudioError as error:
         return complain(str(error))
     except HocketError as error:
         return complain(str(error), UNUSABLE)
     except KeyboardInterrupt:
         return complain("interrupted; nothing unfinished was written", INTERRUPTED)
-    except BrokenPipeError:  # the reader has seen enough, as with `| head`
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

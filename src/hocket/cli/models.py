@@ -1,4 +1,4 @@
-"""The commands about what runs here: hocket backends and hocket models."""
+"""The commands `hocket backends` and `hocket models`."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,6 +12,7 @@ from hocket.backends import BACKENDS, PRECISIONS, Choice, missing, this_processo
 from hocket.cli.outcome import UNUSABLE, complain
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import HocketError
+from hocket.models.catalogue import ModelFile
 from hocket.models.export import TARGETS, export
 
 
@@ -24,7 +25,7 @@ from hocket.models.export import TARGETS, export
     show_default=True,
 )
 def backends_command(embedding: str, precision: str) -> int:
-    """Show what can run the graphs here, and what --backend auto takes."""
+    """Show which runtimes are installed, and what --backend auto selects."""
     chosen: dict[str, Choice] = {}
     impossible: HocketError | None = None
     graphs = {"segmentation_from_peaks": "segmentation of streams"}
@@ -33,11 +34,11 @@ def backends_command(embedding: str, precision: str) -> int:
         try:
             chosen[name] = models.choice_of(graph, GraphConfig(embedding, precision))
         except HocketError as error:
-            impossible = error  # said below: what is installed may be the remedy
+            impossible = error  # raised below: what is installed may be the remedy
     for backend in BACKENDS[1:]:
         problem = missing(backend)
         taken = [f"{name} in {c.precision}" for name, c in chosen.items() if c.backend == backend]
-        use = f", auto takes it for {', '.join(taken)}" if taken else ""
+        use = f", auto selects it for {', '.join(taken)}" if taken else ""
         click.echo(f"{backend:<12} {problem or f'installed{use}'}")
     extras = [name for name, found in asdict(this_processor()).items() if found]
     click.echo(f"{'processor':<12} {', '.join(['float32', *extras])}")
@@ -48,33 +49,39 @@ def backends_command(embedding: str, precision: str) -> int:
 
 @click.group(name="models")
 def models_group() -> None:
-    """The graphs and weights that ship with hocket, and those you place."""
+    """Show, verify, add and export graphs and weights."""
 
 
 @models_group.command(name="list")
-def list_models() -> int:
-    """List them: name, licence, size, sha256."""
+@click.option("--hashes", is_flag=True, help="Show the sha256 of every file too.")
+def list_models(hashes: bool) -> int:
+    """List graphs and weights: file, model, license, size."""
     catalogue = models.read_catalogue()
     for weights in catalogue.weights.values():
         file = models.find_weights(weights)
-        state = file.sha256 if file else f"not placed; hocket models add FILE --as {weights.name}"
+        absent = f"not placed; run 'hocket models add FILE --as {weights.name}'"
+        state = (file.sha256 if hashes else "") if file else absent
         _show_row(weights.file_name, weights.model, weights.licence, weights.size, state)
     for artefact in catalogue.artefacts.values():
         parts = " + ".join(artefact.weights) or "hocket"
-        file = artefact.file
-        _show_row(file.path.name, parts, "Apache-2.0", file.size, file.sha256)
+        _show_file(artefact.file, parts, hashes=hashes)
     for file in dict.fromkeys(catalogue.channels.values()):
-        _show_row(file.path.name, "hocket", "Apache-2.0", file.size, file.sha256)
+        _show_file(file, "hocket", hashes=hashes)
     return 0
 
 
-def _show_row(file: str, model: str, licence: str, size: int, state: str) -> None:
-    click.echo(f"{file:<35} {model:<34} {licence:<12} {size / 1e6:>6.2f} MB {state}")
+def _show_file(file: ModelFile, model: str, *, hashes: bool) -> None:
+    _show_row(file.path.name, model, "Apache-2.0", file.size, file.sha256 if hashes else "")
+
+
+def _show_row(file: str, model: str, license_: str, size: int, state: str) -> None:
+    row = f"{file:<35} {model:<34} {license_:<12} {size / 1e6:>6.2f} MB {state}"
+    click.echo(row.rstrip())
 
 
 @models_group.command(name="verify")
 def verify_models() -> int:
-    """Check every file's hash and that the runtime loads every graph."""
+    """Verify the hash of every file, and that the runtime loads every graph."""
     catalogue, failed = models.read_catalogue(), 0
     # networks of one kind share a file
     channels = {file.path.name: name for name, file in catalogue.channels.items()}
@@ -93,7 +100,7 @@ def verify_models() -> int:
 
 
 def _failures(file: str, check: Callable[[], object]) -> int:
-    """Say whether a file is what it should be; 1 if it is not."""
+    """Print whether a file passes a check; 1 if it does not."""
     try:
         check()
     except HocketError as error:
@@ -105,9 +112,9 @@ def _failures(file: str, check: Callable[[], object]) -> int:
 
 @models_group.command(name="add")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--as", "name", required=True, help="What it is, as 'hocket models list' names it.")
+@click.option("--as", "name", required=True, help="Its name in 'hocket models list'.")
 def add_model(file: Path, name: str) -> int:
-    """Place a published checkpoint, from a local FILE; nothing in it is executed."""
+    """Add a published checkpoint from a local FILE; nothing in it is executed."""
     placed = models.add(file, name)
     click.echo(f"{placed.path}: sha256 {placed.sha256}")
     click.echo(f"threshold {models.read_catalogue().reasons[name]}")
@@ -118,7 +125,7 @@ def add_model(file: Path, name: str) -> int:
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True)
 @click.argument("folder", type=click.Path(path_type=Path))
 def export_models(target: str, folder: Path) -> int:
-    """Write every graph to FOLDER for your own program, with a README and a worked example."""
+    """Export every graph to FOLDER, with a README and a worked example."""
     for name in export(target, folder):
         click.echo(f"wrote {folder / name}")
     return 0

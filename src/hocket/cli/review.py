@@ -1,4 +1,4 @@
-"""The command that says where to listen first: hocket review."""
+"""The command `hocket review`."""
 
 import json
 import sys
@@ -7,10 +7,11 @@ from dataclasses import asdict
 import click
 
 from hocket.cli.display import progress_bar, show_review
-from hocket.config import PRESETS, Config
+from hocket.cli.options import check_source, preset_option
 from hocket.errors import one_line
 from hocket.offline.diarizer import Diarizer
-from hocket.report.review import SECONDS, Review, ReviewSegment, read_result, review
+from hocket.report.review import SECONDS, Review, review
+from hocket.result import Result
 
 RESULT_SUFFIX = ".json"
 
@@ -22,37 +23,32 @@ RESULT_SUFFIX = ".json"
     type=float,
     default=SECONDS,
     show_default=True,
-    help="How much sound to listen to, at most.",
+    help="Most sound to listen to.",
 )
 @click.option(
     *("--format", "form"),
     type=click.Choice(("table", "json")),
     default="table",
     show_default=True,
-    help="A table for people, or one object.",
+    help="A table for people, or one JSON object.",
 )
 @click.option("--num-speakers", type=int, help="Exact number of speakers, if known. For AUDIO.")
-@click.option(
-    "--preset",
-    type=click.Choice(tuple(PRESETS)),
-    default="balanced",
-    show_default=True,
-    help="For AUDIO, as of diarize.",
-)
+@preset_option
 def review_command(
     source: str, seconds: float, form: str, num_speakers: int | None, preset: str
 ) -> int:
-    """Show where to listen first, to put most errors right in little time.
+    """Show where to listen first, to correct the most errors in little time.
 
-    RESULT is a file that 'hocket diarize --format json' wrote; anything that does not end with
+    RESULT is a file that 'hocket diarize --format json' wrote. Anything that does not end with
     .json is AUDIO and is diarized.
     """
     if source.lower().endswith(RESULT_SUFFIX):
-        result = read_result(source)
+        result = Result.load(source)
     else:
-        with progress_bar(one_line(source), sys.stderr) as report:
-            diarizer = Diarizer(Config.preset(preset))
-            result = diarizer(source, num_speakers=num_speakers, progress=report)
+        check_source(source, "hocket diarize - --format json -o FILE.json")
+        with progress_bar(one_line(source), sys.stderr) as progress:
+            diarizer = Diarizer(preset=preset)
+            result = diarizer(source, num_speakers=num_speakers, progress=progress)
     found = review(result, seconds=seconds)
     if form == "json":
         click.echo(_document(found))
@@ -67,14 +63,12 @@ def _document(found: Review) -> str:
         "seconds": round(found.seconds, 3),
         "expected_error": round(found.expected_error, 3),
         "remaining_error": round(found.remaining_error, 3),
-        "questions": [_row(segment) for segment in found.segments],
+        "segments": [_rounded(asdict(segment)) for segment in found.segments],
     }
     return json.dumps(content, ensure_ascii=False)
 
 
-def _row(segment: ReviewSegment) -> dict[str, object]:
-    """Times without their unit in the name, as in results."""
+def _rounded(row: dict[str, object]) -> dict[str, object]:
     return {
-        name.removesuffix("_s"): round(value, 3) if isinstance(value, float) else value
-        for name, value in asdict(segment).items()
+        name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()
     }

@@ -1,13 +1,13 @@
-"""The commands about speakers who are known across recordings: parse, call, print."""
+"""The commands `hocket speakers`."""
 
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import get_args
 
 import click
 
+from hocket.cli.options import Command, store_option, threads_option
 from hocket.config import Config, GraphConfig, Runtime
 from hocket.corrections.constraints import NUMBERED
 from hocket.errors import AudioNotFoundError, StoreError, one_line
@@ -28,35 +28,21 @@ from hocket.speakers import (
 )
 from hocket.speakers.enroll import embed_clips, enroll, reembed, verify
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-def store_option(*, required: bool) -> Callable[[Command], Command]:
-    """The option that names the file of speakers."""
-    return click.option(
-        "--store",
-        type=click.Path(path_type=Path),
-        envvar="HOCKET_STORE",
-        required=required,
-        metavar="FILE",
-        help="The file of speakers; HOCKET_STORE names it too.",
-    )
-
-
-def _hearing(command: Command) -> Command:
-    """Options of commands that hear recordings."""
-    command = click.option("--threads", type=int, help="Processor cores to use.")(command)
+def _engine_options(command: Command) -> Command:
+    """Options of commands that process recordings."""
+    command = threads_option(command)
     return click.option(
         "--embedding",
         default=GraphConfig.embedding,
         show_default=True,
-        help="Embedding model; a store holds the voices of one.",
+        help="Embedding model; a store holds embeddings of one.",
     )(command)
 
 
 @click.group(name="speakers")
 def speakers_group() -> None:
-    """Speakers who are known across recordings, in a file that is yours.
+    """Manage known speakers, in a file that is yours.
 
     A speaker is given by name, or by number as id:NUMBER.
     """
@@ -66,10 +52,12 @@ def speakers_group() -> None:
 @click.argument("name")
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
 @store_option(required=True)
-@click.option("--consent", default="", help="What the person agreed to; kept with the voice.")
-@click.option("--speaker", "cluster", help="Whose voice, if several people speak: SPEAKER_00, ...")
-@click.option("--add", is_flag=True, help="Add to somebody who is in the store.")
-@_hearing
+@click.option("--consent", default="", help="What the speaker agreed to; kept with the voice.")
+@click.option(
+    "--speaker", "cluster", help="Whose voice, if several speakers speak: SPEAKER_00, ..."
+)
+@click.option("--add", is_flag=True, help="Add to a speaker who is in the store.")
+@_engine_options
 def enroll_command(
     name: str,
     clips: tuple[str, ...],
@@ -80,7 +68,7 @@ def enroll_command(
     embedding: str,
     threads: int | None,
 ) -> int:
-    """Put NAME into the store by CLIPs of the voice, 2 s of speech or more, better 20 s."""
+    """Enroll NAME from CLIPs, each with 2 s or more of that voice alone; 20 s is better."""
     diarizer = _diarizer(embedding, threads)
     if add or store.exists():
         with SpeakerStore(store, create=not add) as known:
@@ -98,7 +86,7 @@ def enroll_command(
 @speakers_group.command(name="list")
 @store_option(required=True)
 def list_speakers(store: Path) -> int:
-    """List everybody: number, name, exemplars, speech, when last heard."""
+    """List the speakers: number, name, exemplars, speech, when last seen."""
     with _existing(store) as opened:
         for speaker in opened.speakers():
             click.echo(_row(speaker))
@@ -109,7 +97,7 @@ def list_speakers(store: Path) -> int:
 @click.argument("who", metavar="NAME")
 @store_option(required=True)
 def show(who: str, store: Path) -> int:
-    """Show a speaker and where every exemplar came from."""
+    """Show a speaker, and the source of every exemplar."""
     with _existing(store) as opened:
         speaker, exemplars = opened.speaker(_who(who)), opened.exemplars(_who(who))
         model = opened.model
@@ -127,7 +115,7 @@ def show(who: str, store: Path) -> int:
 @click.argument("name", metavar="NEW")
 @store_option(required=True)
 def rename(who: str, name: str, store: Path) -> int:
-    """Give a speaker another name."""
+    """Rename a speaker."""
     with _existing(store) as opened:
         click.echo(_row(opened.rename(_who(who), name)))
     return 0
@@ -139,7 +127,7 @@ def rename(who: str, name: str, store: Path) -> int:
 @store_option(required=True)
 @click.option("--force", is_flag=True, help="Even if NAME is permanent.")
 def merge(source: str, into: str, store: Path, force: bool) -> int:
-    """Give all exemplars of NAME to INTO, and delete NAME."""
+    """Move all exemplars of NAME to INTO, and delete NAME."""
     with _existing(store) as opened:
         click.echo(_row(opened.merge(_who(source), _who(into), force=force)))
     return 0
@@ -151,7 +139,7 @@ def merge(source: str, into: str, store: Path, force: bool) -> int:
 @click.argument("exemplars", nargs=-1, required=True, type=int, metavar="EXEMPLAR...")
 @store_option(required=True)
 def split(who: str, name: str, exemplars: tuple[int, ...], store: Path) -> int:
-    """Give EXEMPLARs of NAME, by number as show lists them, to somebody NEW."""
+    """Move EXEMPLARs of NAME, numbered as in show, to a new speaker NEW."""
     with _existing(store) as opened:
         click.echo(_row(opened.split(_who(who), exemplars, name)))
     return 0
@@ -160,9 +148,9 @@ def split(who: str, name: str, exemplars: tuple[int, ...], store: Path) -> int:
 @speakers_group.command()
 @click.argument("who", metavar="NAME")
 @store_option(required=True)
-@click.option("--off", is_flag=True, help="No longer.")
+@click.option("--off", is_flag=True, help="End the protection.")
 def permanent(who: str, store: Path, off: bool) -> int:
-    """Keep a speaker through purge, and through forget and merge without --force."""
+    """Protect a speaker from purge, and from forget and merge without --force."""
     with _existing(store) as opened:
         click.echo(_row(opened.set_permanent(_who(who), not off)))
     return 0
@@ -173,7 +161,7 @@ def permanent(who: str, store: Path, off: bool) -> int:
 @store_option(required=True)
 @click.option("--force", is_flag=True, help="Even if permanent.")
 def forget(who: tuple[str, ...], store: Path, force: bool) -> int:
-    """Delete speakers, so that nothing of the voice is left in the file."""
+    """Delete speakers; no byte of their voices stays in the file."""
     with _existing(store) as opened:
         for one in who:
             click.echo(f"forgot {opened.forget(_who(one), force=force).name}")
@@ -184,7 +172,7 @@ def forget(who: tuple[str, ...], store: Path, force: bool) -> int:
 @click.option("--inactive-days", type=click.FloatRange(0), required=True)
 @store_option(required=True)
 def purge(inactive_days: float, store: Path) -> int:
-    """Forget everybody who was not heard for so many days and is not permanent."""
+    """Forget speakers not seen for so many days, unless they are permanent."""
     with _existing(store) as opened:
         for speaker in opened.purge(timedelta(days=inactive_days)):
             click.echo(f"forgot {speaker.name}")
@@ -194,7 +182,7 @@ def purge(inactive_days: float, store: Path) -> int:
 @speakers_group.command()
 @store_option(required=True)
 def compact(store: Path) -> int:
-    """Write the file anew, without anything that was deleted."""
+    """Rewrite the file without deleted data."""
     with _existing(store) as opened:
         opened.compact()
     click.echo(f"wrote {store}")
@@ -204,9 +192,9 @@ def compact(store: Path) -> int:
 @speakers_group.command()
 @click.argument("recording")
 @store_option(required=True)
-@_hearing
+@_engine_options
 def identify(recording: str, store: Path, embedding: str, threads: int | None) -> int:
-    """Show which speakers of the store are in RECORDING."""
+    """Show which speakers of the store speak in RECORDING."""
     diarizer = _diarizer(embedding, threads)
     with _existing(store) as opened:
         opened.check_model(diarizer.embedding_model)
@@ -222,9 +210,9 @@ def identify(recording: str, store: Path, embedding: str, threads: int | None) -
 @click.argument("who", metavar="NAME")
 @click.argument("clip")
 @store_option(required=True)
-@_hearing
+@_engine_options
 def verify_speaker(who: str, clip: str, store: Path, embedding: str, threads: int | None) -> int:
-    """Say whether the one person in CLIP is NAME."""
+    """Verify that the one speaker in CLIP is NAME."""
     with _existing(store) as opened:
         found = verify(opened, _who(who), clip, _diarizer(embedding, threads))
     answer = "yes" if found.same else "no"
@@ -257,13 +245,13 @@ def export(file: Path, store: Path) -> int:
     type=click.Choice(get_args(Existing)),
     default="refuse",
     show_default=True,
-    help="What to do with names that are in the store: nothing at all, keep them, add to them.",
+    help="Names that are in the store: refuse to import, skip them, or add to them.",
 )
 def import_file(file: str, store: Path, existing: Existing) -> int:
-    """Add the speakers that export wrote to FILE; - reads standard input."""
+    """Import the speakers of FILE, written by export; - reads standard input."""
     document = _read(file)
     if not store.exists():
-        read_document(document)  # what is refused leaves no file
+        read_document(document)  # a document that is refused leaves no file
     with SpeakerStore(store) as opened:
         for speaker in import_speakers(opened, document, existing):
             click.echo(_row(speaker))
@@ -272,10 +260,10 @@ def import_file(file: str, store: Path, existing: Existing) -> int:
 
 @speakers_group.command(name="reembed")
 @store_option(required=True)
-@click.option("--drop", is_flag=True, help="Go without exemplars that cannot be heard again.")
-@_hearing
+@click.option("--drop", is_flag=True, help="Drop exemplars whose source cannot be read.")
+@_engine_options
 def reembed_all(store: Path, drop: bool, embedding: str, threads: int | None) -> int:
-    """Hear all exemplars again with another embedding model, where they came from."""
+    """Embed all exemplars again, from their sources, with another embedding model."""
     with _existing(store) as opened:
         dropped = reembed(opened, _diarizer(embedding, threads), drop=drop)
     click.echo(f"wrote {store}, {dropped} exemplars dropped")
@@ -283,7 +271,7 @@ def reembed_all(store: Path, drop: bool, embedding: str, threads: int | None) ->
 
 
 def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None:
-    """The store whose speakers are to be named, if any; StoreError if it is another model's."""
+    """The store with known speakers, if one is given; StoreError if it is another model's."""
     if store is None:
         return None
     opened = _existing(store)
@@ -293,8 +281,8 @@ def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None
 
 
 def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
-    """A result with the names of speakers who are certain; suggestions go to standard error."""
-    # names that the user gave stay, and are nobody else's
+    """A result with the names of certain speakers; suggestions go to standard error."""
+    # names that the user gave stay, and no other speaker gets them
     matches = [
         match
         for match in store.identify(result)
@@ -304,19 +292,19 @@ def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
     for match in matches:
         if match.speaker and not match.certain:
             click.echo(f"hocket: {one_line(source)}: {match.cluster} {_identity(match)}", err=True)
-    heard = [match.speaker.id for match in matches if match.speaker and match.certain]
+    seen = [match.speaker.id for match in matches if match.speaker and match.certain]
     try:
-        if heard:
-            store.mark_seen(heard)
-    except StoreError as error:  # names are right all the same, as from a store only to be read
+        if seen:
+            store.mark_seen(seen)
+    except StoreError as error:  # names are valid even if the store is read-only
         if click.get_current_context().meta.setdefault(f"{__name__}.{error}", error) is error:
-            click.echo(f"hocket: {error}", err=True)  # once, however many recordings
+            click.echo(f"hocket: {error}", err=True)  # once for all recordings
     return name_speakers(result, matches)
 
 
 def _identity(match: Match) -> str:
     if match.speaker is None:
-        return f"nobody in the store (nearest {match.distance:.3f})"
+        return f"not in the store (nearest {match.distance:.3f})"
     verb = "is" if match.certain else "may be"
     sure = f"distance {match.distance:.3f}, {match.probability:.0%} sure"
     return f"{verb} {match.speaker.name} ({sure})"

@@ -1,4 +1,4 @@
-"""The command that listens: hocket stream."""
+"""The command `hocket stream`."""
 
 import json
 import sys
@@ -11,21 +11,26 @@ import click
 
 from hocket import models
 from hocket.audio.sources import FORMATS, Source, open_file, open_input, open_microphone
-from hocket.backends import BACKENDS, PRECISIONS
 from hocket.cli.display import live_table
+from hocket.cli.options import (
+    STDIN,
+    backend_option,
+    check_source,
+    precision_option,
+    store_option,
+    threads_option,
+)
 from hocket.cli.outcome import INTERRUPTED
-from hocket.cli.speakers import open_known, store_option
+from hocket.cli.speakers import open_known
 from hocket.config import Config, GraphConfig, Runtime
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
 from hocket.result import Turn
 
-STDIN = "-"
-
 
 @click.command(name="stream")
 @click.argument("file", default=STDIN, metavar="[FILE|-]")
-@click.option("--mic", is_flag=True, help="Listen to the microphone; needs hocket[mic].")
+@click.option("--mic", is_flag=True, help="Diarize the microphone; needs hocket[mic].")
 @click.option("--rate", type=int, default=16_000, show_default=True, help="Hz, of raw samples.")
 @click.option("--channels", type=int, default=1, show_default=True, help="Of raw samples.")
 @click.option(
@@ -34,24 +39,14 @@ STDIN = "-"
     type=click.Choice(FORMATS),
     default="s16le",
     show_default=True,
-    help="What standard input holds; files say what they are.",
+    help="Format of standard input; files state their own.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One object a line for every update.")
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=GraphConfig.precision,
-    show_default=True,
-)
-@click.option(
-    "--backend",
-    type=click.Choice(BACKENDS),
-    default=GraphConfig.backend,
-    show_default=True,
-)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for every update.")
+@precision_option(GraphConfig.precision, "auto rounds where that is faster on this processor.")
+@backend_option
 @store_option(required=False)
 @click.option("--max-speakers", type=int, help="Most speakers to tell apart.")
-@click.option("--threads", type=int, help="Processor cores to use. Default: all.")
+@threads_option
 def stream_command(
     file: str,
     mic: bool,
@@ -65,7 +60,7 @@ def stream_command(
     max_speakers: int | None,
     threads: int | None,
 ) -> int:
-    """Say who speaks while they do, in FILE, on standard input or at the microphone.
+    """Diarize FILE, standard input or the microphone, while people speak.
 
     ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | hocket stream -
 
@@ -77,6 +72,8 @@ def stream_command(
     if max_speakers is not None:
         config = replace(config, stream=replace(config.stream, max_speakers=max_speakers))
     known = open_known(store, models.embedding_model(config.graphs.embedding))
+    if not mic:
+        check_source(file, "hocket stream - --format wav")
     with (
         _open(file, mic, rate, channels, form) as source,
         Stream(
@@ -103,7 +100,7 @@ def _open(
 
 
 def _run(stream: Stream, source: Source, show: Callable[[Update], None]) -> int:
-    """Feed all there is; Ctrl-C ends the stream, and what was heard is said."""
+    """Feed the whole source; Ctrl-C ends the stream, and its last turns are shown."""
     code = 0
     try:
         for block in source.blocks:
@@ -119,29 +116,29 @@ def _run(stream: Stream, source: Source, show: Callable[[Update], None]) -> int:
 @contextmanager
 def _display(as_json: bool) -> Iterator[Callable[[Update], None]]:
     if as_json or not sys.stdout.isatty():
-        yield _say_json if as_json else _say_lines
+        yield _print_json if as_json else _print_lines
         return
     with live_table(sys.stdout) as show:
         yield lambda update: show(update.time, update.final, update.tentative)
 
 
-def _say_json(update: Update) -> None:
-    found = {
+def _print_json(update: Update) -> None:
+    content = {
         "time": round(update.time, 3),
-        "final": [_turn(turn) for turn in update.final],
-        "tentative": [_turn(turn) for turn in update.tentative],
+        "final": [_row(turn) for turn in update.final],
+        "tentative": [_row(turn) for turn in update.tentative],
     }
-    click.echo(json.dumps(found, ensure_ascii=False))
+    click.echo(json.dumps(content, ensure_ascii=False))
     sys.stdout.flush()
 
 
-def _turn(turn: Turn) -> dict[str, object]:
+def _row(turn: Turn) -> dict[str, object]:
     times = {"start": round(turn.start, 3), "end": round(turn.end, 3)}
     sure = {} if turn.confidence is None else {"confidence": round(turn.confidence, 3)}
     return {**times, "speaker": turn.speaker, **sure}
 
 
-def _say_lines(update: Update) -> None:
+def _print_lines(update: Update) -> None:
     for turn in update.final:
         click.echo(f"{turn.start:9.2f} {turn.end:9.2f} {turn.speaker}")
     sys.stdout.flush()

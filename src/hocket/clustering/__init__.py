@@ -1,11 +1,11 @@
-"""Embeddings to speakers. A clusterer is a pure function; a new one is a file and a line here."""
+"""Embeddings to speakers. A clusterer is a pure function: a new one is a file and a line here."""
 
 from typing import NamedTuple, Protocol
 
 from hocket.arrays import ClusterLabels
 from hocket.clustering.agglomerative import agglomerate
 from hocket.clustering.assignment import divide_regions, speaker_scores
-from hocket.clustering.constrained import ConstrainedSpeakers, Groups, place_groups, touches_of
+from hocket.clustering.constrained import ConstrainedSpeakers, Groups, group_shares, place_groups
 from hocket.clustering.division import TwoSpeakers
 from hocket.clustering.plda import Plda, read_plda
 from hocket.clustering.resolution import resolve_speakers
@@ -19,9 +19,9 @@ from hocket.errors import ConfigError
 __all__ = [
     "CLUSTERERS",
     "Clusterer",
+    "ConstrainedSpeakers",
     "Groups",
     "Odds",
-    "ConstrainedSpeakers",
     "Plda",
     "Request",
     "Selection",
@@ -29,28 +29,29 @@ __all__ = [
     "TwoSpeakers",
     "VoiceVectors",
     "centroids_of",
-    "speaker_scores",
     "divide_regions",
-    "resolve_speakers",
+    "group_shares",
     "place_groups",
     "read_plda",
+    "resolve_speakers",
     "select_speakers",
-    "touches_of",
+    "speaker_scores",
     "tracks_of",
 ]
 
 # of the mixture without a PLDA, on simulated recordings (docs/decisions/009-clustering.md)
-SIMILARITY, VOICE_COUNTS_FOR, SPEAKER_COSTS = 0.4, 0.07, 0.07
-# what noise adds to the distance of pairs is not in that of means (same page)
+SIMILARITY, FA, FB = 0.4, 0.07, 0.07
+# threshold of centroid linkage over that of average linkage: noise raises the distance of pairs and
+# cancels out in that of means (same page)
 CENTROID_SHARE = 0.43
 
 
 class Request(NamedTuple):
-    """What is asked of a clusterer.
+    """Parameters of a clusterer.
 
-    threshold: cosine distance from which two groups are two people.
-    at_least: fewest groups, where there are as many voices.
-    plda: for the clusterer that needs a trained one.
+    threshold: clusters at least this cosine distance apart are different speakers, 0..2.
+    at_least: fewest clusters, if there are that many embeddings.
+    plda: a trained PLDA, for the clusterer that needs one.
     """
 
     threshold: float
@@ -59,10 +60,15 @@ class Request(NamedTuple):
 
 
 class Clusterer(Protocol):
-    """Groups voice vectors, rather too finely than too coarsely: `select_speakers` comes after."""
+    """Clusters embeddings. It should err on too many clusters: `select_speakers` comes after it."""
 
     def __call__(self, voices: VoiceVectors, request: Request, /) -> ClusterLabels:
-        """(voices,) cluster of every voice, numbered from 0 without gaps."""
+        """Cluster of each embedding, numbered from 0 without gaps, (voices,).
+
+        Raises:
+            ConfigError: `plda` is missing although the clusterer needs it.
+            ModelError: the PLDA is for embeddings of another size.
+        """
         ...
 
 
@@ -86,8 +92,8 @@ def _mixture(voices: VoiceVectors, request: Request) -> ClusterLabels:
         voices.vectors,
         voices.seconds,
         similarity=SIMILARITY,
-        fa=VOICE_COUNTS_FOR,
-        fb=SPEAKER_COSTS,
+        fa=FA,
+        fb=FB,
         initial_labels=first,
     )
     return _enough(found, voices, request)
@@ -101,7 +107,7 @@ def _vbx(voices: VoiceVectors, request: Request) -> ClusterLabels:
 
 
 def _enough(found: ClusterLabels, voices: VoiceVectors, request: Request) -> ClusterLabels:
-    """What a mixture found, or a linkage where it found too few: its speakers only ever fade."""
+    """Labels of a mixture, or of a linkage if it found too few: a mixture only loses speakers."""
     if found.max(initial=-1) + 1 >= request.at_least:
         return found
     return agglomerate(voices, request.threshold, request.at_least)

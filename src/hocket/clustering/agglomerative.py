@@ -1,4 +1,4 @@
-"""Agglomerative clustering of voice vectors, cut at a distance."""
+"""Agglomerative clustering of embeddings, stopped at a distance."""
 
 from itertools import pairwise
 
@@ -9,10 +9,10 @@ from hocket.arrays import ClusterLabels
 from hocket.clustering.merging import Groups, Linkage, merge_nearest
 from hocket.clustering.voices import VoiceVectors
 
-# the most voices of which all pairs are linked: about an hour and a quarter of speech
+# most embeddings that are clustered with all their pairs: about an hour and a quarter of speech
 MAX_LINKED = 4_000
-# of more voices, those near in time and voice are merged first, in blocks of this many (about ten
-# minutes) up to this distance: docs/decisions/010-long-recordings.md
+# of more, those close in time and distance are merged first, in blocks of this many (about ten
+# minutes) up to this distance (docs/decisions/010-long-recordings.md)
 COARSE_BLOCK = 1_000
 COARSE_DISTANCE = 0.3
 
@@ -20,41 +20,42 @@ COARSE_DISTANCE = 0.3
 def agglomerate(
     voices: VoiceVectors, threshold: float, at_least: int, linkage: Linkage = "average"
 ) -> ClusterLabels:
-    """Group voice vectors, the nearest groups first, until groups are `threshold` apart.
+    """Merge the closest clusters until all are more than `threshold` apart.
 
-    Merging stops early where it would leave fewer than `at_least` groups. More than MAX_LINKED
-    vectors are first merged within blocks of time into at most MAX_LINKED groups, or twice
-    `at_least` if that is more, and these go on merging as all their vectors would.
+    Merging stops early if it would leave fewer than `at_least` clusters. More than MAX_LINKED
+    embeddings are first merged within blocks of time into at most MAX_LINKED groups, or twice
+    `at_least` if that is more; these are then merged as all their embeddings would be.
 
     Args:
-        voices: what to cluster.
+        voices: what to cluster, in order of time.
         threshold: cosine distance, 0..2.
-        at_least: fewest groups; there are never more than vectors.
-        linkage: how far groups are apart: the mean cosine distance of their pairs, or half the
-            squared distance of their means, which for single voices is the cosine distance too.
+        at_least: fewest clusters; there are never more than embeddings.
+        linkage: distance of two clusters. average: mean cosine distance of their pairs. centroid:
+            half the squared distance of their means, which for two single embeddings is also their
+            cosine distance.
 
     Returns:
-        (voices,) cluster of every voice, numbered from 0 without gaps.
+        (voices,) cluster of each embedding, numbered from 0 without gaps.
     """
-    groups, group = _coarse(voices.vectors, threshold, at_least, linkage)
-    return merge_nearest(groups, threshold, linkage, at_least=at_least)[group]
+    groups, labels = _coarse(voices.vectors, threshold, at_least, linkage)
+    return merge_nearest(groups, threshold, linkage, at_least=at_least)[labels]
 
 
 def _coarse(
     vectors: NDArray[np.float32], threshold: float, at_least: int, linkage: Linkage
 ) -> tuple[Groups, ClusterLabels]:
-    """Few enough groups to merge at once, and the group of every vector.
+    """Few enough groups to cluster with all their pairs, and the group of every vector.
 
-    Every pass merges what is near within its block, and then what is nearest, until the block is
-    half as large, or small enough. That leaves `at_least` groups, as no block falls below the
-    smaller of that and half of its size.
+    Each pass merges within blocks: first all groups up to a distance, then the closest ones until
+    the block is half as large, or small enough. At least `at_least` groups remain, as no block
+    falls below the smaller of that number and half of its size.
     """
     most = max(MAX_LINKED, 2 * at_least)
     distance = min(COARSE_DISTANCE, threshold)
     groups = Groups(vectors, np.ones(len(vectors)))
-    group = np.arange(len(vectors), dtype=np.int32)
+    labels = np.arange(len(vectors), dtype=np.int32)
     while (number := len(groups.sizes)) > most:
-        labels = np.empty(number, np.int32)
+        merged = np.empty(number, np.int32)
         found = 0
         blocks = -(-number // COARSE_BLOCK)
         edges = np.linspace(0, number, blocks + 1).astype(int).tolist()
@@ -68,7 +69,7 @@ def _coarse(
                 at_least=min(at_least, share),
                 at_most=share,
             )
-            labels[first:last] = block + found
+            merged[first:last] = block + found
             found += int(block.max()) + 1
-        groups, group = groups.joined(labels), labels[group]
-    return groups, group
+        groups, labels = groups.joined(merged), merged[labels]
+    return groups, labels

@@ -1,8 +1,8 @@
-"""Speakers under constraints: stretches that are one speaker's go to one speaker, as a whole.
+"""Speakers under constraints: each group of segments goes to one speaker as a whole.
 
-A group of stretches takes the speaker most like it that no group apart from it has taken. One that
-may have none, or is like none, becomes a speaker. Then centroids are computed anew with the groups
-in place, and all other units go to the nearest (docs/corrections.md).
+A group takes the speaker most similar to it that no conflicting group has taken. If all are taken,
+or none is similar enough, it becomes a new speaker. Centroids are then computed again with the
+groups in place, and all other subsegments go to the nearest speaker (docs/corrections.md).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Centroids, ClusterLabels, Subsegments, unit_length
+from hocket.arrays import Centroids, ClusterLabels, FrameLabels, Subsegments, unit_length
 from hocket.clustering.assignment import SPURIOUS_PENALTY
 from hocket.clustering.division import UNSEEN_ODDS, TwoSpeakers, settle, traits_of
 from hocket.clustering.selection import Selection, duplicate_limit
@@ -20,35 +20,33 @@ from hocket.config import ResolvedClustering, SpeakerCount
 from hocket.errors import ConfigError
 
 ROUNDS = 5
-UNSURE_S = 0.5  # speech of which a voice is half sure
-TIE = 0.05  # cosine that speaks for whoever has all speech, where a group is as good as between two
-# cosine by which a group may be less like the speaker it gets than like the one it was taken for
+UNSURE_S = 0.5  # seconds of speech with which the margin of a group counts half
+# cosine bonus of a speaker with all the speech: decides where two speakers are equally similar
+SPEECH_BONUS = 0.05
+# cosine by which a group may be less similar to its speaker than to the most similar one
 MARGIN = 0.25
-MOST_TRIES = 10_000  # of ways to share few speakers among many groups
-LEAST_SHARE = 0.5  # of a unit that lies in a stretch and belongs to it
-
-Owners = NDArray[np.int32]
-"""Who has every frame by constraint, -1 for none, (frames,)."""
+MOST_TRIES = 10_000  # assignments of groups to speakers that are tried
+LEAST_SHARE = 0.5  # of a subsegment that lies in a group's segments, for it to be the group's
 
 
-class Touches(NamedTuple):
-    """Share of a unit that lies in the stretches of a group, all columns (touches,)."""
+class GroupShares(NamedTuple):
+    """How much of a subsegment lies in the segments of a group, all columns (overlaps,)."""
 
-    unit: NDArray[np.int64]
+    subsegment: NDArray[np.int64]
     group: NDArray[np.int64]
     share: NDArray[np.float64]
 
 
 class Groups(NamedTuple):
-    """Who must be one speaker, and who must not.
+    """Groups of segments, each of one speaker, and which of them are different speakers.
 
-    touches: units that lie in their stretches, and how much of them.
-    cluster: (groups,) cluster that a group is known to be, -1 if it is not known.
+    shares: subsegments that lie in their segments, and how much of each does.
+    cluster: (groups,) cluster that a group is known to be, -1 if it is unknown.
     named: (groups,) whether a group has a name of its own.
-    apart: pairs of groups that are two speakers.
+    apart: pairs of groups that are different speakers.
     """
 
-    touches: Touches
+    shares: GroupShares
     cluster: NDArray[np.int64]
     named: NDArray[np.bool_]
     apart: frozenset[tuple[int, int]]
@@ -57,10 +55,12 @@ class Groups(NamedTuple):
 class ConstrainedSpeakers(NamedTuple):
     """Speakers with the groups in place.
 
-    labels: (units,) speaker of every unit that makes one, -1 for the others.
-    spurious: (speakers,) probability that a speaker is nobody to whom no group belongs.
+    labels: (subsegments,) speaker that each subsegment helps to create, -1 for none.
+    centroids: (speakers, dimension).
+    spurious: (speakers,) probability that it is not a speaker of its own; 1 for a new speaker that
+        no division separates from the one it was taken for.
     cluster: (groups,) speaker of every group.
-    before: (speakers,) what number each had without constraints; beyond them for new speakers.
+    before: (speakers,) number of each without constraints; new speakers have higher numbers.
     """
 
     labels: ClusterLabels
@@ -70,21 +70,21 @@ class ConstrainedSpeakers(NamedTuple):
     before: NDArray[np.int64]
 
 
-def touches_of(subsegments: Subsegments, owners: Owners) -> Touches:
-    """Units that lie in stretches of groups, at least in part.
+def group_shares(subsegments: Subsegments, labels: FrameLabels) -> GroupShares:
+    """Subsegments that lie at least partly in the segments of groups.
 
     Args:
         subsegments: what was embedded.
-        owners: group of every frame.
+        labels: (frames,) group of every frame, -1 for none.
     """
     rows: list[tuple[int, int, float]] = []
-    owned = np.concatenate([[0], np.cumsum(owners >= 0)])
-    for unit in np.flatnonzero(owned[subsegments.last] > owned[subsegments.first]).tolist():
-        frames = owners[subsegments.first[unit] : subsegments.last[unit]]
+    labeled = np.concatenate([[0], np.cumsum(labels >= 0)])
+    for row in np.flatnonzero(labeled[subsegments.last] > labeled[subsegments.first]).tolist():
+        frames = labels[subsegments.first[row] : subsegments.last[row]]
         counts = np.bincount(frames[frames >= 0])
-        rows += [(unit, g, counts[g] / len(frames)) for g in np.flatnonzero(counts).tolist()]
-    found = np.array(rows, np.float64).reshape(-1, 3).T
-    return Touches(found[0].astype(np.int64), found[1].astype(np.int64), found[2])
+        rows += [(row, g, counts[g] / len(frames)) for g in np.flatnonzero(counts).tolist()]
+    columns = np.array(rows, np.float64).reshape(-1, 3).T
+    return GroupShares(columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2])
 
 
 def place_groups(
@@ -96,39 +96,39 @@ def place_groups(
     model: TwoSpeakers,
     count: SpeakerCount,
 ) -> ConstrainedSpeakers:
-    """Give every group one speaker, and all other units of speakers the nearest.
+    """Assign every group to one speaker, and all other subsegments to the nearest speaker.
 
     Args:
-        voices: all units, in order of time.
-        regions: (units,) region that each comes from.
+        voices: all subsegments, in order of time.
+        regions: (subsegments,) region that each comes from.
         found: speakers found without constraints.
-        groups: who must be one speaker, and who must not.
+        groups: groups of segments.
         config: how similar a group may be to a speaker and still be another.
         model: odds of two speakers.
         count: how many speakers there may be.
 
     Raises:
-        ConfigError: more speakers are needed than there may be.
+        ConfigError: the groups need more speakers than there may be.
     """
     known = len(found.spurious)
     centroids = _padded(centroids_of(voices, found.labels), known)
-    seeds = _seeds(voices, groups, centroids, config)
+    means = _group_means(voices, groups, centroids, config)
     spoken = np.bincount(found.labels + 1, voices.seconds, minlength=known + 1)[1:]
-    shares = spoken / max(float(spoken.sum()), 1e-9)
-    chosen = _assign(seeds, centroids, shares, groups, count)
+    speech = spoken / max(float(spoken.sum()), 1e-9)
+    chosen = _assign_groups(means, centroids, speech, groups, count)
     number = int(max(known - 1, *chosen)) + 1
-    unit, group, share = groups.touches
+    subsegment, group, share = groups.shares
     mostly = np.flatnonzero(share >= LEAST_SHARE)
-    held = np.zeros(len(found.labels), np.bool_)
-    held[unit[mostly]] = True
+    fixed = np.zeros(len(found.labels), np.bool_)
+    fixed[subsegment[mostly]] = True
     labels = found.labels.copy()
-    labels[unit[mostly]] = chosen[group[mostly]]
-    prices = np.zeros(number)
-    for speaker in range(known, number):
-        labels, parted = _part(voices, regions, seeds, labels, held, chosen, speaker, model)
-        prices[speaker] = 0 if parted else SPURIOUS_PENALTY
-    labels = _settle(voices, labels, held, prices, count.minimum)
-    spurious = np.concatenate([found.spurious, prices[known:] / SPURIOUS_PENALTY])
+    labels[subsegment[mostly]] = chosen[group[mostly]]
+    penalties = np.zeros(number)
+    for new in range(known, number):
+        labels, divided = _divide(voices, regions, means, labels, fixed, chosen, new, model)
+        penalties[new] = 0 if divided else SPURIOUS_PENALTY
+    labels = _reassign(voices, labels, fixed, penalties, count.minimum)
+    spurious = np.concatenate([found.spurious, penalties[known:] / SPURIOUS_PENALTY])
     kept = np.union1d(labels[labels >= 0], chosen)
     renumbered = np.full(number + 1, -1)  # the last for label -1
     renumbered[kept] = np.arange(len(kept))
@@ -137,15 +137,15 @@ def place_groups(
     return ConstrainedSpeakers(labels, centroids, spurious[kept], renumbered[chosen], kept)
 
 
-class _Seeds(NamedTuple):
-    """Voices of groups.
+class _GroupMeans(NamedTuple):
+    """Mean embedding of every group, compared with the speakers found without constraints.
 
-    directions: (groups, dimension) mean of every group.
+    directions: (groups, dimension), unit length.
     seconds: (groups,) of speech.
-    best: (groups,) most similar speaker without constraints.
+    best: (groups,) most similar speaker.
     similarity: (groups,) cosine to that speaker.
-    second: (groups,) cosine to the speaker second in similarity, or `least` if that is more.
-    least: (groups,) cosine below which a group is another speaker.
+    second: (groups,) cosine to the second most similar speaker, or `least` if that is more.
+    least: (groups,) cosine below which a group is a different speaker.
     """
 
     directions: NDArray[np.float32]
@@ -156,54 +156,57 @@ class _Seeds(NamedTuple):
     least: NDArray[np.float64]
 
 
-def _seeds(
+def _group_means(
     voices: VoiceVectors, groups: Groups, centroids: Centroids, config: ResolvedClustering
-) -> _Seeds:
+) -> _GroupMeans:
     directions, seconds = _directions(voices, groups)
-    like = directions @ centroids.T
+    cosines = directions @ centroids.T
     total = float(voices.seconds.sum())
-    found = [
+    limits = [
         duplicate_limit(np.array([s, max(total - s, 0.0)]), config)[0] for s in seconds.tolist()
     ]
-    least = np.array(found)
-    second = np.sort(like, axis=1)[:, -2] if len(centroids) > 1 else least
-    best, similarity = like.argmax(axis=1), like.max(axis=1)
-    return _Seeds(directions, seconds, best, similarity, np.maximum(second, least), least)
+    least = np.array(limits)
+    second = np.sort(cosines, axis=1)[:, -2] if len(centroids) > 1 else least
+    best, similarity = cosines.argmax(axis=1), cosines.max(axis=1)
+    return _GroupMeans(directions, seconds, best, similarity, np.maximum(second, least), least)
 
 
-def _part(
+def _divide(
     voices: VoiceVectors,
     regions: NDArray[np.int64],
-    seeds: _Seeds,
+    means: _GroupMeans,
     labels: ClusterLabels,
-    held: NDArray[np.bool_],
+    fixed: NDArray[np.bool_],
     chosen: NDArray[np.int64],
-    speaker: int,
+    new: int,
     model: TwoSpeakers,
 ) -> tuple[ClusterLabels, bool]:
-    """Labels with a new speaker's units taken from whom it was taken for, and whether any were.
+    """Move subsegments of a new speaker from the old one it was taken for, by 2-means.
 
-    Both must be of a group, and what divides the speaker with these two as seeds must be as good as
-    two speakers, as it is known that they are.
+    Both speakers must have groups, whose means seed the division. It must keep the groups apart,
+    and it need only be as likely as UNSEEN_ODDS, as the speakers are known to be two.
+
+    Returns:
+        The labels, and whether the division was accepted.
     """
-    makers = np.flatnonzero(chosen == speaker)
-    old = int(seeds.best[makers[seeds.seconds[makers].argmax()]])
-    rivals = np.flatnonzero(chosen == old)
-    if not len(rivals):
+    own = np.flatnonzero(chosen == new)
+    old = int(means.best[own[means.seconds[own].argmax()]])
+    others = np.flatnonzero(chosen == old)
+    if not len(others):
         return labels, False
-    place = np.flatnonzero((labels == old) | (labels == speaker))
-    vectors, seconds = voices.vectors[place].astype(np.float64), voices.seconds[place]
-    sides = [seeds.seconds[side] @ seeds.directions[side] for side in (rivals, makers)]
-    seed = unit_length(np.stack(sides).astype(np.float32))
-    halves = settle(vectors, seconds, (vectors @ seed.T).argmax(axis=1))
-    own = held[place]
-    if (halves == 1)[own].any() and ((halves == 1) == (labels[place] == speaker))[own].all():
-        some = voices.at(place)
+    members = np.flatnonzero((labels == old) | (labels == new))
+    vectors, seconds = voices.vectors[members].astype(np.float64), voices.seconds[members]
+    sums = [means.seconds[side] @ means.directions[side] for side in (others, own)]
+    seeds = unit_length(np.stack(sums).astype(np.float32))
+    halves = settle(vectors, seconds, (vectors @ seeds.T).argmax(axis=1))
+    held = fixed[members]
+    if (halves == 1)[held].any() and ((halves == 1) == (labels[members] == new))[held].all():
+        both = voices.at(members)
         if 0 < halves.sum() < len(halves):
-            odds = model.log_odds(traits_of(some, regions[place], halves))
+            odds = model.log_odds(traits_of(both, regions[members], halves))
             if odds > np.log(UNSEEN_ODDS):
                 labels = labels.copy()
-                labels[place] = np.where(halves == 1, speaker, old)
+                labels[members] = np.where(halves == 1, new, old)
                 return labels, True
     return labels, False
 
@@ -211,67 +214,76 @@ def _part(
 def _directions(
     voices: VoiceVectors, groups: Groups
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Mean voice of every group, (groups, dimension), and its speech in seconds."""
-    unit, group, share = groups.touches
-    counted = voices.seconds[unit] * share
+    """Mean of every group, (groups, dimension), unit length, and its seconds of speech."""
+    subsegment, group, share = groups.shares
+    weights = voices.seconds[subsegment] * share
     sums = np.zeros((len(groups.cluster), voices.vectors.shape[1]))
-    np.add.at(sums, group, voices.vectors[unit] * counted[:, None])
-    seconds: NDArray[np.float64] = np.bincount(group, counted, minlength=len(sums)).astype(float)
+    np.add.at(sums, group, voices.vectors[subsegment] * weights[:, None])
+    seconds: NDArray[np.float64] = np.bincount(group, weights, minlength=len(sums)).astype(float)
     return unit_length(sums.astype(np.float32)), seconds
 
 
 def _padded(centroids: Centroids, number: int) -> Centroids:
-    """Centroids of so many clusters: zero for the last, who have no units."""
+    """Centroids of `number` clusters: zero for the last ones, which have no subsegments."""
     padded = np.zeros((number, centroids.shape[1]), np.float32)
     padded[: len(centroids)] = centroids
     return padded
 
 
-def _assign(
-    seeds: _Seeds,
+def _assign_groups(
+    means: _GroupMeans,
     centroids: Centroids,
-    shares: NDArray[np.float64],
+    speech: NDArray[np.float64],
     groups: Groups,
     count: SpeakerCount,
 ) -> NDArray[np.int64]:
     """Speaker of every group, new ones numbered after the others, (groups,).
 
-    Groups choose in order of how surely they are whom they are most like and nobody else; a choice
-    that leaves another group without a speaker is taken back.
+    Groups choose in turn, first those that are most clearly one speaker's. A choice that leaves a
+    later group without a speaker is undone.
+
+    Args:
+        means: of the groups.
+        centroids: (speakers, dimension), without constraints.
+        speech: (speakers,) share of all speech.
+        groups: groups of segments.
+        count: how many speakers there may be.
     """
     known = groups.cluster >= 0
-    margin = seeds.similarity - seeds.second
-    frame_confidence = margin * seeds.seconds / (seeds.seconds + UNSURE_S)
-    order = np.lexsort((-frame_confidence, ~known)).tolist()
-    rivals: list[set[int]] = [set() for _ in order]
+    margin = means.similarity - means.second
+    certainty = margin * means.seconds / (means.seconds + UNSURE_S)
+    order = np.lexsort((-certainty, ~known)).tolist()
+    conflicts: list[set[int]] = [set() for _ in order]
     for one, other in groups.apart:
-        rivals[one].add(other)
-        rivals[other].add(one)
+        conflicts[one].add(other)
+        conflicts[other].add(one)
     found, most = len(centroids), count.maximum or len(centroids) + len(order)
 
     def options(chosen: list[int]) -> Iterator[int]:
         group = order[len(chosen)]
         if known[group]:
             return iter([int(groups.cluster[group])])
-        new: dict[int, int] = {}  # who made a speaker
-        for cluster, maker in zip(chosen, order, strict=False):
-            if cluster >= found:
-                new.setdefault(cluster, maker)
-        voice = seeds.directions[group]
-        like = np.concatenate([centroids, seeds.directions[list(new.values())]]) @ voice
-        taken = {pick for pick, other in zip(chosen, order, strict=False) if other in rivals[group]}
-        ranks = like + np.append(TIE * shares, np.zeros(len(new)))
+        new: dict[int, int] = {}  # new speakers, each with the group that created it
+        for pick, creator in zip(chosen, order, strict=False):
+            if pick >= found:
+                new.setdefault(pick, creator)
+        mean = means.directions[group]
+        cosines = np.concatenate([centroids, means.directions[list(new.values())]]) @ mean
+        taken = {
+            pick for pick, other in zip(chosen, order, strict=False) if other in conflicts[group]
+        }
+        ranks = cosines + np.append(SPEECH_BONUS * speech, np.zeros(len(new)))
         free = [c for c in np.argsort(-ranks, kind="stable").tolist() if c not in taken]
-        least = max(seeds.least[group], seeds.similarity[group] - MARGIN)
-        unsure = seeds.seconds[group] < UNSURE_S and not groups.named[group]
-        near = [c for c in free if like[c] >= least or unsure or not voice.any()]
-        fresh = [len(like)] if len(like) < most else []
-        return iter([*near, *fresh, *(c for c in free if c not in near)])
+        least = max(means.least[group], means.similarity[group] - MARGIN)
+        unsure = means.seconds[group] < UNSURE_S and not groups.named[group]
+        similar = [c for c in free if cosines[c] >= least or unsure or not mean.any()]
+        fresh = [len(cosines)] if len(cosines) < most else []
+        return iter([*similar, *fresh, *(c for c in free if c not in similar)])
 
     picks = _search(len(order), options)
     if picks is None:
         raise ConfigError(
-            f"constraints part more speakers than the {most} that may be there; give a larger "
+            f"constraints need more speakers than the {most} allowed; give a larger "
             'num_speakers or max_speakers, or leave out a "different" or a name'
         )
     chosen = np.zeros(len(order), np.int64)
@@ -280,13 +292,21 @@ def _assign(
 
 
 def _search(number: int, options: Callable[[list[int]], Iterator[int]]) -> Sequence[int] | None:
-    """The first way to choose for everybody, trying everybody's best first; None if none is."""
+    """Depth-first search: the first complete list of choices, best options first.
+
+    Args:
+        number: choices to make.
+        options: options for the next choice, given those made so far.
+
+    Returns:
+        (number,) choices; None if there are none, or none within MOST_TRIES steps.
+    """
     chosen: list[int] = []
-    trails = [options(chosen)]
+    pending = [options(chosen)]
     for _ in range(number + MOST_TRIES):
-        pick = next(trails[-1], None)
+        pick = next(pending[-1], None)
         if pick is None:
-            trails.pop()
+            pending.pop()
             if not chosen:
                 return None
             chosen.pop()
@@ -294,29 +314,37 @@ def _search(number: int, options: Callable[[list[int]], Iterator[int]]) -> Seque
         chosen.append(pick)
         if len(chosen) == number:
             return chosen
-        trails.append(options(chosen))
+        pending.append(options(chosen))
     return None
 
 
-def _settle(
+def _reassign(
     voices: VoiceVectors,
     labels: ClusterLabels,
-    held: NDArray[np.bool_],
-    prices: NDArray[np.float64],
+    fixed: NDArray[np.bool_],
+    penalties: NDArray[np.float64],
     at_least: int,
 ) -> ClusterLabels:
-    """Give every unit that is not held, and makes a speaker, to the nearest; again as they move."""
-    free = np.flatnonzero((labels >= 0) & ~held)
-    vectors = voices.vectors[free]
-    for _ in range(ROUNDS if len(free) else 0):
-        centroids = _padded(centroids_of(voices, labels), len(prices))
-        strength = vectors @ centroids.T - prices.astype(np.float32)
-        strength[:, np.bincount(labels[labels >= 0], minlength=len(prices)) == 0] = -np.inf
+    """Assign labeled subsegments that are not fixed to the nearest speaker, until none changes.
+
+    Args:
+        voices: all subsegments.
+        labels: (subsegments,) speaker of each, -1 for none.
+        fixed: (subsegments,) whether a constraint fixes its speaker.
+        penalties: (speakers,) subtracted from the cosine similarity to a speaker.
+        at_least: fewest speakers to keep.
+    """
+    movable = np.flatnonzero((labels >= 0) & ~fixed)
+    vectors = voices.vectors[movable]
+    for _ in range(ROUNDS if len(movable) else 0):
+        centroids = _padded(centroids_of(voices, labels), len(penalties))
+        scores = vectors @ centroids.T - penalties.astype(np.float32)
+        scores[:, np.bincount(labels[labels >= 0], minlength=len(penalties)) == 0] = -np.inf
         moved = labels.copy()
-        moved[free] = strength.argmax(axis=1)
-        for speaker in np.setdiff1d(labels[free], moved).tolist():
+        moved[movable] = scores.argmax(axis=1)
+        for speaker in np.setdiff1d(labels[movable], moved).tolist():
             if len(np.unique(moved[moved >= 0])) < at_least:
-                moved[free[strength[:, speaker].argmax()]] = speaker
+                moved[movable[scores[:, speaker].argmax()]] = speaker
         if (moved == labels).all():
             break
         labels = moved

@@ -1,9 +1,10 @@
 """A cluster divided in two, and the odds that its halves are two speakers.
 
-The distance of the halves alone does not tell: 2-means parts every cluster along its widest
-direction. Time does. Subsegments of one region (here: units of one run) come from one speaker, so
-the halves of two speakers keep regions whole; and two speakers take turns, while one person who
-changes rooms is one voice before and another after (docs/decisions/021-splits-and-merges.md).
+The distance of the halves is not enough: 2-means divides every cluster along its widest direction.
+The order of time adds what is missing. Subsegments of one region come from one speaker, so the
+halves of two speakers keep regions whole. And two speakers take turns, while one who changes rooms
+has one voice before and another after (docs/decisions/021-splits-and-merges.md, which also has the
+source of the regression and its traits).
 """
 
 from collections.abc import Mapping
@@ -15,37 +16,38 @@ from numpy.typing import NDArray
 from hocket.clustering.tracks import links_of
 from hocket.clustering.voices import VoiceVectors
 
-# odds that no division at hand parts two who are known to be there: one may have said a single word
+# odds that no available division separates two speakers known to be present: one may have said a
+# single word
 UNSEEN_ODDS = 0.03
-ROUNDS = 20  # of 2-means; most divisions settle within five
-# 1 - cosine of the halves of one voice: so much of very many voices, and this much more divided by
-# their number (least log loss over both, 1,544 divisions)
+ROUNDS = 20  # of 2-means; most divisions converge within five
+# expected 1 - cosine of the halves of one voice with n vectors: the first number plus the second
+# over n; both minimize the log loss of the regression, 1,544 divisions
 DIVERGENCE, DIVERGENCE_OF_ONE = 0.12, 2.0
-LINKS = 0.5  # of windows that tell nothing
-COHERENCE = 0.75  # where no region holds two voices: the mean of one voice's divisions
+LINKS = 0.5  # probability of a shared slot that carries no information
+COHERENCE = 0.75  # if no region has two vectors: mean over divisions of one voice
 
 Halves = NDArray[np.int64]
-"""0 or 1 for every voice of a cluster, (voices,)."""
+"""0 or 1 for each embedding of a cluster, (voices,)."""
 
 
 class Traits(NamedTuple):
-    """What tells the halves of one voice from two speakers.
+    """Features that distinguish two speakers from the halves of one voice; logarithms are natural.
 
-    divergence: logarithm of 1 - cosine of their means, over what one voice of as many vectors has.
-    coherence: how much likelier neighbours within a region are of one half than any two are: 1 if
-        no region is divided, 0 if by chance.
-    concentration: mean squared length of the halves' mean vectors.
-    changes: logarithm of 1 + how often one half follows the other.
-    share: logarithm of the smaller half's share in the vectors.
+    divergence: logarithm of 1 - cosine of the halves' means, over its expectation for one voice
+        with as many vectors.
+    coherence: Cohen's kappa of the halves of neighbors within a region: 1 if no region is divided,
+        0 if they are divided by chance.
+    concentration: squared length of the halves' mean vectors, averaged by speech.
+    changes: logarithm of 1 + the number of changes from one half to the other in time.
+    share: logarithm of the smaller half's share of the vectors.
     block: 1 over the number of changes.
     block_divergence: divergence over the number of changes.
-    narrow: mean share of narrow band in the vectors, where all voices are nearer to each other.
+    narrow: mean weight of narrow band, where all voices are closer to each other.
     narrow_share: share times narrow.
-    telephone: mean share of telephone in the vectors, where they say least.
-    telephone_links: telephone times the probability that windows take the halves for one local
-        speaker, less LINKS; 0 if no window holds both.
-    telephone_linked: telephone times the logarithm of 1 + how many pairs of voices, one of either
-        half, windows hold; their square roots are added up over windows.
+    telephone: mean weight of telephone, where vectors are least informative.
+    telephone_links: telephone times the probability that windows put the halves in one slot, less
+        LINKS; 0 if no window contains both.
+    telephone_linked: telephone times the logarithm of 1 + `Links.pairs`.
     telephone_coherence: telephone times coherence.
     """
 
@@ -65,7 +67,7 @@ class Traits(NamedTuple):
 
 
 class TwoSpeakers(NamedTuple):
-    """A logistic regression of "two speakers, not one" on `Traits`, one weight for each."""
+    """Logistic regression of "two speakers, not one" on `Traits`, with a weight for each."""
 
     bias: float
     divergence: float
@@ -84,7 +86,12 @@ class TwoSpeakers(NamedTuple):
 
     @classmethod
     def of(cls, calibration: Mapping[str, float], kind: str = "two") -> Self:
-        """From the manifest's weights of a kind, of an embedding model."""
+        """The regression with the weights of an embedding model.
+
+        Args:
+            calibration: of the model, from the manifest.
+            kind: prefix of the weights' names: two for recordings, stream_two for streams.
+        """
         return cls(*(calibration[f"{kind}_{name}"] for name in cls._fields))
 
     def log_odds(self, traits: Traits) -> float:
@@ -93,26 +100,26 @@ class TwoSpeakers(NamedTuple):
 
 
 def widest(vectors: NDArray[np.float64], seconds: NDArray[np.float64]) -> Halves:
-    """Halves on either side of the mean, along the first principal component.
+    """Divide vectors at their mean, along the first principal component.
 
     Args:
         vectors: (voices, dimension).
-        seconds: (voices,) by which each counts.
+        seconds: (voices,) weight of each.
     """
-    centred = vectors - np.average(vectors, axis=0, weights=seconds)
-    spread = (centred * seconds[:, None]).T @ centred
-    direction = np.linalg.eigh(spread)[1][:, -1]
-    found: Halves = (centred @ direction > 0).astype(np.int64)
-    return found
+    centered = vectors - np.average(vectors, axis=0, weights=seconds)
+    scatter = (centered * seconds[:, None]).T @ centered
+    direction = np.linalg.eigh(scatter)[1][:, -1]
+    halves: Halves = (centered @ direction > 0).astype(np.int64)
+    return halves
 
 
 def settle(vectors: NDArray[np.float64], seconds: NDArray[np.float64], halves: Halves) -> Halves:
-    """2-means on the sphere, from a first division; a half may come out empty.
+    """Spherical 2-means, starting from a first division. A half may end up empty.
 
     Args:
         vectors: (voices, dimension), unit length.
-        seconds: (voices,).
-        halves: where to begin.
+        seconds: (voices,) weight of each.
+        halves: first division.
     """
     for _ in range(ROUNDS):
         sums = np.stack([seconds * (halves == half) @ vectors for half in (0, 1)])
@@ -125,24 +132,24 @@ def settle(vectors: NDArray[np.float64], seconds: NDArray[np.float64], halves: H
 
 
 def traits_of(voices: VoiceVectors, regions: NDArray[np.int64], halves: Halves) -> Traits:
-    """What a division is like.
+    """Traits of a division.
 
     Args:
         voices: of one cluster, in order of time.
         regions: (voices,) region of each.
-        halves: both of them hold somebody.
+        halves: the division; neither half may be empty.
     """
     vectors, seconds = voices.vectors.astype(np.float64), voices.seconds
     second = halves == 1
     spoken = np.array([seconds[~second].sum(), seconds[second].sum()])
-    means = np.stack([seconds * side @ vectors for side in (~second, second)]) / spoken[:, None]
+    means = np.stack([seconds * half @ vectors for half in (~second, second)]) / spoken[:, None]
     lengths = np.maximum(np.linalg.norm(means, axis=1), 1e-12)
     cosine = float(means[0] @ means[1] / lengths.prod())
     share = min(np.mean(second), np.mean(~second))
     divergence = np.log(max(1 - cosine, 0.03) / (DIVERGENCE + DIVERGENCE_OF_ONE / len(halves)))
     narrow = float(voices.narrow.mean())
     telephone = 0.0 if voices.telephone is None else float(voices.telephone.mean())
-    same, pairs = (np.nan, 0.0)
+    same, pairs = (np.nan, 0.0)  # as of `links_of` without a window that contains both
     if voices.tracks is not None:
         same, pairs = links_of(voices.tracks, regions, halves)
     links = 0.0 if np.isnan(same) else same - LINKS
@@ -166,10 +173,10 @@ def traits_of(voices: VoiceVectors, regions: NDArray[np.int64], halves: Halves) 
 
 
 def _coherence(regions: NDArray[np.int64], halves: Halves, share: float) -> float:
-    """Cohen's kappa of neighbours within regions, against halves that fall by chance."""
-    neighbours = np.diff(regions) == 0
-    if not neighbours.any():
+    """Cohen's kappa of the halves of neighbors within regions; `share` is that of one half."""
+    neighbors = np.diff(regions) == 0
+    if not neighbors.any():
         return COHERENCE
-    agree = float(np.mean((np.diff(halves) == 0)[neighbours]))
+    agree = float(np.mean((np.diff(halves) == 0)[neighbors]))
     chance = 1 - 2 * share * (1 - share)
     return (agree - chance) / (1 - chance)

@@ -1,12 +1,13 @@
-"""Merging of groups that already hold several voices, as a linkage of all their voices would.
+"""Agglomerative clustering of groups that already contain several embeddings.
 
-The mean cosine distance of the pairs between two groups of unit vectors is 1 less the dot product
-of their means, and Lance and Williams' rule carries it on from merge to merge by the groups' sizes
-alone (Lance and Williams 1967, "A general theory of classificatory sorting strategies"). scipy's
-linkage starts from single voices only, so the merging is here. It is Müllner's generic algorithm
-(2011, "Modern hierarchical, agglomerative clustering algorithms", arXiv:1109.2378, figure 3): a
-lower bound for every group's distance to its nearest, made exact only when it is the least. That
-suits means too, which can come nearer by merging. One matrix of all pairs is held, in float32.
+Groups are merged exactly as the linkage of all their embeddings would. The mean cosine distance of
+the pairs between two groups of unit vectors is 1 less the dot product of their means, and the
+Lance-Williams formula updates it after a merge from the groups' sizes alone (Lance and Williams
+1967, "A general theory of classificatory sorting strategies"). scipy's linkage can only start from
+single embeddings. This is Müllner's generic algorithm (2011, "Modern hierarchical, agglomerative
+clustering algorithms", arXiv:1109.2378, figure 3): it keeps a lower bound of every group's distance
+to its nearest group, and makes it exact only when it is the smallest. That also suits centroid
+linkage, where a merge can bring means closer together. Memory is one float32 matrix of all pairs.
 """
 
 from typing import Literal, NamedTuple
@@ -16,23 +17,31 @@ from numpy.typing import NDArray
 
 from hocket.arrays import ClusterLabels
 
-BLOCK = 512  # rows of the matrix that are made at once
+BLOCK = 512  # rows of the matrix that are computed at once
 
 Linkage = Literal["average", "centroid"]
 
 
 class Groups(NamedTuple):
-    """Groups of voices, in order of time."""
+    """Groups of embeddings, in order of time.
 
-    means: NDArray[np.float32]  # (groups, dimension) of unit vectors, so at most of length 1
-    sizes: NDArray[np.float64]  # (groups,) voices
+    means: (groups, dimension), means of unit vectors, so of length 1 or less.
+    sizes: (groups,) number of embeddings.
+    """
+
+    means: NDArray[np.float32]
+    sizes: NDArray[np.float64]
 
     def part(self, where: slice) -> "Groups":
-        """Some of the groups."""
+        """The groups in a slice."""
         return Groups(self.means[where], self.sizes[where])
 
     def joined(self, labels: NDArray[np.integer]) -> "Groups":
-        """One group for every label; they are numbered from 0 without gaps."""
+        """One group for every label.
+
+        Args:
+            labels: (groups,), numbered from 0 without gaps.
+        """
         sizes = np.bincount(labels, self.sizes).astype(np.float64)
         sums = np.zeros((len(sizes), self.means.shape[1]))
         np.add.at(sums, labels, self.means * self.sizes[:, None])
@@ -47,17 +56,17 @@ def merge_nearest(
     at_least: int = 1,
     at_most: int | None = None,
 ) -> ClusterLabels:
-    """Merge the nearest groups until all are more than `threshold` apart.
+    """Merge the closest groups until all are more than `threshold` apart.
 
     Args:
-        groups: what to merge; memory grows with the square of their number, 64 MB for 4,000.
+        groups: what to merge. Memory grows with the square of their number, 64 MB for 4,000.
         threshold: cosine distance, 0..2.
-        linkage: how far groups are apart, as in `agglomerate`.
-        at_least: fewest to leave.
-        at_most: most to leave, however far apart; None: no bound.
+        linkage: distance of two groups, as in `agglomerate`.
+        at_least: fewest groups to leave.
+        at_most: most groups to leave, however far apart they are; None: no limit.
 
     Returns:
-        (groups,) new group of every group, numbered from 0 in the order of their first.
+        (groups,) new group of every group, numbered from 0 by their first members.
     """
     number = len(groups.means)
     into = np.arange(number)
@@ -66,7 +75,7 @@ def merge_nearest(
     apart = _distances(groups.means, linkage)
     sizes = groups.sizes.copy()
     nearest = apart.argmin(axis=1)
-    bound = apart[into, nearest]  # no group is nearer than this
+    bound = apart[into, nearest]  # no group is closer than this
     left = number
     while left > max(at_least, 1):
         one = int(bound.argmin())
@@ -86,7 +95,7 @@ def merge_nearest(
 
 
 def _distances(means: NDArray[np.float32], linkage: Linkage) -> NDArray[np.float32]:
-    """How far all groups are apart, (groups, groups), infinite to themselves."""
+    """Distances of all groups, (groups, groups); infinite from a group to itself."""
     number = len(means)
     apart = np.empty((number, number), np.float32)
     # half the squared distance of a and b is |a|^2 / 2 + |b|^2 / 2 - a . b
@@ -104,7 +113,7 @@ def _distances(means: NDArray[np.float32], linkage: Linkage) -> NDArray[np.float
 def _merge(
     apart: NDArray[np.float32], sizes: NDArray[np.float64], one: int, other: int, linkage: Linkage
 ) -> None:
-    """Write the distances of `one` with `other` in it, in the place of `one`."""
+    """Update `apart` and `sizes` in place: `other` becomes part of `one`."""
     share = sizes[other] / (sizes[one] + sizes[other])
     row = np.float32(1 - share) * apart[one] + np.float32(share) * apart[other]
     if linkage == "centroid":
@@ -116,7 +125,7 @@ def _merge(
 
 
 def _numbered(into: NDArray[np.int64]) -> ClusterLabels:
-    """Groups by where each was merged into, itself if nowhere."""
+    """Labels from the group that each was merged into, itself if none, (groups,)."""
     roots = into
     while (further := into[roots]).tobytes() != roots.tobytes():
         roots = further

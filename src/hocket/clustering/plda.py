@@ -1,13 +1,14 @@
-"""PLDA that the user places: what turns voice vectors into the features `vbx` expects.
+"""PLDA supplied by the user: it transforms embeddings into the features that `vbx` expects.
 
-Six arrays, as in pyannote's community-1: `mean1`, `mean2` and `lda` (there in
-`xvec_transform.npz`), `mu`, `tr` and `psi` (in `plda.npz`). The recipe is pyannote.audio 4's
-(`utils/vbx.py`, by BUTSpeechFIT): centre with mean1, scale to length sqrt(d), project by lda to k
-dimensions, centre with mean2, scale to length sqrt(k), centre with mu, multiply by tr. The rows of
-tr make the covariance within speakers the identity and that between them diag(psi).
+It consists of six arrays, as in pyannote's community-1: `mean1`, `mean2` and `lda` (there in
+`xvec_transform.npz`), `mu`, `tr` and `psi` (in `plda.npz`). The recipe is that of pyannote.audio 4
+(`utils/vbx.py`, by BUTSpeechFIT): center with mean1, scale to length sqrt(d), project by lda to k
+dimensions, center with mean2, scale to length sqrt(k), center with mu, multiply by tr. The rows of
+tr make the within-speaker covariance the identity, and the between-speaker covariance diag(psi).
 
-pyannote.audio computes both covariances back from tr and psi and solves their eigenproblem again.
-That gives the rows of tr by falling psi, with signs that no dot product sees: here they are sorted.
+pyannote.audio computes both covariances from tr and psi and solves their eigenproblem again. That
+only sorts the rows of tr by decreasing psi, up to signs that no dot product depends on. Here they
+are simply sorted.
 """
 
 import io
@@ -24,41 +25,50 @@ from hocket.errors import ModelError
 
 FILES = ("xvec_transform.npz", "plda.npz")
 NAMES = ("mean1", "mean2", "lda", "mu", "tr", "psi")
-# community-1's largest array, lda, has 256 x 128 numbers: 256 kB
+# the largest array of community-1, lda, has 256 x 128 numbers: 256 kB
 MAX_ARRAY_BYTES = 64 * 2**20
 REMEDY = "place the PLDA that belongs to the embedding network, as pyannote publishes it"
 
 
 class Plda(NamedTuple):
-    """A trained PLDA for vectors with `dimension` numbers, with `kept` dimensions of its own."""
+    """A trained PLDA that projects embeddings from `dimension` to `kept` dimensions.
 
-    source: str  # where it was read from
-    mean: NDArray[np.float64]  # (dimension,), mean1
-    projection: NDArray[np.float64]  # (dimension, kept), lda
-    projected_mean: NDArray[np.float64]  # (kept,), mean2
-    centre: NDArray[np.float64]  # (kept,), mu
-    whitening: NDArray[np.float64]  # (kept, kept), rows of tr by falling psi
-    between: NDArray[np.float64]  # (kept,), psi, falling: variance between speakers
+    source: path that it was read from.
+    mean: (dimension,), mean1.
+    projection: (dimension, kept), lda.
+    projected_mean: (kept,), mean2.
+    center: (kept,), mu.
+    whitening: (kept, kept), rows of tr by decreasing psi.
+    between: (kept,), psi, decreasing: variance between speakers.
+    """
+
+    source: str
+    mean: NDArray[np.float64]
+    projection: NDArray[np.float64]
+    projected_mean: NDArray[np.float64]
+    center: NDArray[np.float64]
+    whitening: NDArray[np.float64]
+    between: NDArray[np.float64]
 
     def transform(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Features with unit variance within a speaker and `between` between speakers.
+        """Features with unit variance within a speaker and variance `between` between speakers.
 
         Args:
-            vectors: (voices, dimension) as the network gave them, not scaled to unit length.
+            vectors: (voices, dimension), raw network output, not scaled to unit length.
 
         Returns:
             (voices, kept).
 
         Raises:
-            ModelError: the vectors have another dimension.
+            ModelError: the PLDA is for vectors of another dimension.
         """
         dimension, kept = self.projection.shape
         if vectors.shape[1] != dimension:
             found = f"it is for vectors of {dimension} numbers, these have {vectors.shape[1]}"
             raise ModelError(f"{self.source}: {found}; {REMEDY}")
-        centred = _unit(vectors.astype(np.float64) - self.mean) * np.sqrt(dimension)
-        projected = _unit(centred @ self.projection - self.projected_mean) * np.sqrt(kept)
-        features: NDArray[np.float64] = (projected - self.centre) @ self.whitening.T
+        centered = _unit(vectors.astype(np.float64) - self.mean) * np.sqrt(dimension)
+        projected = _unit(centered @ self.projection - self.projected_mean) * np.sqrt(kept)
+        features: NDArray[np.float64] = (projected - self.center) @ self.whitening.T
         return features
 
 
@@ -69,10 +79,10 @@ def read_plda(path: Path) -> Plda:
         path: an .npz file with all six arrays, or a folder with the two files of community-1.
 
     Returns:
-        The PLDA, checked: shapes, finite numbers, no negative variance.
+        The PLDA; its shapes match, and its numbers are finite, with no negative variance.
 
     Raises:
-        ModelError: there is nothing there, or it is no such PLDA.
+        ModelError: the file cannot be read, or holds no such PLDA.
     """
     found = _read_arrays([path / name for name in FILES] if path.is_dir() else [path])
     missing = [name for name in NAMES if name not in found]
@@ -85,7 +95,7 @@ def read_plda(path: Path) -> Plda:
 
 
 def _read_arrays(paths: list[Path]) -> dict[str, NDArray[np.float64]]:
-    """The six arrays, as far as the files have them; anything else in them is not looked at."""
+    """Those of the six arrays that the files contain; all other content is ignored."""
     found: dict[str, NDArray[np.float64]] = {}
     for path in paths:
         try:
@@ -104,7 +114,7 @@ def _read_arrays(paths: list[Path]) -> dict[str, NDArray[np.float64]]:
         ) as error:
             if isinstance(error, ModelError):
                 raise
-            kind = type(error).__name__  # a password, a header that makes no sense
+            kind = type(error).__name__  # a password, an invalid header
             raise ModelError(
                 f"{path}: found an .npz file of another kind ({kind}); {REMEDY}"
             ) from error
@@ -112,7 +122,7 @@ def _read_arrays(paths: list[Path]) -> dict[str, NDArray[np.float64]]:
 
 
 def _read_array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[np.float64]:
-    """One array of an archive; nothing in it is executed, and it is measured before it is read."""
+    """One array of an archive, read without pickle, once its size is known to be acceptable."""
     entry = archive.getinfo(f"{name}.npy")
     if entry.file_size > MAX_ARRAY_BYTES:
         limit = f"of {entry.file_size} bytes, over {MAX_ARRAY_BYTES}"
@@ -127,7 +137,7 @@ def _read_array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[np.f
 
 
 def _check(path: Path, found: dict[str, NDArray[np.float64]]) -> None:
-    """Raise ModelError unless the arrays fit each other and hold sensible numbers."""
+    """Raise ModelError unless the shapes match and the numbers are valid."""
     lda = found["lda"]
     dimension, kept = lda.shape if lda.ndim == 2 else (0, 0)
     if not dimension or not kept:
@@ -136,8 +146,8 @@ def _check(path: Path, found: dict[str, NDArray[np.float64]]) -> None:
     shapes |= {"mu": (kept,), "tr": (kept, kept), "psi": (kept,)}
     for name in NAMES:
         if found[name].shape != shapes[name]:
-            wanted = f"{found[name].shape} where lda asks for {shapes[name]}"
-            raise ModelError(f"{path}: found {name} {wanted}; {REMEDY}")
+            mismatch = f"{found[name].shape} where lda requires {shapes[name]}"
+            raise ModelError(f"{path}: found {name} {mismatch}; {REMEDY}")
         if not np.isfinite(found[name]).all():
             raise ModelError(f"{path}: found infinite or undefined numbers in {name}; {REMEDY}")
     if (found["psi"] < 0).any():
@@ -145,6 +155,6 @@ def _check(path: Path, found: dict[str, NDArray[np.float64]]) -> None:
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Vectors scaled to length one; a vector that is its mean exactly stays zero."""
+    """Vectors scaled to length 1; a vector equal to its mean stays zero."""
     norms: NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)

@@ -1,9 +1,10 @@
-"""Speakers split and merged in order of evidence, until none is likelier two, nor two one.
+"""Splits and merges of speakers, best odds first, until none is more likely than not.
 
-Linkage and selection see distances and amounts of speech. What they leave is looked at again with
-the order of time: every speaker divided in two, every pair of similar speakers as the two halves of
-one. The change with the best odds is made, all voices go to the nearest speaker anew, and so on. A
-number of speakers asked for is met by the same changes, the least unlikely first.
+Linkage and selection use distances and amounts of speech only. Their result is examined again with
+the order of time: every speaker divided in two, and every pair of similar speakers as two halves of
+one. The change with the best odds is made, all embeddings are reassigned to the nearest speaker,
+and so on. A requested number of speakers is reached by the same changes, the least unlikely first
+(docs/decisions/021-splits-and-merges.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,27 +27,27 @@ from hocket.clustering.selection import Odds, Selection, select_speakers
 from hocket.clustering.voices import VoiceVectors, centroids_of
 from hocket.config import ResolvedClustering, SpeakerCount
 
-# smallest half that the regression has seen: of less, two words of one voice are as far apart as
-# two voices
+# smallest half in the regression's training data: with less speech, two words of one voice are as
+# far apart as two voices
 LEAST_VOICES, LEAST_S = 5, 3.0
-SIMILAR = 0.3  # cosine; pairs below it are never one voice
-CANDIDATES = 5  # clusters of the linkage, the longest, tried as a half beside the widest division
-MOST_COMPARED = 2_000  # voices of a cluster that a division is found on; evenly spread, in pieces
-PIECE = 20
+SIMILAR = 0.3  # cosine; pairs below it are never one speaker
+CANDIDATES = 5  # longest clusters of the linkage that are tried as a half, beside `widest`
+MOST_COMPARED = 2_000  # embeddings of a cluster that are sampled to find a division
+PIECE = 20  # consecutive embeddings in a sample, so that neighbors stay neighbors
 ROUNDS_OF_ASSIGNMENT = 5
-SPARE_CHANGES = 20  # beyond one for every speaker; changes that undo each other end there
+SPARE_CHANGES = 20  # beyond one for every speaker; a bound for changes that undo each other
 
-OnTraits = Callable[[NDArray[np.int64], Halves, Traits], None]
-"""Told of a division or a pair: which voices were looked at, the half of each, what it is like."""
+TraitsCallback = Callable[[NDArray[np.int64], Halves, Traits], None]
+"""Called with each division or pair: rows of the embeddings compared, their halves, and traits."""
 
 
 class _Change(NamedTuple):
-    """Odds that a cluster is two speakers, or a pair of clusters.
+    """A possible split of a cluster, or merge of a pair, and the odds of two speakers.
 
-    whole: (voices,) where the cluster or the pair is.
-    half: (voices,) the part of it that becomes a speaker, or the other speaker of the pair.
-    odds: that both are two speakers.
-    seconds: of speech of the smaller.
+    whole: (voices,) mask of the cluster or the pair.
+    half: (voices,) mask of the half that becomes a new speaker, or of the pair's second speaker.
+    odds: that the halves are two speakers.
+    seconds: speech of the smaller half.
     """
 
     whole: NDArray[np.bool_]
@@ -56,7 +57,7 @@ class _Change(NamedTuple):
 
     @property
     def regret(self) -> float:
-        """Seconds put wrong by making one speaker of the two, less those put right."""
+        """Expected seconds that merging the halves labels wrong, less those it labels right."""
         probability = self.odds / (1 + self.odds)
         return self.seconds * (2 * probability - 1)
 
@@ -68,39 +69,40 @@ def resolve_speakers(
     config: ResolvedClustering,
     model: TwoSpeakers,
     count: SpeakerCount,
-    judged: OnTraits | None = None,
+    on_traits: TraitsCallback | None = None,
 ) -> Selection:
-    """Clusters to speakers: chosen by distance and speech, then split and merged by evidence.
+    """Clusters to speakers: selected by distance and speech, then split and merged by their odds.
 
     Args:
         voices: what was clustered, in order of time.
-        regions: (voices,) region that each comes from.
-        group: the clusterer; gives (voices,) clusters, at least so many, rather too fine than too
-            coarse.
-        config: how similar two clusters may be, and how much speech one needs, before evidence.
+        regions: (voices,) region of each.
+        group: the clusterer; given the fewest clusters, it returns (voices,) labels, with rather
+            too many clusters than too few.
+        config: thresholds of `select_speakers`.
         model: odds of two speakers.
-        count: how many speakers there may be; there are never more than voices.
-        judged: told of every division and pair; `bench evidence` learns from them.
+        count: how many speakers there may be; there are never more than embeddings.
+        on_traits: called for every division and pair; `bench evidence` collects training data with
+            it. The result then has no odds.
 
     Returns:
-        A speaker for every voice.
+        A speaker for every embedding.
     """
     clusters = group(1)
     found = select_speakers(voices, clusters, config, SpeakerCount())
     if not len(clusters):
         return found
-    speakers = _Speakers(voices, regions, clusters, model, found, judged)
+    speakers = _Speakers(voices, regions, clusters, model, found, on_traits)
     speakers.improve()
     speakers.meet(count)
-    if speakers.number < count.minimum:  # who said a word or two is in no division
+    if speakers.number < count.minimum:  # a speaker of a word or two is in no division
         clusters = group(count.minimum)
         found = select_speakers(voices, clusters, config, count)
-        speakers = _Speakers(voices, regions, clusters, model, found, judged)
+        speakers = _Speakers(voices, regions, clusters, model, found, on_traits)
     return speakers.selection()
 
 
 class _Speakers:
-    """The speakers so far; divisions and pairs are judged once for every set of voices."""
+    """The current speakers. Odds are computed once for each set of embeddings, and cached."""
 
     def __init__(
         self,
@@ -109,10 +111,10 @@ class _Speakers:
         clusters: ClusterLabels,
         model: TwoSpeakers,
         selection: Selection,
-        judged: OnTraits | None,
+        on_traits: TraitsCallback | None,
     ) -> None:
         self._voices, self._regions, self._clusters = voices, regions, clusters
-        self._model, self._judged = model, judged
+        self._model, self._on_traits = model, on_traits
         self._spurious = selection.spurious
         self._labels = selection.labels
         self._settle()
@@ -124,7 +126,7 @@ class _Speakers:
         return len(self._spurious)
 
     def improve(self) -> None:
-        """Make the change with the best odds until none is better than even."""
+        """Make the change with the best odds, until no change has better odds than even."""
         for _ in range(self.number + SPARE_CHANGES):
             change = self._best_change()
             if change is None:
@@ -135,7 +137,7 @@ class _Speakers:
                 self._merge(change)
 
     def meet(self, count: SpeakerCount) -> None:
-        """Come as near to the number asked for as pairs and divisions allow."""
+        """Merge or split until the number of speakers is as close to `count` as possible."""
         while count.maximum is not None and self.number > count.maximum:
             self._merge(min(self._pairs_of(), key=lambda pair: pair.regret))
         while self.number < count.minimum:
@@ -145,7 +147,7 @@ class _Speakers:
             self._split(split)
 
     def _best_change(self) -> _Change | None:
-        """The split or merge with the best odds, if they are better than even."""
+        """The split or merge with the best odds; None if none is better than even."""
         splits = [split for split in self._splits() if split.odds > 1]
         merges = [pair for pair in self._pairs_of(SIMILAR) if pair.odds < 1]
         found = [(split.odds, split) for split in splits]
@@ -153,9 +155,9 @@ class _Speakers:
         return max(found, key=lambda each: each[0])[1] if found else None
 
     def _forced_split(self) -> _Change | None:
-        """The likeliest split where one more speaker is known to be there; None if that is none.
+        """The best split if one more speaker is known to be present; None if none is likely.
 
-        One of them is right, or the speaker is in no division, which UNSEEN_ODDS stand for.
+        Either one of the splits is right, or the speaker is in no division, with UNSEEN_ODDS.
         """
         splits = self._splits()
         if not splits:
@@ -177,7 +179,7 @@ class _Speakers:
         self._settle()
 
     def _settle(self) -> None:
-        """Give every voice to the speaker nearest to it, and again as speakers move."""
+        """Assign all embeddings to the nearest speaker, until none changes."""
         for _ in range(ROUNDS_OF_ASSIGNMENT):
             found = self._nearest(self._labels)
             if (found == self._labels).all():
@@ -185,22 +187,22 @@ class _Speakers:
             self._labels = found
 
     def selection(self) -> Selection:
-        """The speakers, numbered from 0 by most speech."""
+        """The speakers, numbered from 0 by decreasing speech."""
         spoken = np.bincount(self._labels, self._voices.seconds, minlength=self.number)
         order = np.argsort(-spoken, kind="stable")
         number = np.argsort(order).astype(np.int32)
         return Selection(number[self._labels], self._spurious[order], self._odds_left(order))
 
     def _odds_left(self, order: NDArray[np.int64]) -> Odds | None:
-        """What speaks for a split of each speaker, and against a merge, in this order.
+        """Log odds of splits and merges that were not made, for speakers in this order.
 
-        None where somebody is told of what is judged: these pairs decide nothing.
+        None if there is a callback: its training data must not include these pairs.
         """
-        if self._judged is not None:
+        if self._on_traits is not None:
             return None
-        places = [self._labels == speaker for speaker in range(self.number)]
+        masks = [self._labels == speaker for speaker in range(self.number)]
         splits = [
-            max((split.odds for split in self._divided(places[speaker])), default=0.0)
+            max((split.odds for split in self._divided(masks[speaker])), default=0.0)
             for speaker in order.tolist()
         ]
         centroids = centroids_of(self._voices, self._labels)
@@ -209,30 +211,30 @@ class _Speakers:
             larger = order[:rank]
             nearest = int(larger[(centroids[larger] @ centroids[speaker]).argmax()])
             one, other = sorted((speaker, nearest))
-            apart.append(self._pair(places[one], places[other]).odds)
+            apart.append(self._pair(masks[one], masks[other]).odds)
         with np.errstate(divide="ignore"):
             return Odds(np.log(splits), np.log(apart))
 
     def _pairs_of(self, similar: float | None = None) -> list[_Change]:
-        """Pairs of speakers; of those at least as similar as `similar`, with enough speech."""
+        """Pairs of speakers; if `similar` is given, only similar pairs with enough speech."""
         centroids = centroids_of(self._voices, self._labels)
         cosines = centroids @ centroids.T
-        places = [self._labels == speaker for speaker in range(self.number)]
-        able = [similar is None or self._is_enough(place) for place in places]
+        masks = [self._labels == speaker for speaker in range(self.number)]
+        enough = [similar is None or self._is_enough(mask) for mask in masks]
         return [
-            self._pair(places[one], places[other])
+            self._pair(masks[one], masks[other])
             for one in range(self.number)
             for other in range(one + 1, self.number)
-            if able[one] and able[other] and (similar is None or cosines[one, other] > similar)
+            if enough[one] and enough[other] and (similar is None or cosines[one, other] > similar)
         ]
 
     def _nearest(self, labels: ClusterLabels) -> ClusterLabels:
-        """The speaker nearest to every voice; each keeps one."""
-        strength = self._voices.vectors @ centroids_of(self._voices, labels).T
-        found: ClusterLabels = strength.argmax(axis=1).astype(np.int32)
+        """The nearest speaker of every embedding, (voices,); each speaker keeps at least one."""
+        cosines = self._voices.vectors @ centroids_of(self._voices, labels).T
+        found: ClusterLabels = cosines.argmax(axis=1).astype(np.int32)
         for speaker in np.setdiff1d(np.arange(self.number), found).tolist():
             spare = np.bincount(found)[found] > 1
-            found[np.where(spare, strength[:, speaker], -np.inf).argmax()] = speaker
+            found[np.where(spare, cosines[:, speaker], -np.inf).argmax()] = speaker
         return found
 
     def _splits(self) -> list[_Change]:
@@ -242,51 +244,57 @@ class _Speakers:
             for split in self._divided(self._labels == speaker)
         ]
 
-    def _divided(self, place: NDArray[np.bool_]) -> list[_Change]:
-        key = np.packbits(place).tobytes()
+    def _divided(self, mask: NDArray[np.bool_]) -> list[_Change]:
+        key = np.packbits(mask).tobytes()
         if key not in self._divisions:
-            self._divisions[key] = list(self._divisions_of(place))
+            self._divisions[key] = list(self._divisions_of(mask))
         return self._divisions[key]
 
-    def _divisions_of(self, place: NDArray[np.bool_]) -> Iterator[_Change]:
-        members = np.flatnonzero(place)
+    def _divisions_of(self, mask: NDArray[np.bool_]) -> Iterator[_Change]:
+        members = np.flatnonzero(mask)
         if len(members) < 2 * LEAST_VOICES:
             return
-        some = members[_spread(len(members))]
-        few = self._voices.at(some)
-        vectors = few.vectors.astype(np.float64)
-        for start in self._starts(some, vectors, few.seconds):
-            halves = settle(vectors, few.seconds, start)
-            half = self._side(members, some, halves)
-            if not (self._is_enough(half) and self._is_enough(place & ~half)):
+        rows = members[_sample(len(members))]
+        sample = self._voices.at(rows)
+        vectors = sample.vectors.astype(np.float64)
+        for start in self._starts(rows, vectors, sample.seconds):
+            halves = settle(vectors, sample.seconds, start)
+            half = self._smaller_half(members, rows, halves)
+            if not (self._is_enough(half) and self._is_enough(mask & ~half)):
                 continue
-            odds = self._odds(some, half[some].astype(np.int64))
-            yield self._change(place, half, odds)
+            odds = self._odds(rows, half[rows].astype(np.int64))
+            yield self._change(mask, half, odds)
 
     def _starts(
-        self, some: NDArray[np.int64], vectors: NDArray[np.float64], seconds: NDArray[np.float64]
+        self, rows: NDArray[np.int64], vectors: NDArray[np.float64], seconds: NDArray[np.float64]
     ) -> Iterator[Halves]:
-        """The widest division, and every longer cluster of the linkage against the rest."""
+        """First divisions: the widest one, and each of the longest clusters against the rest."""
         yield widest(vectors, seconds)
-        clusters = self._clusters[some]
+        clusters = self._clusters[rows]
         spoken = np.bincount(clusters, seconds)
         for cluster in np.argsort(-spoken, kind="stable")[:CANDIDATES].tolist():
             inside = clusters == cluster
             if 1 < np.count_nonzero(inside) < len(inside) - 1:
                 yield inside.astype(np.int64)
 
-    def _side(
-        self, members: NDArray[np.int64], some: NDArray[np.int64], halves: Halves
+    def _smaller_half(
+        self, members: NDArray[np.int64], rows: NDArray[np.int64], halves: Halves
     ) -> NDArray[np.bool_]:
-        """Where the smaller half is among all members, (voices,)."""
+        """Mask of the half with less speech, (voices,); empty if the sample has only one half.
+
+        Args:
+            members: rows of the cluster.
+            rows: rows of the sample, some of the members.
+            halves: of the sample. Other members join the nearest half.
+        """
         found = np.zeros(len(self._labels), np.bool_)
         if not halves.any() or halves.all():
             return found
         labels = np.full(len(self._labels), -1, np.int32)
-        labels[some] = halves
+        labels[rows] = halves
         centroids = centroids_of(self._voices, labels)
         nearest = (self._voices.vectors[members] @ centroids.T).argmax(axis=1)
-        if len(some) == len(members):
+        if len(rows) == len(members):
             nearest = halves
         seconds = self._voices.seconds[members]
         smaller = int(seconds[nearest == 1].sum() <= seconds[nearest == 0].sum())
@@ -298,9 +306,9 @@ class _Speakers:
         if key not in self._pairs:
             whole = one | other
             members = np.flatnonzero(whole)
-            some = members[_spread(len(members))]
-            halves = other[some].astype(np.int64)
-            odds = self._odds(some, halves) if 0 < halves.sum() < len(halves) else 1.0
+            rows = members[_sample(len(members))]
+            halves = other[rows].astype(np.int64)
+            odds = self._odds(rows, halves) if 0 < halves.sum() < len(halves) else 1.0
             self._pairs[key] = self._change(whole, other, odds)
         return self._pairs[key]
 
@@ -309,19 +317,19 @@ class _Speakers:
         smaller = min(float(seconds[half].sum()), float(seconds[whole & ~half].sum()))
         return _Change(whole, half, odds, smaller)
 
-    def _odds(self, some: NDArray[np.int64], halves: Halves) -> float:
-        traits = traits_of(self._voices.at(some), self._regions[some], halves)
-        if self._judged is not None:
-            self._judged(some, halves, traits)
+    def _odds(self, rows: NDArray[np.int64], halves: Halves) -> float:
+        traits = traits_of(self._voices.at(rows), self._regions[rows], halves)
+        if self._on_traits is not None:
+            self._on_traits(rows, halves, traits)
         return float(np.exp(np.clip(self._model.log_odds(traits), -25, 25)))
 
-    def _is_enough(self, place: NDArray[np.bool_]) -> bool:
-        spoken = float(self._voices.seconds[place].sum())
-        return spoken >= LEAST_S and int(np.count_nonzero(place)) >= LEAST_VOICES
+    def _is_enough(self, mask: NDArray[np.bool_]) -> bool:
+        spoken = float(self._voices.seconds[mask].sum())
+        return spoken >= LEAST_S and int(np.count_nonzero(mask)) >= LEAST_VOICES
 
 
-def _spread(number: int) -> NDArray[np.int64]:
-    """At most MOST_COMPARED of so many, evenly spread, in pieces so that neighbours stay so."""
+def _sample(number: int) -> NDArray[np.int64]:
+    """At most MOST_COMPARED of `number` indices, in evenly spaced pieces of PIECE."""
     if number <= MOST_COMPARED:
         return np.arange(number)
     pieces = MOST_COMPARED // PIECE

@@ -1,4 +1,4 @@
-"""Clusters to speakers: which of them are people, and which are others' coughs and mixtures."""
+"""Clusters to speakers: which are speakers of their own, and which are spurious or duplicates."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ from hocket.clustering.voices import VoiceVectors, centroids_of
 from hocket.config import ResolvedClustering, SpeakerCount
 
 LONG_S = 240.0
-# cosine over which belief in a cluster falls from 73 % to 27 %: the slope of a logistic regression
-# of "is a person" on similarity, 766 clusters of 96 simulated recordings
+# cosine over which the probability of a speaker of its own falls from 73 % to 27 %: slope of a
+# logistic regression on similarity, with 766 clusters of 96 simulated recordings
 SPURIOUS_WIDTH = 0.1
 
 
 class Odds(NamedTuple):
-    """What was judged of every speaker and left as it was, natural logarithms of odds.
+    """Natural logarithm of the odds of splits and merges that were considered but not made.
 
-    split: (speakers,) that it is two speakers, by the likeliest division of it; -inf if none of it
-        is long enough to be divided.
+    split: (speakers,) that it is two speakers, by its likeliest division; -inf if it is too short
+        to be divided.
     apart: (speakers,) that it and the nearest speaker with more speech are two; inf for the first.
     """
 
@@ -28,29 +28,34 @@ class Odds(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The clusters that are speakers, numbered from 0 by most speech."""
+    """The clusters that are speakers, numbered from 0 by decreasing speech.
 
-    labels: ClusterLabels  # (voices,) -1 for voices of no speaker
-    spurious: NDArray[np.float64]  # (speakers,) probability that it is nobody
-    odds: Odds | None = None  # of `find_speakers`
+    labels: (voices,) speaker of each, -1 for none.
+    spurious: (speakers,) probability that it is not a speaker of its own.
+    odds: of `resolve_speakers`; None: not computed.
+    """
+
+    labels: ClusterLabels
+    spurious: NDArray[np.float64]
+    odds: Odds | None = None
 
 
 def duplicate_limit(
     seconds: NDArray[np.float64], config: ResolvedClustering
 ) -> NDArray[np.float64]:
-    """Cosine up to which clusters may resemble a larger one and still be another speaker.
+    """Highest cosine to a larger cluster at which a cluster is still another speaker.
 
-    The embedding of a second of speech is noisy, and a mixture of two voices lies between them, so a
-    small cluster must differ more: the limit grows with the logarithm of its speech. The longer a
-    recording, the more stray seconds add up, so beyond LONG_S of speech a cluster's share of it
-    counts, not its seconds (docs/decisions/007-small-clusters.md).
+    The embedding of a second of speech is noisy, and a mixture of two voices lies between them. So
+    a small cluster must differ more: the limit grows with the logarithm of its speech. The longer a
+    recording, the more stray seconds accumulate, so beyond LONG_S of speech the cluster's share of
+    it counts instead of its seconds (docs/decisions/007-small-clusters.md).
 
     Args:
         seconds: (clusters,) speech of all clusters.
         config: thresholds.
 
     Returns:
-        (clusters,).
+        (clusters,) cosine.
     """
     counted = seconds * LONG_S / max(LONG_S, float(seconds.sum()))
     doublings = np.log2(np.maximum(counted, 1e-3))
@@ -66,13 +71,13 @@ def select_speakers(
 ) -> Selection:
     """Keep the clusters that are speakers.
 
-    Every cluster has a worth: the seconds it would put right if it were a person, less those it
-    would put wrong if not, each by its probability. Clusters worth more than nothing are speakers;
-    where they are too few or too many for `count`, those worth most are.
+    The gain of a cluster is the expected number of seconds that keeping it labels right, less those
+    that it labels wrong. Clusters with a positive gain are speakers; if there are too few or too
+    many of them for `count`, those with the highest gain are.
 
     Args:
         voices: what was clustered.
-        labels: (voices,) cluster of every voice, numbered from 0.
+        labels: (voices,) cluster of each, numbered from 0.
         config: how similar two speakers may be, and how much speech one needs.
         count: how many speakers there may be.
     """
@@ -84,20 +89,20 @@ def select_speakers(
     excess = _similarity_to_larger(centroids_of(voices, labels)[order]) - duplicate_limit(
         seconds, config
     )
-    belief = -np.tanh(excess / SPURIOUS_WIDTH)  # 2 p - 1 of a logistic
-    belief[seconds < config.min_speaker_s] = -1
-    belief[0] = 1  # somebody speaks
-    worth = seconds * belief
-    wanted = max(int(np.count_nonzero(worth > 0)), count.minimum)
+    certainty = -np.tanh(excess / SPURIOUS_WIDTH)  # 2 p - 1 with p of a logistic regression
+    certainty[seconds < config.min_speaker_s] = -1
+    certainty[0] = 1  # the largest cluster is a speaker
+    gain = seconds * certainty
+    wanted = max(int(np.count_nonzero(gain > 0)), count.minimum)
     wanted = wanted if count.maximum is None else min(wanted, count.maximum)
-    kept = np.sort(np.argsort(-worth, kind="stable")[:wanted])
+    kept = np.sort(np.argsort(-gain, kind="stable")[:wanted])
     number = np.full(len(order), -1, np.int32)
     number[order[kept]] = np.arange(len(kept))
-    return Selection(number[labels], (1 - belief[kept]) / 2)
+    return Selection(number[labels], (1 - certainty[kept]) / 2)
 
 
 def _similarity_to_larger(centroids: Centroids) -> NDArray[np.float64]:
-    """Largest cosine of every centroid to those before it, (clusters,); -1 for the first."""
+    """Highest cosine of each centroid to those before it, (clusters,); -1 for the first."""
     nearest = np.full(len(centroids), -1.0)
     for cluster in range(1, len(centroids)):
         nearest[cluster] = (centroids[:cluster] @ centroids[cluster]).max()

@@ -1,8 +1,8 @@
-"""Which local speakers of the segmentation's windows the voices of a recording are.
+"""Slots of the segmentation's windows that the subsegments of a recording belong to.
 
-A window tells up to three local speakers apart, its slots, by what the embedding does not have:
-what comes just before and after. Two voices that one window takes for different slots are seldom
-one speaker; voices of one slot may be two (docs/decisions/021-splits-and-merges.md).
+A window separates up to three local speakers, its slots, with context that the embedding lacks:
+what comes just before and after. Two subsegments in different slots of one window are seldom the
+same speaker; subsegments of one slot may be two (docs/decisions/021-splits-and-merges.md).
 """
 
 from typing import NamedTuple
@@ -12,31 +12,33 @@ from numpy.typing import NDArray
 
 from hocket.arrays import SlotActivity, Subsegments
 
-LEAST_FRAMES = 6  # of a unit in a window
-LEAST_SPOKEN = 0.2  # mean of all slots over them
+LEAST_FRAMES = 6  # of a subsegment in a window
+LEAST_SPOKEN = 0.2  # mean activity of all slots together over these frames
 
 
 class Tracks(NamedTuple):
-    """The windows in which at least half of each voice lies; all of them have as many places.
+    """The windows in which at least half of each subsegment lies, and its slots there.
 
-    window: (voices, places) number of the window, -1 for none.
-    share: (voices, places, slots), how far the voice is each slot's; they add up to one.
+    Every row has as many columns as the subsegment in most windows needs.
+
+    window: (voices, columns) number of the window, -1 for none.
+    share: (voices, columns, slots) share of each slot in the subsegment's speech; sums to 1.
     """
 
     window: NDArray[np.int64]
     share: NDArray[np.float32]
 
     def at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Tracks":
-        """Those of some of the voices."""
+        """The tracks in these rows."""
         return Tracks(self.window[rows], self.share[rows])
 
 
 class Links(NamedTuple):
-    """How far two halves are of the same slots where windows hold both.
+    """How often two halves of a cluster share slots, in windows that contain both.
 
-    same: probability that a voice of one half and one of the other are of one slot, mean over
-        windows; NaN if there is no window with both.
-    pairs: square roots of the numbers of such pairs, added up over windows.
+    same: probability that a voice of one half and one of the other are in one slot, weighted mean
+        over windows; NaN if no window contains both.
+    pairs: square root of the number of such pairs in a window, summed over windows.
     """
 
     same: float
@@ -46,12 +48,15 @@ class Links(NamedTuple):
 def tracks_of(
     activity: SlotActivity, first_frames: NDArray[np.int64], subsegments: Subsegments
 ) -> Tracks:
-    """Windows and slots of units.
+    """Windows and slots of subsegments.
 
     Args:
         activity: (windows, frames, slots).
         first_frames: (windows,) first frame of every window.
         subsegments: in order of time.
+
+    Returns:
+        Tracks with a row for every subsegment.
     """
     length, number = activity.shape[1], len(subsegments.first)
     last = np.maximum.accumulate(subsegments.last) if number else subsegments.last
@@ -76,46 +81,48 @@ def tracks_of(
         ):
             windows[row].append(window)
             shares[row].append(share)
-    places = max(map(len, windows), default=0)
-    found = Tracks(
-        np.full((number, places), -1), np.zeros((number, places, activity.shape[2]), np.float32)
+    columns = max(map(len, windows), default=0)
+    tracks = Tracks(
+        np.full((number, columns), -1), np.zeros((number, columns, activity.shape[2]), np.float32)
     )
     for row, (numbers, each) in enumerate(zip(windows, shares, strict=True)):
         if numbers:
-            found.window[row, : len(numbers)] = numbers
-            found.share[row, : len(numbers)] = each
-    return found
+            tracks.window[row, : len(numbers)] = numbers
+            tracks.share[row, : len(numbers)] = each
+    return tracks
 
 
 def links_of(tracks: Tracks, regions: NDArray[np.int64], halves: NDArray[np.int64]) -> Links:
-    """How far the windows take two halves for one local speaker; voices of one region say nothing.
+    """How often windows assign two halves of a cluster to one slot.
+
+    Pairs within a region are left out, as they carry no information.
 
     Args:
         tracks: of the voices.
         regions: (voices,) region of each.
         halves: (voices,) 0 or 1.
     """
-    voice, place = np.nonzero(tracks.window >= 0)
-    window, share = tracks.window[voice, place], tracks.share[voice, place].astype(np.float64)
+    voice, column = np.nonzero(tracks.window >= 0)
+    window, share = tracks.window[voice, column], tracks.share[voice, column].astype(np.float64)
     half = halves[voice]
     windows, of_window = np.unique(window, return_inverse=True)
     inside = np.unique(np.stack([window, regions[voice]]), axis=1, return_inverse=True)
-    total, pairs = _across(of_window, half, share, len(windows))
+    shared, pairs = _across(of_window, half, share, len(windows))
     within, own = _across(inside[1].ravel(), half, share, inside[0].shape[1])
     at = np.searchsorted(windows, inside[0][0])
-    total -= np.bincount(at, within, len(windows))
+    shared -= np.bincount(at, within, len(windows))
     pairs -= np.bincount(at, own, len(windows))
     both = pairs > 0.5
     if not both.any():
         return Links(np.nan, 0.0)
     weights = np.sqrt(pairs[both])
-    return Links(float(np.average(total[both] / pairs[both], weights=weights)), weights.sum())
+    return Links(float(np.average(shared[both] / pairs[both], weights=weights)), weights.sum())
 
 
 def _across(
     group: NDArray[np.int64], half: NDArray[np.int64], share: NDArray[np.float64], groups: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of pairs across the halves within groups: shared slots added up, and how many, (groups,)."""
+    """Pairs across the halves, for each group: sum of their shared slots, and number, (groups,)."""
     key = 2 * group + half
     number = np.bincount(key, minlength=2 * groups).reshape(groups, 2).astype(np.float64)
     slots = [np.bincount(key, column, 2 * groups).reshape(groups, 2) for column in share.T]

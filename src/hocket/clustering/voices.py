@@ -1,4 +1,4 @@
-"""Voice vectors: what clusterers cluster, and the centroids that come out."""
+"""Voice vectors: the embeddings of subsegments that are clustered, and the clusters' centroids."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from hocket.arrays import Centroids, ClusterLabels, unit_length
 from hocket.clustering.tracks import Tracks
 
-BLOCK = 4_096  # voices that are added up at once
+BLOCK = 4_096  # embeddings added up at once
 
 
 class VoiceVectors(NamedTuple):
-    """Voice vectors with the amount of speech behind each.
+    """Embeddings of subsegments, and what is known of each subsegment.
 
-    vectors: (voices, dimension), unit length.
-    embeddings: (voices, dimension), as the network gave them.
+    vectors: (voices, dimension), unit length, without the effect of the channel.
+    embeddings: (voices, dimension), raw network output.
     seconds: (voices,) of speech.
-    narrow: (voices,), how far each came through a narrow band or a telephone, 0..1.
-    telephone: (voices,), how far through a telephone; None: not known.
-    tracks: local speakers that they are; None: not known.
+    narrow: (voices,) weight of narrow band and telephone, 0..1.
+    telephone: (voices,) weight of telephone alone, 0..1; None: unknown.
+    tracks: their windows and slots; None: unknown.
     """
 
     vectors: NDArray[np.float32]
@@ -30,7 +30,7 @@ class VoiceVectors(NamedTuple):
     tracks: Tracks | None = None
 
     def at(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "VoiceVectors":
-        """Some of the voices."""
+        """The voice vectors in these rows."""
         vectors, embeddings, seconds, narrow, telephone, tracks = self
         return VoiceVectors(
             vectors[rows],
@@ -43,13 +43,21 @@ class VoiceVectors(NamedTuple):
 
 
 def centroids_of(voices: VoiceVectors, labels: ClusterLabels) -> Centroids:
-    """Direction of the mean of every cluster's vectors, weighted by speech; -1 is no cluster."""
+    """Mean of each cluster's vectors, weighted by speech and scaled to unit length.
+
+    Args:
+        voices: what was clustered.
+        labels: (voices,) cluster of each, -1 for none.
+
+    Returns:
+        (clusters, dimension); zero for a cluster without embeddings.
+    """
     sums = np.zeros((int(labels.max(initial=-1)) + 1, voices.vectors.shape[1]))
     members = np.argsort(labels, kind="stable")
     members = members[np.searchsorted(labels[members], 0) :]
     for first in range(0, len(members), BLOCK):
-        some = members[first : first + BLOCK]
-        clusters, starts = np.unique(labels[some], return_index=True)
-        spoken = voices.vectors[some] * voices.seconds[some, None]
-        sums[clusters] += np.add.reduceat(spoken, starts)
+        block = members[first : first + BLOCK]
+        clusters, starts = np.unique(labels[block], return_index=True)
+        weighted = voices.vectors[block] * voices.seconds[block, None]
+        sums[clusters] += np.add.reduceat(weighted, starts)
     return unit_length(sums.astype(np.float32))

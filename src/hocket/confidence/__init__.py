@@ -1,1 +1,1 @@
-"""How sure turns and the number of speakers are."""
+"""Confidence of turns and of the number of speakers."""

@@ -1,8 +1,8 @@
-"""How sure turns are: the probability that a turn is right.
+"""Confidence of turns: the probability that a turn is right.
 
-It comes from a few traits of the evidence, by a logistic regression whose weights stand in
-`models/manifest.toml` (docs/confidence.md). Turns are judged in pieces of about a second, so that a
-doubtful second of a long turn is known. Nothing here changes a turn or a speaker.
+It is a logistic regression on a few features of the evidence. The weights are in the model
+manifest, `models/data/manifest.toml` (docs/confidence.md). Turns are rated in pieces of about a
+second, so that an uncertain second of a long turn is found. Nothing here changes turns or speakers.
 """
 
 from bisect import bisect_right
@@ -18,18 +18,23 @@ from hocket.geometry import Geometry
 from hocket.result import Turn, UncertainSegment
 
 Values = NDArray[np.float64]
+"""A number for each piece, turn, speaker or number of speakers."""
 
-MOST_LOG_ODDS = 5.0  # of splits and pairs: beyond, one voice's are as good as two voices'
-MARGIN = 0.25  # cosine; of larger margins it says little how large they are
-LEAST_PROBABILITY = 1e-3  # of speech and silence, before odds are taken
+MOST_LOG_ODDS = 5.0  # of splits and pairs: higher ones are no more reliable
+MARGIN = 0.25  # cosine; margins beyond it are nearly equivalent
+LEAST_PROBABILITY = 1e-3  # of speech and silence, before log odds are computed
 LEAST_SPOKEN_S = 0.1
 PIECE_S = 1.0
-UNCERTAIN_BELOW = 0.9  # pieces less sure are told; about a quarter of all speech
+UNCERTAIN_BELOW = 0.9  # confidence; about a quarter of all speech is below it
 MOST_ALTERNATIVES = 3
 
 
 class Segments(NamedTuple):
-    """Turns or pieces of them in frames, all columns (turns,): by speaker, then by time."""
+    """Turns or pieces of turns, ordered by speaker, then by time; all columns (turns,).
+
+    first, last: first and past-the-last frame.
+    speaker: number of the speaker.
+    """
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -37,31 +42,39 @@ class Segments(NamedTuple):
 
     @classmethod
     def of(cls, activations: Activations) -> "Segments":
-        """All of them; the columns of (frames, speakers) are the speakers."""
-        found = [segments_of(column) for column in activations.T]
-        rows = np.concatenate([np.zeros((0, 2), np.int64), *found])
-        speaker = np.repeat(np.arange(len(found)), [len(each) for each in found])
+        """The turns of all speakers.
+
+        Args:
+            activations: (frames, speakers).
+        """
+        turns = [segments_of(column) for column in activations.T]
+        rows = np.concatenate([np.zeros((0, 2), np.int64), *turns])
+        speaker = np.repeat(np.arange(len(turns)), [len(each) for each in turns])
         return cls(rows[:, 0], rows[:, 1], speaker)
 
     def cut(self, longest: int) -> tuple["Segments", NDArray[np.int64]]:
-        """Pieces of equal length of about `longest` frames, and the turn of each, (pieces,)."""
+        """Divide each turn into equal pieces of about `longest` frames.
+
+        Returns:
+            The pieces, and the turn that each belongs to, (pieces,).
+        """
         lengths = self.last - self.first
         numbers = np.maximum(1, np.rint(lengths / longest).astype(np.int64))
         turn = np.repeat(np.arange(len(lengths)), numbers)
-        place = np.arange(len(turn)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+        index = np.arange(len(turn)) - np.repeat(np.cumsum(numbers) - numbers, numbers)
         first, last = (
-            self.first[turn] + (place + end) * lengths[turn] // numbers[turn] for end in (0, 1)
+            self.first[turn] + (index + end) * lengths[turn] // numbers[turn] for end in (0, 1)
         )
         return Segments(first, last, self.speaker[turn]), turn
 
 
 class SpeakerEvidence(NamedTuple):
-    """What is known of the speakers.
+    """Evidence about the speakers.
 
-    similarity: (units, speakers), cosine of every unit to every speaker.
+    similarity: (subsegments, speakers), cosine.
     split: (speakers,) log odds that a speaker is two; -inf if it cannot be divided.
     apart: (speakers,) log odds that it and the nearest with more speech are two; inf for the first.
-    judged: whether splits and pairs were looked at.
+    judged: whether the odds of splits and pairs were computed.
     """
 
     similarity: NDArray[np.float32]
@@ -73,31 +86,38 @@ class SpeakerEvidence(NamedTuple):
     def gather(
         cls, similarity: NDArray[np.float32], odds: tuple[Values, Values] | None
     ) -> "SpeakerEvidence":
-        """Of all speakers, with their odds of a split and of being apart, if they were judged."""
+        """Evidence about all speakers; without odds, all are certain to be one speaker each.
+
+        Args:
+            similarity: (subsegments, speakers), cosine.
+            odds: log odds `split` and `apart`; None: not computed.
+        """
         number = similarity.shape[1]
         if odds is None or len(odds[0]) != number:
             return cls(similarity, np.full(number, -np.inf), np.full(number, np.inf), False)
         return cls(similarity, *odds, True)
 
     def of(self, order: NDArray[np.integer]) -> "SpeakerEvidence":
-        """Of some of the speakers, in this order."""
+        """Evidence about these speakers, in this order."""
         return SpeakerEvidence(
             self.similarity[:, order], self.split[order], self.apart[order], self.judged
         )
 
 
 class TurnTraits(NamedTuple):
-    """What tells right pieces of turns from wrong ones, all columns (pieces,).
+    """Features that distinguish right pieces of turns from wrong ones, all columns (pieces,).
 
-    margin: how much nearer the piece's units are to its speaker than to the next, tanh of the
-        difference of cosines over MARGIN; that of 1 for the only speaker.
-    nearness: cosine of the piece's units to its speaker.
-    unembedded: 1 where no unit lies in the piece, else 0.
-    length: logarithm of the seconds of the turn.
-    speech: log odds that anybody speaks, of the mean probability over the frames.
-    split: log odds that the speaker is two, within MOST_LOG_ODDS.
-    spoken: logarithm of all the speaker's seconds.
-    apart: log odds that the speaker is not one with the nearest that speaks more, within
+    Logarithms are natural.
+
+    margin: tanh of m / MARGIN, where m is the cosine of the piece's subsegments to its speaker less
+        that to the most similar other speaker; m is 1 for an only speaker.
+    nearness: cosine of the piece's subsegments to its speaker.
+    unembedded: 1 if no subsegment overlaps the piece, else 0.
+    length: logarithm of the turn's duration in seconds.
+    speech: log odds of the mean probability of speech over the frames.
+    split: log odds that the speaker is two, clipped to MOST_LOG_ODDS.
+    spoken: logarithm of the speaker's total speech in seconds.
+    apart: log odds that the speaker and the nearest one with more speech are two, clipped to
         MOST_LOG_ODDS.
     """
 
@@ -112,38 +132,46 @@ class TurnTraits(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """All that confidence rests on.
+    """Everything that confidence is computed from.
 
-    turns: all of them.
+    turns: all turns.
     pieces: of the turns.
-    turn: (pieces,) which turn each is of.
+    turn: (pieces,) turn that each piece belongs to.
     traits: of the pieces.
-    told: (pieces,) share of each in which its speaker is known to speak, by constraint.
-    nearness: (pieces, speakers), mean cosine of the piece's units; 0 without units.
-    speakers: in the order of the turns' numbers.
-    geometry: of the frames.
+    known: (pieces,) share of the piece in which a constraint says that its speaker speaks.
+    nearness: (pieces, speakers), mean cosine of the piece's subsegments; 0 without subsegments.
+    speakers: in the order of the turns' speaker numbers.
+    geometry: frame grid.
     """
 
     turns: Segments
     pieces: Segments
     turn: NDArray[np.int64]
     traits: TurnTraits
-    told: Values
+    known: Values
     nearness: Values
     speakers: SpeakerEvidence
     geometry: Geometry
 
     def probability(self, calibration: Mapping[str, float]) -> Values:
-        """That the speaker of each piece speaks, (pieces,); what is known is certain."""
+        """Probability that the speaker of each piece speaks, (pieces,); constraints are certain.
+
+        Args:
+            calibration: of the embedding model, with the weights of `TurnModel`.
+        """
         found = TurnModel.of(calibration).probability(self.traits)
-        return found + self.told * (1 - found)
+        return found + self.known * (1 - found)
 
     def seconds_at(self, frames: NDArray[np.int64]) -> list[float]:
-        """Seconds at which frames begin."""
+        """Start times of frames in seconds."""
         return [self.geometry.seconds_of(self.geometry.frame_start(at)) for at in frames.tolist()]
 
     def of_turns(self, confidence: Values) -> Values:
-        """Mean over the pieces of every turn, by their length, (turns,)."""
+        """Mean confidence of every turn, (turns,).
+
+        Args:
+            confidence: (pieces,), weighted by length.
+        """
         lengths = (self.pieces.last - self.pieces.first).astype(np.float64)
         number = len(self.turns.first)
         total = np.bincount(self.turn, lengths, number)
@@ -152,7 +180,7 @@ class Evidence(NamedTuple):
 
 
 class TurnModel(NamedTuple):
-    """A logistic regression of "the piece's speaker speaks" on `TurnTraits`."""
+    """Logistic regression of "the piece's speaker speaks" on `TurnTraits`, a weight for each."""
 
     bias: float
     margin: float
@@ -166,16 +194,16 @@ class TurnModel(NamedTuple):
 
     @classmethod
     def of(cls, calibration: Mapping[str, float]) -> "TurnModel":
-        """With the weights of a manifest."""
+        """The model with the weights of an embedding model, from the manifest."""
         return cls(*(calibration[f"turn_{name}"] for name in cls._fields))
 
     def probability(self, traits: TurnTraits) -> Values:
-        """(pieces,), within 0 and 1."""
+        """Probability that the speaker of each piece speaks, (pieces,)."""
         return logistic(self.bias + np.tensordot(np.array(self[1:]), np.stack(traits), 1))
 
 
 def logistic(log_odds: Values) -> Values:
-    """Log odds to probabilities, without overflow."""
+    """Probabilities from natural log odds, without overflow."""
     found: Values = 0.5 * (1 + np.tanh(0.5 * log_odds))
     return found
 
@@ -186,17 +214,17 @@ def evidence_of(
     occupancy: Occupancy,
     subsegments: Subsegments,
     geometry: Geometry,
-    owned: NDArray[np.int64] | None = None,
+    known: NDArray[np.int64] | None = None,
 ) -> Evidence:
-    """What there is to say of the turns of (frames, speakers).
+    """Evidence about the turns of a result.
 
     Args:
-        activations: who speaks when.
-        speakers: in the order of the columns.
+        activations: (frames, speakers).
+        speakers: evidence about them, in the order of the columns.
         occupancy: (frames, 3).
         subsegments: what was embedded.
-        geometry: of the frames.
-        owned: (frames,) speaker who is known to speak, -1 for none; None: nothing is known.
+        geometry: frame grid.
+        known: (frames,) speaker who speaks by constraint, -1 for none; None: no constraints.
     """
     turns = Segments.of(activations)
     frame_s = geometry.seconds_of(geometry.frame_step)
@@ -217,25 +245,26 @@ def evidence_of(
         spoken=np.log(np.maximum(spoken, LEAST_SPOKEN_S))[pieces.speaker],
         apart=within(speakers.apart)[pieces.speaker],
     )
-    told = np.zeros(len(turn)) if owned is None else _told(pieces, owned)
-    return Evidence(turns, pieces, turn, traits, told, near, speakers, geometry)
+    share = np.zeros(len(turn)) if known is None else _known_share(pieces, known)
+    return Evidence(turns, pieces, turn, traits, share, near, speakers, geometry)
 
 
-def _told(pieces: Segments, owned: NDArray[np.int64]) -> Values:
-    """Share of every piece that is known to be its speaker's, (pieces,)."""
-    columns = zip(*(column.tolist() for column in pieces), strict=True)
-    return np.array([np.mean(owned[first:last] == speaker) for first, last, speaker in columns])
+def _known_share(pieces: Segments, known: NDArray[np.int64]) -> Values:
+    """Share of every piece in which a constraint says that its speaker speaks, (pieces,)."""
+    rows = zip(*(column.tolist() for column in pieces), strict=True)
+    return np.array([np.mean(known[first:last] == speaker) for first, last, speaker in rows])
 
 
 def nearness(pieces: Segments, similarity: NDArray[np.float32], subsegments: Subsegments) -> Values:
-    """Mean cosine of the units in every piece to the speakers, (pieces, speakers).
+    """Mean cosine of the subsegments in every piece to the speakers, (pieces, speakers).
 
-    0 where no unit lies. Each unit counts by the frames it shares with the piece: the sum of what
-    units have before a frame is linear between their edges, so its ends alone are computed.
+    It is 0 in a piece without subsegments. A subsegment weighs by the frames it shares with the
+    piece. The cumulative sum over frames is piecewise linear between the edges of subsegments, so
+    it is computed at these edges only.
 
     Args:
-        pieces: in frames.
-        similarity: (units, speakers).
+        pieces: of turns.
+        similarity: (subsegments, speakers), cosine.
         subsegments: what was embedded.
     """
     weighted = np.column_stack([similarity.astype(np.float64), np.ones(len(similarity))])
@@ -244,30 +273,30 @@ def nearness(pieces: Segments, similarity: NDArray[np.float32], subsegments: Sub
     )
     slopes = np.zeros((len(edges) + 1, weighted.shape[1]))
     np.add.at(slopes, back + 1, np.concatenate([weighted, -weighted]))
-    slopes = np.cumsum(slopes, axis=0)  # slopes[i + 1] holds from edge i on
+    slopes = np.cumsum(slopes, axis=0)  # slopes[i + 1] applies from edge i on
     sums = np.zeros((len(edges) + 1, weighted.shape[1]))
     if len(edges):
         sums[2:] = np.cumsum(slopes[1:-1] * np.diff(edges)[:, None], axis=0)
     starts = np.concatenate([[0], edges])
 
     def before(frames: NDArray[np.int64]) -> Values:
-        place = np.searchsorted(edges, frames, side="right")
-        found: Values = sums[place] + slopes[place] * (frames - starts[place])[:, None]
+        edge = np.searchsorted(edges, frames, side="right")
+        found: Values = sums[edge] + slopes[edge] * (frames - starts[edge])[:, None]
         return found
 
     shared = before(pieces.last) - before(pieces.first)
-    within = shared[:, -1:]
-    return np.divide(shared[:, :-1], within, out=np.zeros_like(shared[:, :-1]), where=within > 0.5)
+    frames = shared[:, -1:]
+    return np.divide(shared[:, :-1], frames, out=np.zeros_like(shared[:, :-1]), where=frames > 0.5)
 
 
 def margins(pieces: Segments, near: Values) -> Values:
-    """Cosine by which pieces are nearer to their speaker than to the next, (pieces,).
+    """Cosine to a piece's speaker less that to the most similar other speaker, (pieces,).
 
-    1 for the only speaker.
+    It is 1 for an only speaker.
 
     Args:
         pieces: of all speakers.
-        near: (pieces, speakers), as of `nearness`.
+        near: (pieces, speakers), from `nearness`.
     """
     if near.shape[1] < 2:
         return np.ones(len(near))
@@ -284,22 +313,22 @@ def with_confidence(
     calibration: Mapping[str, float],
     turns: Sequence[Turn],
 ) -> tuple[Turn, ...]:
-    """The turns, each with the confidence of the turn of its speaker that it lies in.
+    """The turns with their confidence. A part of a turn gets the confidence of the whole turn.
 
     Args:
         names: of the speakers.
         evidence: of the turns.
-        calibration: weights of `TurnModel`.
+        calibration: of the embedding model, with the weights of `TurnModel`.
         turns: those of the evidence, or parts of them.
     """
     confidence = evidence.of_turns(evidence.probability(calibration))
     starts_s = evidence.seconds_at(evidence.turns.first)
     edges = np.searchsorted(evidence.turns.speaker, np.arange(len(names) + 1)).tolist()
-    places = {name: slice(*edges[index : index + 2]) for index, name in enumerate(names)}
+    rows_of = {name: slice(*edges[index : index + 2]) for index, name in enumerate(names)}
     found = []
     for turn in turns:
-        place = places[turn.speaker]
-        row = place.start + bisect_right(starts_s[place], turn.start) - 1
+        rows = rows_of[turn.speaker]
+        row = rows.start + bisect_right(starts_s[rows], turn.start) - 1
         found.append(replace(turn, confidence=float(confidence[row])))
     return tuple(found)
 
@@ -307,12 +336,12 @@ def with_confidence(
 def uncertain_segments(
     names: Sequence[str], evidence: Evidence, calibration: Mapping[str, float]
 ) -> tuple[UncertainSegment, ...]:
-    """Pieces of turns that are less sure than DOUBTFUL, in order of time.
+    """Pieces of turns with a confidence below UNCERTAIN_BELOW, in order of time.
 
     Args:
         names: of the speakers.
         evidence: of the result.
-        calibration: weights of `TurnModel`.
+        calibration: of the embedding model, with the weights of `TurnModel`.
     """
     confidence = evidence.probability(calibration)
     rows = np.flatnonzero(confidence < UNCERTAIN_BELOW)
@@ -325,10 +354,10 @@ def uncertain_segments(
             start,
             end,
             names[speaker],
-            float(sure),
+            float(value),
             tuple([names[one] for one in order if one != speaker][:MOST_ALTERNATIVES]),
         )
-        for start, end, speaker, sure, order in zip(
+        for start, end, speaker, value, order in zip(
             starts, ends, speakers, confidence[rows], nearest, strict=True
         )
     ]
@@ -336,5 +365,5 @@ def uncertain_segments(
 
 
 def within(log_odds: Values) -> Values:
-    """Log odds, those beyond MOST_LOG_ODDS cut there."""
+    """Log odds, clipped to -MOST_LOG_ODDS..MOST_LOG_ODDS."""
     return np.clip(log_odds, -MOST_LOG_ODDS, MOST_LOG_ODDS)

@@ -1,1 +1,1 @@
-"""What a user knows of a recording, and what follows from it."""
+"""Constraints on a result, and what follows from them."""

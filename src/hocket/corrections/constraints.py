@@ -1,7 +1,7 @@
-"""What a user knows of a recording: who is one speaker, who are two, who is who, where is nobody.
+"""Constraints on a result: same speaker, different speakers, a named speaker, or no speaker.
 
-Constraints are values. Those that contradict each other are found before anything is solved: what
-is one speaker is joined, and no two segments that differ, no two names, may be joined.
+Constraints are values. Contradictions are found before clustering: segments and names of the same
+speaker are joined, which must never join different speakers or names (docs/corrections.md).
 """
 
 import json
@@ -17,7 +17,7 @@ from hocket.config import SpeakerCount
 from hocket.errors import ConfigError
 
 LONGEST_NAME = 200
-NUMBERED = re.compile(r"SPEAKER_\d\d+")  # a speaker of the result without constraints
+NUMBERED = re.compile(r"SPEAKER_\d\d+")  # names of speakers in the result without constraints
 
 EXPECTED = (
     'give {"same": [[3.2, 5.0], [17, 19.5]]}, {"different": [[3.2, 5.0], [17, 19.5]]}, '
@@ -27,7 +27,11 @@ EXPECTED = (
 
 @dataclass(frozen=True, order=True)
 class Segment:
-    """From when to when, in seconds from the start of the recording; ConfigError if not so."""
+    """A segment of a recording, in seconds from its start.
+
+    Raises:
+        ConfigError: a time is not a finite number of at least 0, or the end is not after the start.
+    """
 
     start: float
     end: float
@@ -46,21 +50,21 @@ class Segment:
 
     @property
     def duration(self) -> float:
-        """Length of the segment."""
+        """Length in seconds."""
         return self.end - self.start
 
     def overlap(self, other: "Segment") -> float:
-        """Seconds that lie in both."""
+        """Length of the overlap in seconds."""
         return max(0.0, min(self.end, other.end) - max(self.start, other.start))
 
     def is_mostly_in(self, other: "Segment") -> bool:
-        """Whether more than half of it lies in the other."""
+        """Whether more than half of this segment lies in the other."""
         return 2 * self.overlap(other) > self.duration
 
 
 @dataclass(frozen=True)
 class Same:
-    """One speaker speaks in all of these segments; ConfigError unless there are two or more."""
+    """The same speaker speaks in all these segments; ConfigError if there are fewer than two."""
 
     segments: tuple[Segment, ...]
 
@@ -75,14 +79,14 @@ class Same:
 
 @dataclass(frozen=True)
 class Different:
-    """Two speakers speak in these two segments."""
+    """Different speakers speak in these two segments."""
 
     one: Segment
     other: Segment
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """Both, in order of time."""
+        """Both segments, in order of time."""
         return tuple(sorted((self.one, self.other)))
 
     def __str__(self) -> str:
@@ -91,10 +95,12 @@ class Different:
 
 @dataclass(frozen=True)
 class Named:
-    """Who speaks in this segment.
+    """The speaker of this name speaks in this segment.
 
-    name: any name, or SPEAKER_nn for a speaker of the result without constraints; ConfigError if
-        it is empty, too long or cannot be printed.
+    name: any name, or SPEAKER_nn for that speaker of the result without constraints.
+
+    Raises:
+        ConfigError: the name is empty, too long or cannot be printed.
     """
 
     segment: Segment
@@ -121,7 +127,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Nobody:
-    """No speaker speaks in this segment, whatever sounds there."""
+    """No speaker speaks in this segment, whatever is audible there."""
 
     segment: Segment
 
@@ -138,18 +144,18 @@ Constraint: TypeAlias = Same | Different | Named | Nobody
 
 
 class Group(NamedTuple):
-    """Segments of one speaker, who has the name if there is one."""
+    """All segments of one speaker, and the speaker's name; None: no name is given."""
 
     segments: tuple[Segment, ...]
     name: str | None
 
 
 class ConstraintSet(NamedTuple):
-    """What constraints come to.
+    """Constraints, joined by speaker.
 
     groups: in order of time.
-    apart: pairs of groups that are two speakers, the lower number first.
-    nobody: where nobody speaks.
+    apart: pairs of groups that are different speakers, the lower number first.
+    nobody: segments in which no speaker speaks.
     """
 
     groups: tuple[Group, ...]
@@ -157,20 +163,20 @@ class ConstraintSet(NamedTuple):
     nobody: tuple[Segment, ...]
 
     def check(self, count: SpeakerCount) -> None:
-        """Raise ConfigError if there are more names than speakers may be."""
+        """Raise ConfigError if constraints name more speakers than are allowed."""
         names = sorted(group.name for group in self.groups if group.name)
         if count.maximum is not None and len(names) > count.maximum:
             raise ConfigError(
                 f"constraints name {len(names)} speakers ({', '.join(names)}) but at most "
-                f"{count.maximum} may be there; give a larger num_speakers or max_speakers, "
+                f"{count.maximum} are allowed; give a larger num_speakers or max_speakers, "
                 "or fewer names"
             )
 
 
 def gather(constraints: Iterable[Constraint]) -> ConstraintSet:
-    """Join what is one speaker and refuse what contradicts itself; the order says nothing.
+    """Join constraints by speaker. Their order has no effect.
 
-    Overlapping segments of which each has more than half in the other are one segment.
+    Two segments that each have more than half in the other count as one.
 
     Raises:
         ConfigError: two constraints contradict each other; the message quotes them.
@@ -181,18 +187,18 @@ def gather(constraints: Iterable[Constraint]) -> ConstraintSet:
     for constraint in given:
         if isinstance(constraint, Different):
             links.check_apart(constraint)
-    empty = [constraint for constraint in given if isinstance(constraint, Nobody)]
+    silent = [constraint for constraint in given if isinstance(constraint, Nobody)]
     for constraint in given:
-        _check_speaks(constraint, empty)
+        _check_speaks(constraint, silent)
     groups = tuple(sorted(links.groups()))
-    number = {place: index for index, group in enumerate(groups) for place in group.segments}
+    number = {segment: index for index, group in enumerate(groups) for segment in group.segments}
     named = [index for index, group in enumerate(groups) if group.name]
     apart = {(one, other) for one in named for other in named if one < other}
     for constraint in given:
         if isinstance(constraint, Different):
             one, other = sorted((number[constraint.one], number[constraint.other]))
             apart.add((one, other))
-    nobody = tuple(sorted(constraint.segment for constraint in empty))
+    nobody = tuple(sorted(constraint.segment for constraint in silent))
     return ConstraintSet(groups, frozenset(apart), nobody)
 
 
@@ -200,7 +206,7 @@ _Node: TypeAlias = Segment | str
 
 
 class _Links:
-    """Segments and names, joined where they are one speaker; a link knows who says so."""
+    """A graph of segments and names; a link joins two of one speaker and keeps its constraint."""
 
     def __init__(self, given: Sequence[Constraint]) -> None:
         self._links: dict[_Node, list[tuple[_Node, Constraint | None]]] = defaultdict(list)
@@ -211,18 +217,18 @@ class _Links:
     def _enter(self, constraint: Constraint) -> None:
         if isinstance(constraint, Nobody):
             return
-        for place in constraint.segments:
-            _ = self._links[place]
+        for segment in constraint.segments:
+            _ = self._links[segment]
         if isinstance(constraint, Same):
-            for place in constraint.segments[1:]:
-                self._join(constraint.segments[0], place, constraint)
+            for segment in constraint.segments[1:]:
+                self._join(constraint.segments[0], segment, constraint)
         elif isinstance(constraint, Named):
             self._join(constraint.segment, constraint.name, constraint)
 
     def _join_overlapping(self) -> None:
-        places = sorted(node for node in self._links if isinstance(node, Segment))
-        for index, one in enumerate(places):
-            for other in places[index + 1 :]:
+        segments = sorted(node for node in self._links if isinstance(node, Segment))
+        for index, one in enumerate(segments):
+            for other in segments[index + 1 :]:
                 if other.start >= one.end:
                     break
                 if one.is_mostly_in(other) and other.is_mostly_in(one):
@@ -233,27 +239,27 @@ class _Links:
         self._links[other].append((one, constraint))
 
     def _reached(self, start: _Node) -> dict[_Node, list[Constraint]]:
-        """All that is one speaker with `start`, and who says so, along the shortest way."""
-        ways: dict[_Node, list[Constraint]] = {start: []}
-        waiting = [start]
-        for node in waiting:  # grows
+        """All nodes of the speaker of `start`, and the constraints on the shortest path to each."""
+        paths: dict[_Node, list[Constraint]] = {start: []}
+        queue = [start]
+        for node in queue:  # grows in the loop
             for other, constraint in self._links[node]:
-                if other not in ways:
-                    ways[other] = [*ways[node], *([constraint] if constraint else [])]
-                    waiting.append(other)
-        return ways
+                if other not in paths:
+                    paths[other] = [*paths[node], *([constraint] if constraint else [])]
+                    queue.append(other)
+        return paths
 
     def check_names(self) -> None:
         names = sorted(node for node in self._links if isinstance(node, str))
         for name in names:
-            for other, way in self._reached(name).items():
+            for other, path in self._reached(name).items():
                 if isinstance(other, str) and other != name:
-                    raise _contradiction(way)
+                    raise _contradiction(path)
 
     def check_apart(self, constraint: Different) -> None:
-        ways = self._reached(constraint.one)
-        if constraint.other in ways:
-            raise _contradiction([constraint, *ways[constraint.other]])
+        paths = self._reached(constraint.one)
+        if constraint.other in paths:
+            raise _contradiction([constraint, *paths[constraint.other]])
 
     def groups(self) -> Iterator[Group]:
         found: set[_Node] = set()
@@ -261,18 +267,18 @@ class _Links:
             if node not in found:
                 reached = self._reached(node)
                 found |= reached.keys()
-                places = sorted(other for other in reached if isinstance(other, Segment))
+                segments = sorted(other for other in reached if isinstance(other, Segment))
                 names = [other for other in reached if isinstance(other, str)]
-                yield Group(tuple(places), names[0] if names else None)
+                yield Group(tuple(segments), names[0] if names else None)
 
 
-def _check_speaks(constraint: Constraint, empty: Sequence[Nobody]) -> None:
-    """Raise ConfigError if somebody speaks where nobody does."""
+def _check_speaks(constraint: Constraint, silent: Sequence[Nobody]) -> None:
+    """Raise ConfigError if the constraint needs speech where no speaker speaks."""
     if isinstance(constraint, Nobody):
         return
-    for place in constraint.segments:
-        for other in empty:
-            if place.is_mostly_in(other.segment):
+    for segment in constraint.segments:
+        for other in silent:
+            if segment.is_mostly_in(other.segment):
                 raise _contradiction([other, constraint])
 
 
@@ -285,10 +291,10 @@ def _contradiction(constraints: Sequence[Constraint]) -> ConfigError:
 
 
 def read_constraints(path: Path | str) -> tuple[Constraint, ...]:
-    """Constraints from a JSON file: a list of objects, as in docs/corrections.md.
+    """Read constraints from a JSON file: a list of objects as in docs/corrections.md.
 
     Raises:
-        ConfigError: the file cannot be read or is no such list; the message names the entry.
+        ConfigError: the file cannot be read, or an entry is not a constraint; the message names it.
     """
     try:
         entries = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -307,15 +313,15 @@ def read_constraints(path: Path | str) -> tuple[Constraint, ...]:
 
 
 def _constraint_of(entry: object) -> Constraint:
-    """The constraint that an entry of the file says."""
+    """The constraint of an entry in the file; ConfigError if it is none."""
     if isinstance(entry, Mapping):
         if entry.keys() == {"same"}:
             return Same(tuple(map(_segment_of, _list_of(entry["same"], "same"))))
         if entry.keys() == {"different"}:
-            places = _list_of(entry["different"], "different")
-            if len(places) == 2:
-                return Different(*map(_segment_of, places))
-            raise ConfigError(f'"different" holds {len(places)} segments; give two')
+            segments = _list_of(entry["different"], "different")
+            if len(segments) == 2:
+                return Different(*map(_segment_of, segments))
+            raise ConfigError(f'"different" holds {len(segments)} segments; give two')
         if entry.keys() == {"is", "at"}:
             return Named(_segment_of(entry["at"]), entry["is"])
         if entry.keys() == {"nobody"}:

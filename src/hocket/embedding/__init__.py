@@ -1,1 +1,1 @@
-"""Voice vectors: subsegments of regions, packed for the network, freed of what channels add."""
+"""Embeddings: subsegments of regions, packed for the network, and channel compensation."""

@@ -1,7 +1,7 @@
-"""How strong a sound is in the bands that tell one channel from another.
+"""Power of a sound in the frequency bands that distinguish channels.
 
-Telephones and codecs leave bands out. Which ones a sound lacks is told by its loud frames: hissed
-consonants fill the high bands for moments only, and pauses say nothing.
+Telephones and codecs remove bands. Loud frames show which bands a sound lacks: fricatives fill the
+high bands only for moments, and pauses contain no speech.
 """
 
 import numpy as np
@@ -11,38 +11,38 @@ from numpy.typing import NDArray
 from hocket.arrays import BandLevels, BandPowers, Waveform
 
 BANDS_HZ = ((60.0, 200.0), (400.0, 2000.0), (4300.0, 5500.0), (5500.0, 6800.0))
-"""Bands of `BandPowers`, from and up to which frequency."""
+"""Lower and upper frequency of each band of `BandPowers`."""
 
 REFERENCE = 1
-"""The band that every channel passes; levels of the others are relative to it."""
+"""Index of the band that every channel passes; levels of the others are relative to it."""
 
 SIZE_S, HOP_S = 0.032, 0.016  # of a short-time frame
-LEAST_FRAMES = 3  # of two sizes of sound; of less nothing is known
+LEAST_FRAMES = 3  # two frame lengths of sound; with less, levels are unknown
 LOUD_PERCENTILE = 95.0
-FAINTEST = 1e-12  # power relative to the reference, -120 dB; codecs leave exact zeros
-BLOCK = 128  # frames that are transformed at once: more fall out of the cache
+FAINTEST = 1e-12  # power relative to the reference, -120 dB; codecs produce exact zeros
+BLOCK = 128  # frames transformed at once; more do not fit the cache
 
 
 def hop_of(rate: int) -> int:
-    """Samples from one short-time frame to the next, at a rate in Hz."""
+    """Samples from one short-time frame to the next, at `rate` Hz."""
     return max(1, round(HOP_S * rate))
 
 
 def size_of(rate: int) -> int:
-    """Samples of a short-time frame, at a rate in Hz."""
+    """Samples of a short-time frame, at `rate` Hz."""
     return max(1, round(SIZE_S * rate))
 
 
 def band_powers(sound: Waveform, rate: int) -> BandPowers:
-    """Mean power spectra (Hann window) of all bands, for every whole short-time frame of a sound.
+    """Mean power in each band (Hann window), for every complete short-time frame of a sound.
 
     Args:
         sound: (samples,).
-        rate: of it, Hz.
+        rate: its sample rate, Hz.
 
     Returns:
-        (frames, 4); frame i begins at sample `i * hop_of(rate)`. NaN in a band that the rate does
-        not reach.
+        (frames, 4); frame i begins at sample `i * hop_of(rate)`. A band above half the sample rate
+        is NaN.
     """
     size = size_of(rate)
     if len(sound) < size:
@@ -52,7 +52,7 @@ def band_powers(sound: Waveform, rate: int) -> BandPowers:
     hertz = np.fft.rfftfreq(size, 1 / rate)
     bins = [np.searchsorted(hertz, edges).tolist() for edges in BANDS_HZ]
     found: BandPowers = np.full((len(frames), len(bins)), np.nan, np.float32)
-    with np.errstate(over="ignore"):  # what is as loud as that is of no known band
+    with np.errstate(over="ignore"):  # sound this loud has unknown levels
         for first in range(0, len(frames), BLOCK):
             block = slice(first, first + BLOCK)
             spectra = np.fft.rfft(frames[block] * window, axis=1)
@@ -65,10 +65,13 @@ def band_powers(sound: Waveform, rate: int) -> BandPowers:
 
 
 def levels_of(powers: BandPowers) -> NDArray[np.float32]:
-    """Levels of a stretch of short-time frames, (3,) dB: low, high and highest band.
+    """Levels over short-time frames, (3,) dB: low, high and highest band.
 
-    A band's level is the power that 95 % of the frames stay below, relative to the same of the
-    reference band. All NaN where too few frames, or no energy, tell anything.
+    The level of a band is the 95th percentile of its power over the frames, relative to that of the
+    reference band. All levels are NaN if there are too few frames or no energy.
+
+    Args:
+        powers: (frames, 4).
     """
     unknown: NDArray[np.float32] = np.full(len(BANDS_HZ) - 1, np.nan, np.float32)
     if len(powers) < LEAST_FRAMES or not np.isfinite(powers).all():
@@ -83,10 +86,10 @@ def levels_of(powers: BandPowers) -> NDArray[np.float32]:
 
 
 def band_levels(sound: Waveform, rate: int) -> NDArray[np.float32]:
-    """Levels of a sound at a rate in Hz, (3,) dB; see `levels_of`."""
+    """Levels of a sound, (samples,) at `rate` Hz, as (3,) dB; see `levels_of`."""
     return levels_of(band_powers(sound, rate))
 
 
 def stacked(levels: list[NDArray[np.float32]]) -> BandLevels:
-    """Levels of several crops, which may be none, (crops, 3)."""
+    """Levels of any number of crops as one array, (crops, 3)."""
     return np.array(levels, np.float32).reshape(-1, len(BANDS_HZ) - 1)

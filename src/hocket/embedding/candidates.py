@@ -1,7 +1,7 @@
-"""Candidates: every subsegment that the newest sound of a stream may turn out to have.
+"""Candidates: all subsegments that the newest audio of a stream may contain.
 
-A network that keeps the sounds of one input apart pools one more subsegment at next to no cost. So
-all candidates are embedded at once, without waiting for the segmentation
+A network that keeps several sounds of one input apart pools one more subsegment at almost no cost.
+So all candidates are embedded at once, without waiting for the segmentation
 (docs/decisions/018-both-graphs-at-once.md).
 """
 
@@ -23,12 +23,12 @@ EDGE_S = 0.1
 
 @dataclass(frozen=True)
 class CandidateGrid:
-    """Edges at which candidates begin and end, counted from the beginning of the newest sound.
+    """Edges at which candidates begin and end, counted from the beginning of the newest audio.
 
-    length: samples that the network receives, a whole number of its gates.
+    length: samples that the network receives, a whole number of its context gates.
     mask_samples: length of a frame of the network's trunk.
     edge_step: samples from one edge to the next.
-    least, most: edges from the beginning of a candidate to its end.
+    least, most: edge steps in the shortest and in the longest candidate.
     frame_step: samples of a frame.
     """
 
@@ -43,7 +43,14 @@ class CandidateGrid:
     def of(
         cls, info: EmbeddingInfo, geometry: Geometry, config: SubsegmentConfig, samples: int
     ) -> Self | None:
-        """For sounds of up to so many samples; None if one input of the network is one sound."""
+        """The grid for a network, or None if an input of the network may hold only one sound.
+
+        Args:
+            info: of the network.
+            geometry: frame grid.
+            config: lengths of subsegments.
+            samples: length of the longest sound.
+        """
         if info.gate_samples is None or info.mask_samples is None:
             return None
         gate, mask_samples = info.gate_samples, info.mask_samples
@@ -72,15 +79,16 @@ class CandidateGrid:
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
-        """Row of `bounds` of the candidate between two edges."""
+        """Row in `bounds` of the candidate between two edges, -1 for none, (edges, edges)."""
         rows = np.full(self.bounds.max(axis=0) + 1, -1)
         rows[tuple(self.bounds.T)] = np.arange(len(self.bounds))
         return rows
 
     def masks(self, samples: int) -> NDArray[np.float32]:
-        """For a sound of so many samples, (1 + candidates, trunk frames).
+        """Masks for a sound of so many samples, (1 + candidates, trunk frames).
 
-        The first covers all of it: the network takes what masks cover together for one sound.
+        The first row covers the whole sound: to the network, a contiguous stretch under the union
+        of all masks is one sound.
         """
         frames = np.arange(self.length // self.mask_samples)
         per_edge = self.edge_step // self.mask_samples
@@ -92,9 +100,9 @@ class CandidateGrid:
         return found
 
     def rows_of(self, subsegments: Subsegments, samples: int) -> NDArray[np.int64]:
-        """The longest candidate within each subsegment, (subsegments,) rows of `masks`.
+        """The longest candidate within each subsegment, as rows of `masks`, (subsegments,).
 
-        Edges move inwards, since one that lies outside would include the next voice.
+        Edges are rounded inward, so that a candidate includes nothing of the next speaker.
 
         Args:
             subsegments: frames counted from the beginning of the sound.

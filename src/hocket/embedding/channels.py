@@ -1,9 +1,9 @@
-"""Embeddings freed of what a channel adds to them.
+"""Channel compensation: embeddings without the offset that a telephone or a codec adds.
 
-A telephone or a codec adds about the same to the embedding of every voice, so a distance would mean
-one thing in full band and another by telephone. The levels of bands tell which channel it is; what
-it adds is taken away, and a small linear map brings back some of what it took. Where all bands are
-there, nothing changes (docs/decisions/020-channels.md).
+A channel shifts the embeddings of all voices in about the same way, so distances would mean one
+thing in full band and another by telephone. Band levels identify the channel. Its offset is
+subtracted, and a low-rank linear map restores part of what the channel removed. Full-band
+embeddings do not change (docs/decisions/020-channels.md).
 """
 
 import io
@@ -17,20 +17,24 @@ from numpy.typing import NDArray
 
 from hocket.arrays import BandLevels, Bands, ChannelWeights, unit_length
 
-FLOOR_DB = (-40.0, -70.0, -70.0)  # levels below say no more; nor do levels above 0
-NARROW_DB = (-34.0, -44.0)  # of the high band: begins to be narrow, is narrow
+# low, high and highest band; lower levels carry no further information, nor do levels above 0 dB
+FLOOR_DB = (-40.0, -70.0, -70.0)
+# level at which weight begins, and at which it is full
+NARROW_DB = (-34.0, -44.0)  # of the high band
 MEDIUM_DB = (-45.0, -55.0)  # of the highest band
-TELEPHONE_DB = (-8.0, -18.0)  # of the low band, where the high one is missing
-USUAL_S = 1.0  # of sound that the usual levels of a recording count for in a crop's
+TELEPHONE_DB = (-8.0, -18.0)  # of the low band, where the high band is missing
+USUAL_S = 1.0  # seconds that the usual levels of a recording count for in those of a crop
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelModel:
-    """What channels add to the unit vectors of one embedding network; all float32.
+    """Effect of channels on the unit-length embeddings of one network; all arrays are float32.
 
-    offsets: (3, dimension), what medium band, narrow band and telephone add.
+    The names of the fields are those of the arrays in the .npz file.
+
+    offsets: (3, dimension), added by medium band, narrow band and telephone.
     centre: (dimension,), mean of full-band voices.
-    left, right: (dimension, rank) and (rank, dimension), a correction around the centre.
+    left, right: (dimension, rank) and (rank, dimension), factors of the map around that mean.
     """
 
     offsets: NDArray[np.float32]
@@ -40,7 +44,7 @@ class ChannelModel:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Read what `to_bytes` wrote; ValueError if it is anything else. There is no code in it."""
+        """Read the output of `to_bytes`, without pickle; ValueError if it is anything else."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 found = cls(*(file[name] for name in cls.__dataclass_fields__))
@@ -55,14 +59,18 @@ class ChannelModel:
         return found
 
     def to_bytes(self) -> bytes:
-        """The model as an .npz file; equal models are equal bytes."""
+        """The model as an .npz file; equal models give equal bytes."""
         file = io.BytesIO()
         np.savez(file, allow_pickle=False, **vars(self))
         return file.getvalue()
 
 
 def membership(levels: NDArray[np.floating]) -> ChannelWeights:
-    """How far crops are full, medium, narrow and telephone band, (crops, 4), by known levels."""
+    """Weights of full, medium, narrow band and telephone, (crops, 4); a row sums to 1.
+
+    Args:
+        levels: (crops, 3), dB, all finite.
+    """
     low, high, highest = _clipped(levels).T
     narrow = _ramp(high, NARROW_DB)
     medium = _ramp(highest, MEDIUM_DB) * (1 - narrow)
@@ -71,75 +79,80 @@ def membership(levels: NDArray[np.floating]) -> ChannelWeights:
 
 
 def usual_levels(levels: BandLevels, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Medians over the crops of known levels by their length, (3,) dB; NaN where there are none."""
+    """Medians of known levels, weighted by length, (3,) dB; NaN if no levels are known.
+
+    Args:
+        levels: (crops, 3), dB; NaN where unknown.
+        seconds: (crops,) length of each crop.
+    """
     known = np.isfinite(levels).all(axis=1)
     if not known.any():
         return np.full(levels.shape[1], np.nan)
-    some, weights = _clipped(levels[known]), seconds[known]
-    order = np.argsort(some, axis=0, kind="stable")
+    measured, weights = _clipped(levels[known]), seconds[known]
+    order = np.argsort(measured, axis=0, kind="stable")
     reached = np.cumsum(weights[order], axis=0)
     middle = (reached >= reached[-1] / 2).argmax(axis=0)
-    found: NDArray[np.float64] = some[order[middle, range(3)], range(3)]
-    return found
+    medians: NDArray[np.float64] = measured[order[middle, range(3)], range(3)]
+    return medians
 
 
 def pooled(
     levels: BandLevels, seconds: NDArray[np.float64], usual: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Levels of crops, drawn to what is usual around them the more, the shorter they are.
+    """Partial pooling: levels of crops, closer to the usual levels the shorter a crop is.
 
     Args:
-        levels: (crops, 3), dB. Unknown ones become the usual ones.
-        seconds: (crops,), of sound.
-        usual: (3,), dB, of the recording or the window. If unknown, a crop's own ones stay; if
-            these are unknown as well, all bands are taken to be there.
+        levels: (crops, 3), dB. Unknown levels are replaced by the usual ones.
+        seconds: (crops,) length of each crop.
+        usual: (3,) dB, of the recording or the window. If they are unknown, a crop keeps its own
+            levels; if these are unknown too, the crop counts as full band.
 
     Returns:
         (crops, 3), dB.
     """
-    own, around = np.broadcast_arrays(_clipped(levels), _clipped(usual))
-    own, around = (
-        np.where(np.isfinite(one), one, other) for one, other in ((own, around), (around, own))
+    own, typical = np.broadcast_arrays(_clipped(levels), _clipped(usual))
+    own, typical = (
+        np.where(np.isfinite(one), one, other) for one, other in ((own, typical), (typical, own))
     )
     length = seconds[:, None]
-    found = (length * own + USUAL_S * around) / (length + USUAL_S)
-    return np.asarray(np.nan_to_num(found))
+    mean = (length * own + USUAL_S * typical) / (length + USUAL_S)
+    return np.asarray(np.nan_to_num(mean))
 
 
 def weights_of(bands: Bands) -> ChannelWeights:
-    """How far units are of each band, (units, 4)."""
+    """Channel weights of the subsegments in a recording or a window, (subsegments, 4)."""
     usual = usual_levels(bands.levels, bands.seconds) if bands.usual is None else bands.usual
     return membership(pooled(bands.levels, bands.seconds, usual))[bands.crop]
 
 
-def free(
+def compensate(
     vectors: NDArray[np.float32], weights: ChannelWeights, model: ChannelModel
 ) -> NDArray[np.float32]:
-    """Vectors without what their channels add, of unit length.
+    """Vectors without the effect of their channels, unit length, (subsegments, dimension).
 
     Args:
-        vectors: (units, dimension), unit length. Rows that are zero or not finite stay as they are.
-        weights: (units, 4). Rows of full band stay as they are, to the bit.
-        model: of the network that made the vectors.
+        vectors: (subsegments, dimension), unit length. Zero or non-finite rows stay unchanged.
+        weights: (subsegments, 4). Rows of full band stay unchanged, to the bit.
+        model: of the network that computed the vectors.
     """
     rows = np.flatnonzero(weights[:, 0] < 1)
     rows = rows[np.isfinite(vectors[rows]).all(axis=1) & vectors[rows].any(axis=1)]
     if not len(rows):
         return vectors
     shares = weights[rows].astype(np.float32)
-    bare = vectors[rows] - shares[:, 1:] @ model.offsets
-    bare += (1 - shares[:, :1]) * ((bare - model.centre) @ model.left @ model.right)
-    freed = vectors.copy()
-    freed[rows] = unit_length(bare)
-    return freed
+    shifted = vectors[rows] - shares[:, 1:] @ model.offsets
+    shifted += (1 - shares[:, :1]) * ((shifted - model.centre) @ model.left @ model.right)
+    compensated = vectors.copy()
+    compensated[rows] = unit_length(shifted)
+    return compensated
 
 
 class Compensated(NamedTuple):
-    """Vectors of units without what their channels add.
+    """Vectors of subsegments without the effect of their channels.
 
-    vectors: (units, dimension), unit length.
-    narrow: (units,), how far a unit came through a narrow band or a telephone, 0..1.
-    telephone: (units,), how far through a telephone, 0..1.
+    vectors: (subsegments, dimension), unit length.
+    narrow: (subsegments,) weight of narrow band and telephone, 0..1.
+    telephone: (subsegments,) weight of telephone alone, 0..1.
     """
 
     vectors: NDArray[np.float32]
@@ -150,12 +163,20 @@ class Compensated(NamedTuple):
 def compensate_subsegments(
     vectors: NDArray[np.float32], bands: Bands | None, model: ChannelModel | None
 ) -> Compensated:
-    """Vectors of units, freed; as they are where bands or the model are unknown."""
+    """Compensate the vectors of subsegments; they stay unchanged if bands or the model are None.
+
+    Args:
+        vectors: (subsegments, dimension), unit length.
+        bands: of the crops that hold the subsegments; None: not measured.
+        model: of the network that computed the vectors; None: the network has none.
+    """
     if bands is None or model is None:
         return Compensated(vectors, np.zeros(len(vectors)), np.zeros(len(vectors)))
     weights = weights_of(bands)
-    freed = free(vectors, weights, model)
-    return Compensated(freed, weights[:, 2:].sum(axis=1), np.asarray(weights[:, 3], np.float64))
+    compensated = compensate(vectors, weights, model)
+    return Compensated(
+        compensated, weights[:, 2:].sum(axis=1), np.asarray(weights[:, 3], np.float64)
+    )
 
 
 def _clipped(levels: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -163,6 +184,6 @@ def _clipped(levels: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _ramp(level: NDArray[np.float64], bounds: tuple[float, float]) -> NDArray[np.float64]:
-    """From 0 at the first bound, and before it, to 1 at the second."""
+    """0 up to the first bound, rising linearly to 1 at the second."""
     first, last = bounds
     return np.clip((level - first) / (last - first), 0, 1)

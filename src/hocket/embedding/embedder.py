@@ -1,9 +1,9 @@
 """The embedding network: the only caller of its graph.
 
-Pack ------------------> Embedded     recordings: a call for several crops
-sound -----------------> vector       a voice clip as a whole
-newest sound ----------> candidates   streams, before the segmentation is known
-newest sound, regions -> vectors      streams, with a network that takes one sound a call
+Pack ------------------> Embedded     recordings, one call for several crops
+sound -----------------> vector       a whole voice clip
+newest audio ----------> candidates   streams, before the segmentation is known
+newest audio, regions -> vectors      streams, with a network that takes one sound per call
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from hocket.graph import Graph, Tensors
 
 
 class Embedded(NamedTuple):
-    """Subsegments of some crops, in order, and which bands the crops have.
+    """Embeddings of the subsegments of some crops, in order, and the crops' band levels.
 
-    embeddings: (subsegments, dimension), as the network gave them.
-    subsegments: (crops,) how many are of each crop.
+    embeddings: (subsegments, dimension), raw network output.
+    subsegments: (crops,) number of subsegments in each crop.
     levels: (crops, 3), dB.
-    samples: (crops,) length of each.
-    copied: bytes of samples moved on the way.
+    samples: (crops,) length of each crop.
+    copied: bytes of samples copied.
     """
 
     embeddings: SubsegmentEmbeddings
@@ -43,7 +43,7 @@ class Embedded(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Sequence["Embedded"], dimension: int) -> Self:
-        """All parts in one; there may be none."""
+        """Concatenate any number of parts."""
         return cls(
             np.concatenate([np.zeros((0, dimension), np.float32), *(p.embeddings for p in parts)]),
             np.concatenate([np.zeros(0, np.int64), *(p.subsegments for p in parts)]),
@@ -70,11 +70,11 @@ class Embedder:
         self._rows = local()  # every thread's own memory for a pack
 
     def single(self, crop: Crop, buffer: SampleBuffer) -> Pack:
-        """A crop as a pack of its own, for a network that takes one sound a call.
+        """A crop as a pack of its own, for a network that takes one sound per call.
 
-        The sound goes on after the crop, up to a length that recurs: a runtime keeps what it
-        prepares for a length. Masks exclude what follows. No sound is taken from beyond a window
-        after the crop, so that nothing depends on how far decoding has come.
+        The audio after the crop is included up to a length that recurs, as a runtime keeps what it
+        prepares for a length; masks exclude it. Audio beyond one window after the crop is never
+        used, so that results do not depend on how far decoding has come.
 
         Args:
             crop: what to embed.
@@ -110,7 +110,7 @@ class Embedder:
         return self._embedded(pack, self._run(inputs), [own], copied)
 
     def embed_sound(self, sound: Waveform) -> NDArray[np.float32]:
-        """The embedding of a sound as a whole, (dimension,)."""
+        """The embedding of a whole sound, (samples,), as (dimension,)."""
         length = self._padded(len(sound))
         frames = -(-length // self._geometry.frame_step)
         whole = Crop(0, frames, np.array([[0, frames]], np.int64))
@@ -118,13 +118,21 @@ class Embedder:
         return np.asarray(found, np.float32)
 
     def embed_candidates(self, sound: Waveform, grid: CandidateGrid) -> SubsegmentEmbeddings:
-        """Embeddings of all candidates in a sound, rows as of `CandidateGrid.masks`."""
+        """Embeddings of all candidates in a sound, in the rows of `CandidateGrid.masks`.
+
+        Args:
+            sound: (samples,), at most `grid.length`.
+            grid: candidates.
+
+        Returns:
+            (1 + candidates, dimension).
+        """
         row: Waveform = np.zeros(grid.length, np.float32)
         row[: len(sound)] = sound
         return self._run({"waveform": row[None, None], "masks": grid.masks(len(sound))[None]})
 
     def embed_each(self, subsegments: Subsegments, sound: Waveform) -> SubsegmentEmbeddings:
-        """Embeddings of subsegments, a call for each of them, (subsegments, dimension).
+        """Embeddings of subsegments, one call for each, (subsegments, dimension).
 
         Args:
             subsegments: frames counted from the beginning of the sound.
@@ -138,7 +146,7 @@ class Embedder:
         return np.concatenate(found)
 
     def _padded(self, samples: int) -> int:
-        """Samples that the graph is given for so many: a length that recurs."""
+        """Length of the input for so many samples: rounded up to one that recurs."""
         return max(-(-samples // self._grid) * self._grid, self.info.least_samples)
 
     def _row(self, length: int) -> Waveform:
@@ -151,9 +159,9 @@ class Embedder:
         """Inputs of the graph for one crop.
 
         Args:
-            sound: from the beginning of the crop, `length` samples without a copy; or fewer, which
+            sound: from the beginning of the crop. `length` samples are used without a copy; fewer
                 are repeated from their start.
-            length: samples that the graph is given.
+            length: samples that the graph receives.
             crop: its frames and subsegments.
         """
         frames = -(-length // self._geometry.frame_step)
@@ -162,7 +170,7 @@ class Embedder:
             mask[first:last] = 1
         if len(sound) != length:
             sound = np.resize(sound, length)
-            if len(crop.subsegments) == 1:  # the repetition is its own
+            if len(crop.subsegments) == 1:  # the repeated audio is its own
                 masks[:] = 1
         return {"waveform": sound[None, None], "masks": masks}
 

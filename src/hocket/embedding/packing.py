@@ -1,9 +1,9 @@
 """Crops to packs: what goes through the embedding graph in one call.
 
-Every call has a price, and a runtime prepares anew for every length it meets: with OpenVINO that
-takes as long as two seconds of sound. For a network that keeps the sounds of one input apart, crops
-are therefore joined, as they come, into packs of one length (docs/decisions/015-slabs.md). For other
-networks a pack is a single crop.
+Every call has a fixed cost, and a runtime prepares for each new input length; with OpenVINO, that
+takes as long as processing two seconds of audio. For a network that keeps several sounds of one
+input apart, crops are therefore joined in order into packs of one length
+(docs/decisions/015-slabs.md). For other networks a pack is a single crop.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ class Pack(NamedTuple):
     """One call of the embedding graph.
 
     crops: in order of time.
-    sounds: samples of every crop. That of a single crop may go on after the crop's end.
+    sounds: samples of every crop. Those of a single crop may continue past its end.
     length: samples that the graph receives.
     """
 
@@ -48,7 +48,7 @@ class PackLayout:
     mask_samples: length of a frame of the network's trunk. Crops begin on multiples of it; the gate
         between two crops covers parts of both.
     length: of every pack, a whole number of gates.
-    gap: least distance of two crops; frames in it belong to none.
+    gap: least distance between two crops; frames in it belong to neither.
     frame_step: samples of a frame.
     """
 
@@ -60,7 +60,7 @@ class PackLayout:
 
     @classmethod
     def of(cls, info: EmbeddingInfo, geometry: Geometry, config: SubsegmentConfig) -> Self | None:
-        """The layout for a network; None if one input of it is one sound."""
+        """The layout for a network, or None if an input of the network may hold only one sound."""
         if info.gate_samples is None or info.mask_samples is None:
             return None
         rate = geometry.sample_rate
@@ -70,13 +70,14 @@ class PackLayout:
         return cls(info.gate_samples, info.mask_samples, length, gap, geometry.frame_step)
 
     def samples_of(self, crop: Crop) -> int:
-        """Length of a crop."""
+        """Length of a crop in samples."""
         return (crop.last - crop.first) * self.frame_step
 
     def masks(self, crops: Sequence[PackedCrop]) -> NDArray[np.float32]:
-        """A mask for each subsegment in a pack, (rows, trunk frames); further rows are empty.
+        """A mask for each subsegment in a pack, (rows, trunk frames), then empty rows.
 
-        The number of rows is one that recurs: as many as there are gates, or a multiple of it.
+        The number of rows is rounded up to a multiple of the number of context gates, so that it
+        recurs.
         """
         subsegments = [
             (packed, bounds) for packed in crops for bounds in packed.crop.subsegments.tolist()
@@ -93,16 +94,16 @@ class PackLayout:
 
 
 class Packing:
-    """Assigns crops to packs: the same packs however many crops are added at a time."""
+    """Assigns crops to packs; the packs do not depend on how many crops are added at a time."""
 
     def __init__(self, layout: PackLayout) -> None:
         self._layout = layout
         self._end = 0  # of the last crop in the pack, with the gap behind it
 
     def add(self, crop: Crop) -> Iterator[PackedCrop]:
-        """Where a crop goes, in parts if the pack has room for some of its subsegments only.
+        """Place a crop, in parts if the pack has room for only some of its subsegments.
 
-        A part that begins at 0 begins a new pack.
+        A part that begins at sample 0 begins a new pack.
         """
         layout, subsegments = self._layout, crop.subsegments
         while len(subsegments):

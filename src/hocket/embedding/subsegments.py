@@ -1,8 +1,8 @@
 """Regions to subsegments, each of which gets an embedding, and to the crops that hold them.
 
-A region may still hold two voices, so subsegments are short and overlap: an embedding covers about
-a second of speech, and the speaker may change every half second. The network processes a crop of a
-region once and pools every subsegment of it, so that overlap costs nothing
+A region may still contain two voices, so subsegments are short and overlap: an embedding covers
+about a second of speech, and the speaker may change every half second. The network processes a crop
+of a region once and pools each subsegment of it, so that overlap costs almost nothing
 (docs/decisions/012-spans.md).
 """
 
@@ -18,7 +18,7 @@ from hocket.geometry import Geometry
 
 
 class Crop(NamedTuple):
-    """A stretch of a region that the network processes as one sound.
+    """Part of a region that the network processes as one sound.
 
     first, last: first and past-the-last frame.
     subsegments: (subsegments, 2), first and past-the-last frame of each.
@@ -30,10 +30,10 @@ class Crop(NamedTuple):
 
 
 def plan_subsegments(regions: Regions, geometry: Geometry, config: SubsegmentConfig) -> Subsegments:
-    """Choose what is embedded.
+    """Choose the subsegments of regions.
 
-    A region of up to `length_s` is one subsegment. A longer one is covered by subsegments of exactly
-    that length, spread evenly, at most `hop_s` apart. A region under `min_s` has none.
+    A region of up to `length_s` is one subsegment. A longer one is covered by subsegments of that
+    length, evenly spaced, at most `hop_s` apart. A region shorter than `min_s` has none.
 
     Args:
         regions: (regions, 2).
@@ -56,7 +56,7 @@ def plan_subsegments(regions: Regions, geometry: Geometry, config: SubsegmentCon
 def plan_crops(
     subsegments: Subsegments, geometry: Geometry, config: ResolvedSubsegments
 ) -> list[Crop]:
-    """Gather the subsegments of each region into as few equal crops of at most `crop_s` as hold them.
+    """Divide the subsegments of each region into as few crops of at most `crop_s` as possible.
 
     Args:
         subsegments: from `plan_subsegments`.
@@ -83,9 +83,14 @@ def _crops_of_region(bounds: NDArray[np.int64], longest: int) -> list[Crop]:
 def subsegment_seconds(
     regions: Regions, subsegments: Subsegments, geometry: Geometry
 ) -> NDArray[np.float64]:
-    """Speech that each subsegment stands for, (subsegments,) seconds.
+    """Seconds of speech that each subsegment stands for, (subsegments,).
 
-    It is an equal share of the region, however much subsegments overlap.
+    Each is an equal share of its region, however much subsegments overlap.
+
+    Args:
+        regions: (regions, 2).
+        subsegments: of these regions.
+        geometry: frame grid.
     """
     lengths = (regions[:, 1] - regions[:, 0]) * geometry.frame_step / geometry.sample_rate
     shares = np.bincount(subsegments.region, minlength=len(regions))

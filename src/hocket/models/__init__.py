@@ -1,4 +1,4 @@
-"""What ships and what the user placed: graphs and weights, verified before anything reads them."""
+"""Graphs and weights, shipped or placed by the user. Every file is verified before it is used."""
 
 from hocket.models.catalogue import FOLDER, Artefact, Catalogue, ModelFile, Weights, read_catalogue
 from hocket.models.loading import (

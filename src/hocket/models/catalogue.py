@@ -1,7 +1,8 @@
-"""The manifest as values: which graphs and weights there are, where, and how they are verified."""
+"""The manifest as values: all graphs and weights, their files, hashes and calibration."""
 
 import hashlib
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ RESTORE = "run 'pip install --force-reinstall hocket'"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One file and the hash it must have.
+    """A file and its expected hash.
 
     remedy: the command that restores it.
     """
@@ -29,10 +30,10 @@ class ModelFile:
     remedy: str = RESTORE
 
     def read(self) -> bytes:
-        """The file's content.
+        """The verified content of the file.
 
         Raises:
-            ModelError: the file is missing, or not byte for byte what it was when it was written.
+            ModelError: the file is missing or altered.
         """
         try:
             content = self.path.read_bytes()
@@ -51,10 +52,10 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Weights:
-    """Trained tensors that graphs share.
+    """Trained tensors, shared by several graphs.
 
-    file: where they ship; None where the user places them.
-    layout: for those, the file that says which tensor goes where.
+    file: the shipped file; None if the user places the weights.
+    layout: for weights that the user places, the file that lists each tensor's position.
     """
 
     name: str
@@ -69,10 +70,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Artefact:
-    """One graph: its file and the weights it needs.
+    """A graph: its file and the weights that it needs.
 
     embedding: the embedding model in it, if any.
-    precision: what its trained layers compute in; None where there are none.
+    precision: precision of its trained layers; None if it has none.
     """
 
     name: str
@@ -86,10 +87,10 @@ class Artefact:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything the manifest says.
+    """Content of the manifest.
 
-    calibrations: thresholds of each embedding model.
-    reasons: where those thresholds come from.
+    calibrations: thresholds and weights of each embedding model.
+    reasons: the source of these numbers, by embedding model.
     channels: files of `ChannelModel`, by embedding model; not all have one.
     """
 
@@ -100,10 +101,10 @@ class Catalogue:
     channels: dict[str, ModelFile]
 
     def artefact(self, graph: str, embedding: str, precision: str) -> Artefact:
-        """The file of a graph; of several, the one with this embedding model and precision.
+        """The file of a graph, with this embedding model and precision where that matters.
 
         Raises:
-            ConfigError: there is no such embedding model, or not in this precision.
+            ConfigError: there is no such embedding model, or it has no file in this precision.
             ModelError: the manifest does not list the graph.
         """
         self.check_embedding(embedding)
@@ -127,7 +128,7 @@ class Catalogue:
         )
 
     def precisions(self, graph: str, embedding: str) -> frozenset[str]:
-        """Precisions there are files of a graph in; none if it has no trained layers."""
+        """Precisions in which a graph has files; empty if it has no trained layers."""
         return frozenset(
             artefact.precision
             for artefact in self.artefacts.values()
@@ -137,14 +138,14 @@ class Catalogue:
         )
 
     def check_embedding(self, embedding: str) -> None:
-        """Raise ConfigError unless there is an embedding model of that name."""
+        """Raise ConfigError if there is no embedding model of that name."""
         if embedding not in self.calibrations:
             known = ", ".join(self.calibrations)
             raise ConfigError(f"embedding is '{embedding}'; give one of {known}")
 
 
 def read_catalogue() -> Catalogue:
-    """What the manifest lists.
+    """Read the manifest.
 
     Raises:
         ModelError: the manifest is missing or damaged.
@@ -156,9 +157,9 @@ def read_catalogue() -> Catalogue:
         raise ModelError(f"{path}: no usable manifest ({error}); {RESTORE}") from error
 
 
-@lru_cache(maxsize=2)  # parsing takes 17 ms, and every graph that is opened looks here
+@lru_cache(maxsize=2)  # parsing takes 17 ms, and opening a graph needs the result
 def _catalogue(text: str, folder: Path) -> Catalogue:
-    """What a manifest lists of the files of a folder."""
+    """Content of a manifest whose files lie in a folder."""
     manifest = tomllib.loads(text)
     embeddings = manifest["embeddings"]
     channels = {name: _file(entry, folder) for name, entry in manifest["channels"].items()}
@@ -178,27 +179,26 @@ def _catalogue(text: str, folder: Path) -> Catalogue:
     )
 
 
+def _prefixed(prefix: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{prefix}_{name}" for name in names)
+
+
+_CALIBRATED = (
+    *("threshold", "duplicate_at_1s", "duplicate_growth", "duplicate_most", "crop_s"),
+    *_prefixed("two", TwoSpeakers._fields),
+    *_prefixed("stream_two", TwoSpeakers._fields),
+    *_prefixed("turn", TurnModel._fields),
+    *_prefixed("count", CountModel._fields),
+    *_prefixed("stream", ("match", "create", "update", "merge", "name", "crowd")),
+    *("name_distance", "suggest_distance", "verify_distance"),
+    *_prefixed("stream_turn", ("bias", "margin", "speech", "learnt", "alone")),
+    *_prefixed("match", ("bias", "distance", "margin")),
+)
+"""Names of the numbers that the manifest has for every embedding model."""
+
+
 def _calibration(entry: dict[str, Any]) -> dict[str, float]:
-    clustering = ("threshold", "duplicate_at_1s", "duplicate_growth", "duplicate_most", "crop_s")
-    fields = {
-        "two": TwoSpeakers._fields,
-        "stream_two": TwoSpeakers._fields,
-        "turn": TurnModel._fields,
-        "count": CountModel._fields,
-    }
-    evidence = tuple(f"{kind}_{name}" for kind, names in fields.items() for name in names)
-    online = (
-        "stream_match",
-        "stream_create",
-        "stream_update",
-        "stream_merge",
-        "stream_name",
-        "stream_crowd",
-    )
-    store = ("name_distance", "suggest_distance", "verify_distance")
-    frames = (f"stream_turn_{name}" for name in ("bias", "margin", "speech", "learnt", "alone"))
-    sure = (*frames, "match_bias", "match_distance", "match_margin")
-    return {name: float(entry[name]) for name in (*clustering, *evidence, *online, *store, *sure)}
+    return {name: float(entry[name]) for name in _CALIBRATED}
 
 
 def _file(entry: dict[str, Any], folder: Path) -> ModelFile:

@@ -1,14 +1,14 @@
-"""The tensors of a PyTorch checkpoint as NumPy arrays; nothing in the file is executed.
+"""The tensors of a PyTorch checkpoint as NumPy arrays. Nothing in the file is executed.
 
     zip of torch.save ───data.pkl──┐
-    torch.save before 1.6 ─────────┼→ which bytes are which tensor ──checks──→ arrays
+    torch.save before 1.6 ─────────┼→ position of every tensor ──checks──→ arrays
     safetensors ──────────JSON─────┘
 
-A pickle is a program: `pickle.Unpickler` imports what it names, calls it and sets attributes. So
-torch's pickles run here on a stack machine of our own, with `pickletools` for its decoder. It knows
-the instructions that build data and no others, makes plain values, and calls three functions, all
-in this file. What lies beside the tensors, such as a task's specifications, becomes `_INERT`:
-called, filled or given a state, it stays what it is. Any other name is refused.
+A pickle is a program: `pickle.Unpickler` imports the names in it, calls them and sets attributes.
+So torch's pickles run here on a stack machine of our own, with `pickletools` as the decoder. The
+machine knows only the instructions that build data, creates plain values, and calls three
+functions, all in this file. Metadata beside the tensors, such as a task's specifications, becomes
+`_INERT`, which stays the same when it is called, filled or given a state. Other names are refused.
 """
 
 import io
@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 
 from hocket.errors import ModelError
 
-MOST_BYTES = 1 << 31  # of a file, and of its arrays together: tensors that overlap take no space
-MOST_PICKLED = 1 << 22  # bytes; one can make a hundred in memory
-MOST_ELEMENTS, MOST_AXES = 1 << 40, 32  # of a tensor; far more would take long to multiply
+MOST_BYTES = 1 << 31  # of a file, and of all its arrays, as overlapping tensors need no space
+MOST_PICKLED = 1 << 22  # bytes; one byte can become a hundred in memory
+MOST_ELEMENTS, MOST_AXES = 1 << 40, 32  # of a tensor; multiplying far larger sizes is slow
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 _AGAIN = "get the file from its publisher again"
@@ -51,12 +51,12 @@ _TYPES = (  # torch's storage, torch's type, safetensors' type, NumPy's, which h
     ("Byte", "uint8", "U8", "u1"),
     ("Bool", "bool", "BOOL", "?"),
 )
-# what PyTorch Lightning, pyannote.audio and their settings leave beside the tensors
+# names in the metadata that PyTorch Lightning, pyannote.audio and their settings add
 _METADATA = {
     "_codecs": "encode",
     "argparse": "Namespace",
     "builtins": "bool bytearray bytes complex dict float frozenset int list set str tuple"
-    " long unicode",  # Python 2's int and str, as which torch writes them
+    " long unicode",  # torch writes int and str by their Python 2 names
     "collections": "Counter defaultdict",
     "numpy": "dtype ndarray",
     "numpy._core.multiarray": "_reconstruct scalar",
@@ -82,7 +82,7 @@ class _Storage(NamedTuple):
 
 
 class _Tensor(NamedTuple):
-    """Where a tensor lies in its storage; offset and strides count elements and are 0 or more."""
+    """A tensor's position in its storage; offset and strides are in elements and at least 0."""
 
     storage: _Storage
     offset: int
@@ -91,7 +91,7 @@ class _Tensor(NamedTuple):
 
     @property
     def result(self) -> np.dtype[Any]:
-        """Type of its array."""
+        """Type of the resulting array."""
         return np.dtype(np.float32) if self.storage.dtype.kind == "V" else self.storage.dtype
 
 
@@ -99,26 +99,26 @@ _Contents: TypeAlias = tuple[dict[str, _Tensor], Callable[[str], bytes]]
 
 
 def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
-    """Tensors of a PyTorch checkpoint (or safetensors file) by name; nothing in it is executed.
+    """Tensors of a PyTorch checkpoint or safetensors file by name. Nothing in it is executed.
 
     Args:
-        path: what `torch.save` wrote, of a dictionary of tensors or of one that holds such a
-            dictionary as "state_dict", "model" or "model_state_dict"; or a safetensors file.
+        path: a safetensors file, or a file in which `torch.save` stored a dictionary of tensors or
+            one that holds such a dictionary as "state_dict", "model" or "model_state_dict".
 
     Returns:
-        A C-contiguous array of its own for every tensor, of the tensor's shape and type, but
-        float32 for bfloat16, in the file's order. What is not a tensor is left out.
+        For every tensor, in the file's order, a C-contiguous array that owns its data and has the
+        tensor's shape and type, or float32 for bfloat16. Other values are left out.
 
     Raises:
-        ModelError: the file is missing, damaged, too large, no checkpoint or without tensors, or
-            it asks for anything that is not data.
+        ModelError: the file is missing, damaged, too large, not a checkpoint or without tensors, or
+            its pickle requests something that is not data.
     """
     try:
         with _open(path) as file:
             return _arrays(*_contents(file))
-    except ModelError as error:  # what is wrong and what to do, without the file's name
+    except ModelError as error:  # the message lacks only the file's name
         raise ModelError(f"{path}: {error}") from error
-    except Exception as error:  # damaged bytes fail in as many ways as there are bytes
+    except Exception as error:  # damaged content may raise any error
         reason = _short(str(error)) or type(error).__name__
         raise ModelError(f"{path}: is damaged ({reason}); {_AGAIN}") from error
 
@@ -126,7 +126,7 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[Any]]:
 def _open(path: Path) -> BinaryIO:
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode):  # a pipe would keep us waiting for its writer
+        if stat.S_ISREG(mode):  # opening a pipe would wait for its writer
             return path.open("rb")
     except (OSError, ValueError) as error:  # ValueError: a null character
         reason = getattr(error, "strerror", None) or str(error)
@@ -135,7 +135,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _contents(file: BinaryIO) -> _Contents:
-    """Tensors by name, and what reads a storage by its key, of a file of any known format."""
+    """Tensors by name, and a function that reads a storage by its key, for any known format."""
     size = os.fstat(file.fileno()).st_size
     if size > MOST_BYTES:
         raise ModelError(f"has {size} bytes; give a file of at most {MOST_BYTES}")
@@ -164,7 +164,7 @@ def _zip_contents(file: BinaryIO, size: int) -> _Contents:
     pickles = [entry for entry in entries if entry.filename.endswith("/data.pkl")]
     if len(pickles) != 1:
         raise ModelError(f"is a zip of {len(pickles)} files */data.pkl; give one of torch.save's")
-    # torch compresses nothing, so that what unpacks to more than the file is no checkpoint
+    # torch does not compress, so a zip that unpacks to more than its size is not a checkpoint
     stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
     if not stored or sum(entry.file_size for entry in entries) > size:
         raise ModelError(f"refused: its zip entries are compressed or overlap; {_AGAIN}")
@@ -179,7 +179,7 @@ def _zip_contents(file: BinaryIO, size: int) -> _Contents:
 
 
 def _legacy_contents(file: BinaryIO, size: int) -> _Contents:
-    """Five pickles, then every storage: its number of elements in 8 bytes, and the elements."""
+    """Format: five pickles; then for each storage, the number of elements in 8 bytes, and these."""
     stream = io.BytesIO(file.read(MOST_PICKLED))
     for expected in _LEGACY:
         if _Machine().run(stream) != expected:
@@ -188,21 +188,21 @@ def _legacy_contents(file: BinaryIO, size: int) -> _Contents:
         raise ModelError(_BIG_ENDIAN)
     machine = _Machine()
     root, keys = machine.run(stream), _Machine().run(stream)
-    spans: dict[str, tuple[int, int]] = {}
+    ranges: dict[str, tuple[int, int]] = {}
     position = stream.tell()
     for key in keys:
         _demand(type(key) is str, "a storage without a name")
         file.seek(position)
         length = int.from_bytes(file.read(8), "little") * machine.storages[key].dtype.itemsize
-        spans[key] = (position + 8, length)
+        ranges[key] = (position + 8, length)
         position += 8 + length
         if position > size:
             raise ModelError(f"is truncated in storage {_short(key)}; {_AGAIN}")
-    return _named(root), lambda key: _read_span(file, *spans[key])
+    return _named(root), lambda key: _read_range(file, *ranges[key])
 
 
 def _safetensors_contents(file: BinaryIO, size: int) -> _Contents:
-    """The header's length in 8 bytes, the header, and the tensors."""
+    """Format: the header's length in 8 bytes, the header, and the tensors."""
     start = 8 + int.from_bytes(file.read(8), "little")
     if start > min(size, MOST_PICKLED):
         raise ModelError(f"is truncated, or its header is too long ({start} bytes); {_AGAIN}")
@@ -210,26 +210,26 @@ def _safetensors_contents(file: BinaryIO, size: int) -> _Contents:
     header.pop("__metadata__", None)
     types = {code: np.dtype(numpy_code) for _, _, code, numpy_code in _TYPES}
     tensors: dict[str, _Tensor] = {}
-    spans: dict[str, tuple[int, int]] = {}
+    ranges: dict[str, tuple[int, int]] = {}
     for name, entry in header.items():
         if (code := entry["dtype"]) not in types:
             raise ModelError(f"tensor {_short(name)} is of type {_short(code)}; give float32")
         shape, (begin, end) = _whole(tuple(entry["shape"])), _whole(tuple(entry["data_offsets"]))
         stride = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
         tensors[name] = _Tensor(_Storage(name, types[code]), 0, shape, stride)
-        spans[name] = (start + begin, end - begin)
+        ranges[name] = (start + begin, end - begin)
         if start + end > size or end - begin != math.prod(shape) * types[code].itemsize:
-            raise ModelError(f"tensor {_short(name)} does not fit into its place; {_AGAIN}")
-    return tensors, lambda key: _read_span(file, *spans[key])
+            raise ModelError(f"tensor {_short(name)} does not fit its offsets; {_AGAIN}")
+    return tensors, lambda key: _read_range(file, *ranges[key])
 
 
-def _read_span(file: BinaryIO, start: int, length: int) -> bytes:
+def _read_range(file: BinaryIO, start: int, length: int) -> bytes:
     file.seek(start)
     return file.read(length)
 
 
 def _named(root: Any) -> dict[str, _Tensor]:
-    """Tensors of a wrapped dictionary, or else of the one around it."""
+    """Tensors of a wrapped dictionary if there are any, otherwise of the outer dictionary."""
     outer = root if type(root) is dict else {}
     for values in (*map(outer.get, WRAPPERS), outer):
         items = values.items() if type(values) is dict else ()
@@ -244,7 +244,7 @@ def _arrays(tensors: dict[str, _Tensor], read: Callable[[str], bytes]) -> dict[s
     sizes = (math.prod(tensor.size) * tensor.result.itemsize for tensor in tensors.values())
     if sum(sizes) > MOST_BYTES:
         raise ModelError(f"refused: its tensors take more than {MOST_BYTES} bytes; {_AGAIN}")
-    read = lru_cache(maxsize=1)(read)  # in the order of the storages, each is read once
+    read = lru_cache(maxsize=1)(read)  # sorted by storage, so each is read once
     arrays = {
         name: _array(name, tensor, read(tensor.storage.key))
         for name, tensor in sorted(tensors.items(), key=lambda item: item[1].storage.key)
@@ -253,7 +253,7 @@ def _arrays(tensors: dict[str, _Tensor], read: Callable[[str], bytes]) -> dict[s
 
 
 def _array(name: str, tensor: _Tensor, content: bytes) -> NDArray[Any]:
-    """Copy of a tensor out of its storage's bytes."""
+    """A copy of a tensor from the bytes of its storage."""
     dtype, array = tensor.storage.dtype, np.empty(tensor.size, tensor.result)
     if not array.size:
         return array
@@ -265,7 +265,7 @@ def _array(name: str, tensor: _Tensor, content: bytes) -> NDArray[Any]:
     view: NDArray[Any] = np.ndarray(tensor.size, dtype, content, offset, strides)
     if dtype.kind == "V":  # bfloat16 is the upper half of float32
         np.left_shift(view.view("<u2"), 16, out=array.view(np.uint32), dtype=np.uint32)
-    elif dtype.kind == "b":  # NumPy takes any byte for a bool, and then reckons wrongly with it
+    elif dtype.kind == "b":  # NumPy accepts any byte as a bool, and then computes wrong results
         np.not_equal(view.view(np.uint8), 0, out=array)
     else:
         array[...] = view
@@ -273,7 +273,7 @@ def _array(name: str, tensor: _Tensor, content: bytes) -> NDArray[Any]:
 
 
 class _Machine:
-    """Runs one pickle. Dictionaries keep only text for keys: to hash a deep tuple is a crash."""
+    """Runs one pickle. Dictionaries keep only keys of text: hashing a deep tuple would crash."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -282,7 +282,7 @@ class _Machine:
         self.storages: dict[str, _Storage] = {}
 
     def run(self, stream: io.BytesIO) -> Any:
-        """The value that a pickle leaves; the stream is then where the pickle ends."""
+        """The value of a pickle; the stream is left at the end of the pickle."""
         for opcode, argument, _ in pickletools.genops(stream):
             name = opcode.name.removeprefix("LONG_")  # the longer BINGET and BINPUT
             if _LITERALS.fullmatch(name):
@@ -297,7 +297,7 @@ class _Machine:
         return self.stack.pop()
 
     def taken(self, count: int | None = None) -> list[Any]:
-        """Values off the top of the stack, by default all since the last mark."""
+        """Pop values from the stack, by default all since the last mark."""
         start = self.marks.pop() if count is None else len(self.stack) - count
         _demand(start >= max([0, *self.marks[-1:]]), "values missing")
         values = self.stack[start:]
@@ -306,7 +306,7 @@ class _Machine:
 
     def fill(self, kind: type, values: list[Any]) -> None:
         target = self.stack[-1]
-        _demand(target is _INERT or type(target) is kind, "something put into a plain value")
+        _demand(target is _INERT or type(target) is kind, "an item put into a plain value")
         if type(target) is list:
             target += values
         elif type(target) is dict:
@@ -316,13 +316,13 @@ class _Machine:
     def call(self, function: Any, arguments: Any) -> None:
         if function is _INERT:
             return self.stack.append(_INERT)
-        known = isinstance(function, FunctionType)  # ours: no other gets on the stack
+        known = isinstance(function, FunctionType)  # one of this module: no other is ever pushed
         _demand(known and type(arguments) is tuple and len(arguments) < 8, "an odd call")
         return self.stack.append(function(*arguments))
 
     def find(self, module: Any, name: Any) -> None:
-        _demand(type(module) is str and type(name) is str, "a name that is no text")
-        module = "builtins" if module == "__builtin__" else module  # Python 2's again
+        _demand(type(module) is str and type(name) is str, "a name that is not text")
+        module = "builtins" if module == "__builtin__" else module  # its name in Python 2
         if (module, name) not in _GLOBALS:
             wanted = _short(f"{module}.{name}")
             raise ModelError(f"refused: the pickle asks for {wanted}, which is not data; {_AGAIN}")
@@ -333,7 +333,7 @@ class _Machine:
         _demand(known and not any(identity[5:]), "a reference to no storage")
         dtype, key = identity[1:3]
         known = isinstance(dtype, np.dtype) and type(key) is str and len(key) < 100
-        _demand(known, "a storage of no known kind")
+        _demand(known, "a storage of unknown kind")
         self.stack.append(self.storages.setdefault(key, _Storage(key, dtype)))
 
 
@@ -344,16 +344,16 @@ def _demand(condition: bool, found: str) -> None:
 
 def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> _Tensor:
     known = type(storage) is _Storage and len(_whole(size)) == len(_whole(stride))
-    # of the rest, the last tells that values are negated, say; the others are for training
-    _demand(known and not any(rest[2:]), "a tensor that makes no sense")
+    # the last arguments may say that values are negated, for example; the others serve training
+    _demand(known and not any(rest[2:]), "an invalid tensor")
     return _Tensor(storage, _whole((offset,))[0], size, stride)
 
 
 def _whole(numbers: Any) -> tuple[int, ...]:
-    """`numbers`, if they are a tuple of counts of elements."""
-    _demand(type(numbers) is tuple and len(numbers) <= MOST_AXES, "a size that makes no sense")
-    sane = all(type(number) is int and 0 <= number <= MOST_ELEMENTS for number in numbers)
-    _demand(sane, "a size that makes no sense")
+    """`numbers`, if they are a tuple of numbers of elements."""
+    _demand(type(numbers) is tuple and len(numbers) <= MOST_AXES, "an invalid size")
+    valid = all(type(number) is int and 0 <= number <= MOST_ELEMENTS for number in numbers)
+    _demand(valid, "an invalid size")
     return tuple(numbers)
 
 
@@ -363,7 +363,7 @@ def _short(text: str) -> str:
 
 _GLOBALS: dict[tuple[str, str], Any] = {
     **{(module, name): _INERT for module, names in _METADATA.items() for name in names.split()},
-    ("collections", "OrderedDict"): lambda: {},  # noqa: PIE807 - dict is no function of ours
+    ("collections", "OrderedDict"): lambda: {},  # noqa: PIE807 - `call` accepts only functions of this module
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
     ("torch.storage", "UntypedStorage"): np.dtype(np.uint8),

@@ -1,4 +1,4 @@
-"""Built packages of other runtimes: folders with a note of hashes beside them."""
+"""Core ML packages that the user built, and the file of hashes beside them."""
 
 import hashlib
 import tomllib
@@ -13,7 +13,7 @@ HASHES = "hashes.toml"
 
 
 def coreml_folder() -> Path:
-    """Where the Core ML backend looks for packages."""
+    """The folder in which the Core ML backend looks for packages."""
     return user_folder() / "coreml"
 
 
@@ -21,7 +21,7 @@ def package_path(artefact: Artefact) -> Path:
     """The Core ML package of a graph.
 
     Raises:
-        ModelError: it was not built yet, or is not what it was when it was built.
+        ModelError: it was not built yet, or was altered afterwards.
     """
     folder = coreml_folder()
     path = folder / f"{artefact.name}.mlpackage"
@@ -37,7 +37,7 @@ def package_path(artefact: Artefact) -> Path:
 
 
 def write_hashes(folder: Path, names: list[str]) -> None:
-    """Note the hash of every named file or package of a folder."""
+    """Write the hash of every named file or package in a folder."""
     lines = [f'"{name}" = "{content_hash(folder / name)}"\n' for name in sorted(names)]
     write_whole(folder / HASHES, "".join(lines), "give another folder")
 

@@ -1,4 +1,4 @@
-"""Worked examples: inputs that anyone can make again; exported pages show this very code."""
+"""Example inputs for every graph. The README beside exported graphs shows this code."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ Inputs = dict[str, NDArray[np.float32]]
 
 
 def voice() -> NDArray[np.float32]:
-    """Ten seconds of four babbled syllables a second at 120 Hz, silent in the first two."""
+    """Two seconds of silence, then eight of babble: 4 syllables a second, pitch about 120 Hz."""
     seconds = np.arange(160_000) / 16_000
     pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * seconds)
     phase = 2 * np.pi * np.cumsum(pitch) / 16_000
@@ -18,24 +18,24 @@ def voice() -> NDArray[np.float32]:
         for k in range(1, 30)
         for formant in formants
     )
-    heard: NDArray[np.float32] = (opening * sound / 2 * (seconds >= 2)).astype(np.float32)
-    return heard
+    samples: NDArray[np.float32] = (opening * sound / 2 * (seconds >= 2)).astype(np.float32)
+    return samples
 
 
 def one_window() -> Inputs:
-    """The babble."""
+    """The babble as one window."""
     return {"waveform": voice()[None, None]}
 
 
 def window_and_peaks() -> Inputs:
-    """The babble, and made-up peaks of 0.01 wherever it is heard; `sinc_peaks` finds real ones."""
+    """The babble, with peaks of 0.01 wherever it sounds; `sinc_peaks` computes real ones."""
     peaks = np.full((1, 160, 5_325), 0.01, np.float32)
     peaks[..., : 2 * 16_000 // 30] = 0
     return {"waveform": voice()[None, None], "peaks": peaks}
 
 
 def window_and_masks() -> Inputs:
-    """The babble; slot 0 is heard in its first half, slot 1 in its second, slot 2 never."""
+    """The babble; slot 0 speaks in its first half, slot 1 in its second half, slot 2 never."""
     masks = np.zeros((1, 3, 589), np.float32)
     masks[0, 0, 120:350] = 1
     masks[0, 1, 350:] = 1
@@ -43,7 +43,7 @@ def window_and_masks() -> Inputs:
 
 
 def two_frames_of_classes() -> Inputs:
-    """Class 4 (slots 0 and 1) is best in the first frame; all tie in the second: nobody."""
+    """Frame 0: class 4 (slots 0 and 1) is most probable. Frame 1: all tie, so no slot speaks."""
     log_probs = np.full((1, 2, 7), np.log(1 / 7), np.float32)
     log_probs[0, 0] = np.log([0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1])
     return {"log_probs": log_probs}
@@ -56,7 +56,7 @@ def overlapping_masks() -> Inputs:
 
 
 def three_slots_two_speakers() -> Inputs:
-    """Slot 0 is speaker 0, slot 1 points away from speaker 1, slot 2 has no direction."""
+    """Slot 0 is speaker 0, slot 1 is opposite to speaker 1, slot 2 has a zero embedding."""
     embeddings = np.zeros((3, 192), np.float32)
     embeddings[0, 0], embeddings[1, 1] = 2, -1
     database = np.eye(2, 192, dtype=np.float32)
@@ -78,4 +78,4 @@ EXAMPLES = {
     "embedding_inputs": overlapping_masks,
     "post_embedding": three_slots_two_speakers,
 }
-"""A function that makes inputs, by graph."""
+"""A function that makes inputs, for each graph."""

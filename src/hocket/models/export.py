@@ -1,4 +1,4 @@
-"""A folder of graphs for somebody else's program: files, hashes, and a page that explains them."""
+"""Export of graphs for other programs: files, hashes, and a README that explains them."""
 
 import inspect
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ VALUES: Mapping[str, str] = {
     "waveform": "mono samples at 16 kHz, -1 to 1",
     "waveforms": "mono samples at 16 kHz, -1 to 1",
     "audio": "mono samples at 16 kHz, -1 to 1",
-    "peaks": "any; of each filter the highest output of every three, then of its negative",
+    "peaks": "any; for each filter, the maximum of every three outputs, then of their negatives",
     "log_probs": "natural logarithms of probabilities, at most 0",
     "masks": "0 or 1",
     "clean_masks": "0 or 1",
@@ -40,31 +40,31 @@ VALUES: Mapping[str, str] = {
     "activity": "0 to the number of frames",
     "valid": "0 or 1",
 }
-"""What numbers each input and output holds."""
+"""The range of values of each input and output."""
 
 
 class Exporter(Protocol):
-    """Writes graphs for a runtime that hocket itself cannot write for.
+    """Writes graphs for a runtime that hocket itself does not support.
 
-    Packages register one under the entry-point group `hocket.exporters`.
+    Packages register an exporter under the entry-point group `hocket.exporters`.
     """
 
     def __call__(
         self, artefacts: list[Artefact], weights: Mapping[str, Mapping[str, bytes]], folder: Path
     ) -> list[str]:
-        """Write the graphs and return the names of the files or packages written."""
+        """Write the graphs; returns the names of the files or packages written."""
         ...
 
 
 def export(target: str, folder: Path) -> list[str]:
-    """Write every graph whose weights are there, hashes, and a README with a worked example.
+    """Write every graph whose weights are available, hashes, and a README with examples.
 
     Returns:
         Names of the files written.
 
     Raises:
-        ConfigError: no such target.
-        BackendError: what writes that target's files is not installed.
+        ConfigError: the target is unknown.
+        BackendError: the exporter for the target is not installed.
         ModelError: a file to export is missing or altered.
         OutputError: the folder cannot be written.
     """
@@ -72,7 +72,7 @@ def export(target: str, folder: Path) -> list[str]:
         raise ConfigError(f"cannot export to '{target}'; give one of {', '.join(TARGETS)}")
     catalogue = read_catalogue()
     artefacts = [a for a in catalogue.artefacts.values() if _complete(a, catalogue)]
-    if target != "onnx":  # what makes other files starts from the networks, not from rounded ones
+    if target != "onnx":  # exporters convert the original networks, not quantized variants
         artefacts = [a for a in artefacts if a.precision in {None, "float32"}]
     weights = {artefact.name: weights_content(artefact) for artefact in artefacts}
     write = _write_onnx if target == "onnx" else _exporter(target)
@@ -102,7 +102,7 @@ def _exporter(target: str) -> Exporter:
     found = list(entry_points(group="hocket.exporters", name=target))
     if not found:
         raise BackendError(
-            f"graphs for {target} are made from PyTorch modules, by a package of their own; "
+            f"graphs for {target} are made from PyTorch modules by a separate package; "
             "run 'pip install hocket-forge' (in hocket's repository: pip install ./forge)"
         )
     exporter: Exporter = found[0].load()
@@ -129,7 +129,7 @@ def _section(artefact: Artefact, target: str) -> str:
     geometry = ", ".join(f"{key} {value}" for key, value in artefact.geometry.items())
     lines = [
         f"## {artefact.name}.{'onnx' if target == 'onnx' else 'mlpackage'}\n",
-        f"Numbers of this graph: {geometry}.\n" if geometry else "",
+        f"Metadata: {geometry}.\n" if geometry else "",
         "| | name | shape (float32) | values |\n|---|---|---|---|",
         *(_row("in", port) for port in spec.inputs),
         *(_row("out", port) for port in spec.outputs),

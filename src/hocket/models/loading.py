@@ -1,4 +1,4 @@
-"""What ships and what the user placed: graphs and weights, verified before anything reads them."""
+"""Loading of graphs, and placing of weights that the user provides."""
 
 import logging
 from pathlib import Path
@@ -21,7 +21,7 @@ from hocket.config import GraphConfig, Runtime
 from hocket.embedding.channels import ChannelModel
 from hocket.errors import ConfigError, ModelError
 from hocket.graph import Graph
-from hocket.models import user_weights as placed
+from hocket.models import user_weights
 from hocket.models.catalogue import Artefact, ModelFile, Weights, read_catalogue
 from hocket.models.coreml_packages import package_path
 from hocket.result import EmbeddingModel
@@ -32,23 +32,23 @@ _log = logging.getLogger(__name__)
 def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
     """Open a graph.
 
-    A small graph whose file is absent is computed by NumPy instead, and a warning says so.
+    If the file of a small graph is missing, NumPy computes the graph, with a warning.
 
     Args:
         graph: its name in `hocket.graph.SPECS`.
-        config: which embedding model, and on which backend.
-        runtime: how it is run.
+        config: the embedding model, precision and backend.
+        runtime: how many calls may run at once.
 
     Raises:
-        ConfigError: no such embedding model, precision or backend.
+        ConfigError: an unknown embedding model, precision or backend.
         ModelError: a file is missing, altered, or not that graph.
-        BackendError: the runtime is not installed, or not for this system.
+        BackendError: the runtime is not installed, or does not support this system.
     """
     choice = choice_of(graph, config)
     file_precision = "float32" if choice.precision == "bfloat16" else choice.precision
     artefact = read_catalogue().artefact(graph, config.embedding, file_precision)
     if choice.backend == "coreml":
-        require_system()  # first: elsewhere there is no use in building a package
+        require_system()  # first: on other systems, building a package would not help
         return open_package(graph, package_path(artefact))
     if graph in REFERENCES and not artefact.file.path.exists():
         _log.warning("%s: no such file; NumPy computes '%s' instead", artefact.file.path, graph)
@@ -57,7 +57,7 @@ def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
 
 
 def choice_of(graph: str, config: GraphConfig) -> Choice:
-    """The backend and precision that `load` takes; ConfigError and BackendError as there."""
+    """The backend and precision that `load` uses; raises the same ConfigError and BackendError."""
     catalogue = read_catalogue()
     catalogue.check_embedding(config.embedding)
     published = catalogue.precisions(graph, config.embedding)
@@ -65,10 +65,10 @@ def choice_of(graph: str, config: GraphConfig) -> Choice:
 
 
 def embedding_model(name: str) -> EmbeddingModel:
-    """What embeddings of the model called `name` are, whatever precision they are computed in.
+    """The identity and thresholds of an embedding model, the same in every precision.
 
-    Its identity is the hash of its trained weights: graphs that share them give vectors that may be
-    compared. Weights that were not placed yet have no hash.
+    The identity is the hash of the trained weights: embeddings of graphs that share them can be
+    compared. Weights that are not placed yet have no hash.
 
     Raises:
         ConfigError: there is no such embedding model.
@@ -77,20 +77,24 @@ def embedding_model(name: str) -> EmbeddingModel:
     artefact = catalogue.artefact("embedding", name, "float32")
     (weights,) = (catalogue.weights[weights] for weights in artefact.weights)
     file = find_weights(weights)
-    known = catalogue.calibrations[name]
+    calibration = catalogue.calibrations[name]
     return EmbeddingModel(
         name=name,
         sha256=file.sha256 if file else "",
         dimension=artefact.geometry["dimension"],
-        name_distance=known["name_distance"],
-        suggest_distance=known["suggest_distance"],
-        verify_distance=known["verify_distance"],
-        match=(known["match_bias"], known["match_distance"], known["match_margin"]),
+        name_distance=calibration["name_distance"],
+        suggest_distance=calibration["suggest_distance"],
+        verify_distance=calibration["verify_distance"],
+        match=(
+            calibration["match_bias"],
+            calibration["match_distance"],
+            calibration["match_margin"],
+        ),
     )
 
 
 def channel_model(name: str) -> ChannelModel | None:
-    """What channels add to embeddings of the model called `name`; None if nobody measured it.
+    """What channels add to the embeddings of a model; None if that was not measured.
 
     Raises:
         ConfigError: there is no such embedding model.
@@ -108,7 +112,7 @@ def channel_model(name: str) -> ChannelModel | None:
 
 
 def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph:
-    """Open a graph's own file; errors as for `load`."""
+    """Open a graph from its verified file; errors as in `load`."""
     content, weights = artefact.file.read(), weights_content(artefact)
     if choice.backend == "openvino":
         return open_openvino(
@@ -118,10 +122,10 @@ def open_verified(artefact: Artefact, choice: Choice, runtime: Runtime) -> Graph
 
 
 def weights_content(artefact: Artefact) -> dict[str, bytes]:
-    """The verified weights that a graph's file points to, by name of their file.
+    """The verified weights that a graph needs, by file name.
 
     Raises:
-        ModelError: a file is missing or altered, or weights were not placed yet.
+        ModelError: a file is missing or altered, or weights are not placed yet.
     """
     catalogue, content = read_catalogue(), {}
     for weights in (catalogue.weights[name] for name in artefact.weights):
@@ -136,35 +140,35 @@ def weights_content(artefact: Artefact) -> dict[str, bytes]:
 
 
 def find_weights(weights: Weights) -> ModelFile | None:
-    """Where weights lie; None if they are the user's to place and were not placed yet."""
-    return weights.file or placed.placed_file(weights)
+    """The file of weights; None if the user has to place them and has not done so."""
+    return weights.file or user_weights.placed_file(weights)
 
 
 def add(checkpoint: Path, name: str) -> ModelFile:
-    """Place a published checkpoint, then run its graph once to see that it works.
+    """Place the weights of a published checkpoint, after testing its graph with them.
 
     Returns:
         The file of weights that graphs now use.
 
     Raises:
-        ConfigError: nothing of that name takes a checkpoint.
-        ModelError: the file is no such checkpoint, or its embeddings make no sense.
+        ConfigError: no weights of that name are the user's to place.
+        ModelError: the file is not that checkpoint, or its embeddings are unusable.
         OutputError: the user's folder cannot be written.
     """
     catalogue = read_catalogue()
-    takers = [weights.name for weights in catalogue.weights.values() if weights.layout]
-    if name not in takers:
-        raise ConfigError(f"'{name}' takes no checkpoint; give one of {', '.join(takers)}")
+    placeable = [weights.name for weights in catalogue.weights.values() if weights.layout]
+    if name not in placeable:
+        raise ConfigError(f"'{name}' takes no checkpoint; give one of {', '.join(placeable)}")
     weights = catalogue.weights[name]
-    content = placed.lay_out(checkpoint, weights)
+    content = user_weights.lay_out(checkpoint, weights)
     artefact = catalogue.artefact("embedding", name, "float32")
     in_memory = {weights.file_name: content}
-    _try_out(open_onnx("embedding", artefact.file.read(), in_memory), checkpoint)
-    return placed.write(content, weights)
+    _check_embeddings(open_onnx("embedding", artefact.file.read(), in_memory), checkpoint)
+    return user_weights.write(content, weights)
 
 
-def _try_out(graph: Graph, checkpoint: Path) -> None:
-    """Embed three sounds; ModelError unless each has its own direction, alone or in a batch."""
+def _check_embeddings(graph: Graph, checkpoint: Path) -> None:
+    """Embed three sounds; ModelError unless their directions differ and ignore the batch."""
     from scipy.spatial.distance import pdist  # imported here: only this step needs it
 
     rate = int(graph.metadata["sample_rate"])

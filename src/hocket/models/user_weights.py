@@ -1,4 +1,4 @@
-"""Weights that the user places: a published checkpoint, checked and laid out for its graph."""
+"""Weights that the user places: published checkpoints, checked and laid out for their graph."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from hocket.models.checkpoint import read_checkpoint
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tensor of the checkpoint goes in the file of weights; offset in bytes."""
+    """Position of a checkpoint's tensor in the file of weights; the offset is in bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -29,32 +29,32 @@ class Place:
 
 
 def user_folder() -> Path:
-    """Where placed weights and built packages lie; `HOCKET_MODELS` names another folder."""
+    """Folder of placed weights and built packages; the variable `HOCKET_MODELS` overrides it."""
     chosen = os.environ.get("HOCKET_MODELS")
     return Path(chosen) if chosen else platformdirs.user_data_path("hocket") / "models"
 
 
 def placed_file(weights: Weights) -> ModelFile | None:
-    """The user's file of weights, with the hash it had when it was added; None if never added.
+    """The user's file of weights, with the hash from when it was added; None if never added.
 
     Raises:
-        ModelError: the note beside the file is damaged.
+        ModelError: the file with the hash is damaged.
     """
-    note = _note(weights)
-    if not note.exists():
+    hash_file = _hash_file(weights)
+    if not hash_file.exists():
         return None
     try:
-        sha256 = str(tomllib.loads(note.read_text(encoding="utf-8"))["sha256"])
+        sha256 = str(tomllib.loads(hash_file.read_text(encoding="utf-8"))["sha256"])
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{note}: cannot be read ({error}); {_remedy(weights)}") from error
+        raise ModelError(f"{hash_file}: cannot be read ({error}); {_remedy(weights)}") from error
     return ModelFile(_path(weights, sha256), sha256, weights.size, _remedy(weights))
 
 
 def lay_out(checkpoint: Path, weights: Weights) -> bytes:
-    """Content of the file of weights, from the tensors of a checkpoint.
+    """The content of a file of weights, from the tensors of a checkpoint.
 
     Raises:
-        ModelError: the file is no checkpoint, holds code, or tensors of another network.
+        ModelError: the file is not a checkpoint, holds code, or is of another network.
     """
     assert weights.layout is not None, "only weights with a layout are placed"
     layout = _layout(weights.layout)
@@ -74,7 +74,7 @@ def lay_out(checkpoint: Path, weights: Weights) -> bytes:
 
 
 def write(content: bytes, weights: Weights) -> ModelFile:
-    """Put a file of weights into the user's folder; graphs use it from now on.
+    """Write a file of weights to the user's folder; graphs use it from now on.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -84,7 +84,7 @@ def write(content: bytes, weights: Weights) -> ModelFile:
     remedy = "name another folder in HOCKET_MODELS"
     path = _path(weights, digest)
     write_whole(path, content, remedy)
-    write_whole(_note(weights), f'sha256 = "{digest}"\n', remedy)  # from here on it is in use
+    write_whole(_hash_file(weights), f'sha256 = "{digest}"\n', remedy)  # now it is in use
     for old in before:
         if old != path:
             old.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def _remedy(weights: Weights) -> str:
     return f"run 'hocket models add FILE --as {weights.name}'"
 
 
-def _note(weights: Weights) -> Path:
+def _hash_file(weights: Weights) -> Path:
     return user_folder() / f"{weights.name}.toml"
 
 
@@ -113,7 +113,7 @@ def _layout(file: ModelFile) -> list[Place]:
 def _named_as_in_graph(
     tensors: Mapping[str, NDArray[Any]], layout: list[Place]
 ) -> dict[str, NDArray[Any]]:
-    """Tensors without the prefix that a training framework put before all of a network's names."""
+    """Tensors by name, without a prefix that a training framework may have put before all names."""
     first = layout[0].name
     prefixes = sorted(
         (name.removesuffix(first) for name in tensors if name.endswith(first)), key=len
@@ -127,13 +127,13 @@ def _named_as_in_graph(
 
 
 def _fitting(values: NDArray[Any], place: Place, weights: Weights, checkpoint: Path) -> bytes:
-    """A tensor's bytes in float32; ModelError unless it has the shape its place has."""
+    """A tensor's bytes in float32; ModelError if its shape or type is not as expected."""
     if values.shape != place.shape or values.dtype.kind != "f":
         raise ModelError(
             f"{checkpoint}: {place.name}: found {values.dtype} {values.shape}, "
             f"expected floating point {place.shape}; get a checkpoint of {weights.model}"
         )
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+    with np.errstate(over="ignore"):  # overflows to infinity
         narrow = values.astype("<f4")
     if not np.isfinite(narrow).all():
         raise ModelError(

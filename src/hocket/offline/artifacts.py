@@ -1,4 +1,4 @@
-"""What the graphs have to say about a recording, worth keeping."""
+"""What the networks computed for a recording: the slow half of diarization, worth caching."""
 
 from dataclasses import dataclass, field
 
@@ -9,17 +9,18 @@ from hocket.segmentation.aggregation import Segmentation
 
 @dataclass(frozen=True, eq=False)
 class Artifacts:
-    """All that the graphs have to say about a recording; thresholds come after.
+    """What the networks computed for a recording, before clustering.
 
-    uri: what the recording is called in outputs.
+    uri: name of the recording in outputs.
     samples: length of the recording.
-    segmentation: who speaks in every window, and how many people do.
-    regions: where one person speaks alone.
-    subsegments: the parts of runs that were embedded.
-    embeddings: (units, dimension), as the network gave them.
-    bands: which bands the sound of the units has; None: it is taken for full band.
-    seconds: busy time per stage, added up over workers.
-    copied: bytes of samples moved per stage.
+    geometry: frame grid.
+    segmentation: slot activity in every window, and how many speakers speak in every frame.
+    regions: (regions, 2), single-speaker regions.
+    subsegments: parts of regions that were embedded.
+    embeddings: (subsegments, dimension), raw network output.
+    seconds: busy time per stage, summed over workers.
+    copied: bytes of samples copied per stage.
+    bands: band levels of the audio of the subsegments; None: it counts as full band.
     """
 
     uri: str

@@ -42,9 +42,9 @@ from hocket.graph import Graph
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.inference import Networks, infer
 from hocket.offline.progress import Progress, ProgressCallback
-from hocket.offline.speakers import ClusteringModels, FoundSpeakers, find_speakers
-from hocket.offline.turns import activations_of, hold, voting_of
-from hocket.reconstruct import frame_blocks, strongest
+from hocket.offline.speakers import ClusteringModels, FoundSpeakers, find_speakers, warn_of_forced
+from hocket.offline.turns import activations_of, apply_constraints, voting_of
+from hocket.reconstruct import exclusive_activations, frame_blocks
 from hocket.result import EmbeddingModel, Result
 from hocket.timeline import order_of_appearance, speaker_names, to_turns
 from hocket.timing import Stopwatch, totals
@@ -106,7 +106,7 @@ class Diarizer:
             num_speakers: exact number of speakers, if known. Default: it is estimated.
             min_speakers: fewest speakers to find. Default: 1.
             max_speakers: most speakers to find. Default: no limit.
-            constraints: what is known of who speaks where; see docs/corrections.md. Default: nothing.
+            constraints: what is known of who speaks where (docs/corrections.md). Default: nothing.
             sample_rate: Hz, of an array of samples; files carry their own.
             name: what the result calls the recording. Default: the file's name.
             progress: called with a stage, what is done of it and how much there is in all.
@@ -165,7 +165,7 @@ class Diarizer:
 
     @cached_property
     def calibration(self) -> Mapping[str, float]:
-        """Thresholds and weights calibrated for the embedding model; ConfigError if there is none."""
+        """Thresholds and weights of the embedding model; ConfigError if there is no such model."""
         catalogue = models.read_catalogue()
         catalogue.check_embedding(self.config.graphs.embedding)
         return catalogue.calibrations[self.config.graphs.embedding]
@@ -281,7 +281,9 @@ class Diarizer:
             names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
             turns = to_turns(activations, names, geometry, artifacts.samples)
             blocks = frame_blocks(len(activations))
-            single = [strongest(voting(each), activations[each], order) for each in blocks]
+            single = [
+                exclusive_activations(voting(each), activations[each], order) for each in blocks
+            ]
             exclusive = to_turns(np.concatenate(single), names, geometry, artifacts.samples)
             owned = held.known_speakers(order) if held else None
             evidence = evidence_of(
@@ -316,11 +318,12 @@ class Diarizer:
         else:
             found = find_speakers(artifacts, self.resolved.clustering, network, count)
             self._found[artifacts] = count, found
+            warn_of_forced(found, count, artifacts.uri)
         centroids, odds, held = found.centroids, found.odds, None
         if not constraints.groups and not constraints.nobody:
             parts = found.parts(artifacts)
         else:
-            parts, placed, held = hold(
+            parts, placed, held = apply_constraints(
                 artifacts, self.resolved, constraints, found, network.two, count
             )
             centroids, odds = (placed.centroids, None) if placed else (centroids, odds)
@@ -351,14 +354,17 @@ def diarize(
         num_speakers: exact number of speakers, if known. Default: it is estimated.
         min_speakers: fewest speakers to find. Default: 1.
         max_speakers: most speakers to find. Default: no limit.
-        constraints: what is known of who speaks where; see docs/corrections.md. Default: nothing.
+        constraints: what is known of who speaks where (docs/corrections.md). Default: nothing.
         sample_rate: Hz, of an array of samples; files carry their own.
         name: what the result calls the recording. Default: the file's name.
         progress: called with a stage, what is done of it and how much there is in all.
         cancel: an event that ends the work when it is set, from any thread.
 
     Raises:
-        As for `Diarizer` and `Diarizer.__call__`.
+        ArgumentError: an argument is unknown or of the wrong type.
+        AudioError: the recording cannot be used.
+        ConfigError: there is no such preset, or numbers of speakers or constraints contradict.
+        Cancelled: `cancel` was set.
 
     >>> from hocket import diarize
     >>> for turn in diarize("meeting.flac").turns:

@@ -29,7 +29,7 @@ from hocket.graph import Graph
 from hocket.offline.packs import PackPlanner, Plan, PlannedPack
 from hocket.offline.progress import Progress
 from hocket.segmentation.aggregation import Segmentation, SegmentationSums
-from hocket.segmentation.regions import RegionFinder, count_people
+from hocket.segmentation.regions import RegionFinder, count_speakers
 from hocket.segmentation.windows import WindowGrid, covered_frames
 from hocket.timing import Stopwatch
 
@@ -240,7 +240,7 @@ class _Inference:
         before = self._finder.found_single
         with self._watch.stage("segmentation"):
             occupancy, change = self._sums.settle(frame)
-            regions = self._finder.feed(count_people(occupancy, self._config.regions), change)
+            regions = self._finder.feed(count_speakers(occupancy, self._config.regions), change)
         return FoundRegions(regions, supersede=self._finder.found_single and not before)
 
     def packs(self, found: Iterable[FoundRegions]) -> Iterator[PlannedPack]:

@@ -1,5 +1,6 @@
 """Embeddings of a recording to its speakers, without constraints: a pure function."""
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,10 @@ from hocket.clustering import (
 from hocket.config import ResolvedClustering, SpeakerCount
 from hocket.embedding.channels import ChannelModel, compensate_subsegments
 from hocket.embedding.subsegments import subsegment_seconds
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, one_line
 from hocket.offline.artifacts import Artifacts
+
+_log = logging.getLogger(__name__)
 
 
 class ClusteringModels(NamedTuple):
@@ -128,3 +131,11 @@ def _trusted(artifacts: Artifacts, config: ResolvedClustering) -> NDArray[np.boo
     long_enough = lengths >= artifacts.geometry.frames_of(config.min_trusted_s)
     trusted: NDArray[np.bool_] = long_enough & (probability >= config.min_trusted_probability)
     return trusted
+
+
+def warn_of_forced(found: FoundSpeakers, count: SpeakerCount, uri: str) -> None:
+    """Warn if the requested number makes speakers of what is probably one voice."""
+    forced = int(np.count_nonzero(found.odds.apart < 0)) if found.odds else 0
+    if count.minimum > 1 and forced:
+        text = "%s: %d speakers were requested; separate voices were found for %d; try fewer"
+        _log.warning(text, one_line(uri), count.minimum, len(found.centroids) - forced)

@@ -1,4 +1,4 @@
-"""Who speaks when in a whole recording: votes, block by block, and what they come to."""
+"""Turns of a whole recording: votes, block by block, and the activations that follow from them."""
 
 from collections.abc import Callable
 
@@ -16,25 +16,25 @@ from hocket.config import Config, ResolvedConfig, SpeakerCount
 from hocket.corrections.constraints import ConstraintSet
 from hocket.corrections.frames import (
     AppliedConstraints,
-    correct,
-    favour,
-    hold_frames,
-    hold_parts,
+    constrain_activations,
+    constrain_parts,
+    constrain_speakers,
+    favor,
     lay_out,
-    warn_of_silence,
+    warn_of_ignored,
 )
 from hocket.geometry import Geometry
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.speakers import FoundSpeakers
 from hocket.reconstruct import activate, cluster_votes, frame_blocks
 from hocket.segmentation.aggregation import Segmentation
-from hocket.segmentation.regions import count_people
+from hocket.segmentation.regions import count_speakers
 from hocket.timeline import order_of_appearance, tidy
 
-KEPT = 4  # blocks; more than an hour, of 20 speakers 21 MB
+KEPT = 4  # blocks; more than an hour, 21 MB with 20 speakers
 
 Voting = Callable[[slice], Votes]
-"""Gives the votes of a block of frames, one of `frame_blocks`: (frames, clusters)."""
+"""Returns the votes of a block of frames, one of `frame_blocks`: (frames, clusters)."""
 
 
 def voting_of(
@@ -43,19 +43,19 @@ def voting_of(
     config: Config,
     parts: Parts,
     clusters: int,
-    held: AppliedConstraints | None = None,
+    applied: AppliedConstraints | None = None,
 ) -> Voting:
-    """What gives the votes of every block; it keeps those of the first KEPT.
+    """A function that returns the votes of a block, and caches those of the first KEPT blocks.
 
-    The votes of hours would be most of the memory, those of one hour are not.
+    The votes of a recording of hours would dominate its memory; those of one hour do not.
 
     Args:
-        segmentation: who speaks in every window.
+        segmentation: of the recording.
         geometry: frame grid.
-        config: how windows and turns are put together.
-        parts: runs divided among clusters.
+        config: settings of windows and turns.
+        parts: regions divided among clusters.
         clusters: number of clusters.
-        held: what constraints hold; None: nothing.
+        applied: constraints; None: there are none.
     """
     starts, activity, _ = segmentation
     fade = config.turns.fade_s * geometry.sample_rate / geometry.frame_step
@@ -66,7 +66,7 @@ def voting_of(
         if block.start in kept:
             return kept[block.start]
         found = cluster_votes(activity, starts, parts, clusters, fade, ramp, block)
-        found = favour(found, held.owners[block]) if held else found
+        found = favor(found, applied.labels[block]) if applied else found
         if len(kept) < KEPT:
             kept[block.start] = found
         return found
@@ -79,15 +79,23 @@ def activations_of(
     segmentation: Segmentation,
     geometry: Geometry,
     config: Config,
-    held: AppliedConstraints | None = None,
+    applied: AppliedConstraints | None = None,
 ) -> Activations:
-    """Who speaks when, without short pauses and turns, (frames, clusters); see `voting_of`."""
-    counts = count_people(segmentation.occupancy, config.regions)
-    if held:
-        counts[held.nobody] = 0
+    """Activations of a recording, without short pauses and turns, (frames, clusters).
+
+    Args:
+        voting: from `voting_of`.
+        segmentation: of the recording.
+        geometry: frame grid.
+        config: settings of regions and turns.
+        applied: constraints; None: there are none.
+    """
+    counts = count_speakers(segmentation.occupancy, config.regions)
+    if applied:
+        counts[applied.nobody] = 0
     blocks = [activate(voting(block), counts[block]) for block in frame_blocks(len(counts))]
     activations = _tidied(blocks, geometry, config)
-    return hold_frames(activations, counts, held) if held else activations
+    return constrain_activations(activations, counts, applied) if applied else activations
 
 
 def _tidied(blocks: list[Activations], geometry: Geometry, config: Config) -> Activations:
@@ -98,18 +106,18 @@ def _tidied(blocks: list[Activations], geometry: Geometry, config: Config) -> Ac
 def _appearing(
     voting: Voting, segmentation: Segmentation, geometry: Geometry, config: Config
 ) -> NDArray[np.int64]:
-    """Clusters in order of appearance, from no more blocks than it takes for all to appear."""
-    counts = count_people(segmentation.occupancy, config.regions)
-    said: list[Activations] = []
+    """Clusters in order of appearance, from only as many blocks as are needed for all of them."""
+    counts = count_speakers(segmentation.occupancy, config.regions)
+    blocks: list[Activations] = []
     for block in frame_blocks(len(counts)):
-        said.append(activate(voting(block), counts[block]))
-        activations = _tidied(said, geometry, config)
+        blocks.append(activate(voting(block), counts[block]))
+        activations = _tidied(blocks, geometry, config)
         if activations.any(axis=0).all():
             break
     return order_of_appearance(activations)
 
 
-def hold(
+def apply_constraints(
     artifacts: Artifacts,
     config: ResolvedConfig,
     constraints: ConstraintSet,
@@ -117,38 +125,43 @@ def hold(
     model: TwoSpeakers,
     count: SpeakerCount,
 ) -> tuple[Parts, ConstrainedSpeakers | None, AppliedConstraints]:
-    """Parts, speakers and frames with constraints in place; None where speakers stay as found.
+    """Parts, speakers and frames with constraints in place.
 
     Args:
-        artifacts: what the networks made of the recording.
-        config: how windows and turns are put together.
-        constraints: what is to hold.
+        artifacts: what the networks computed for the recording.
+        config: settings of clustering, windows and turns.
+        constraints: constraints, joined by speaker.
         found: speakers found without constraints.
         model: odds of two speakers.
         count: how many speakers there may be.
 
+    Returns:
+        The parts; the speakers, or None if constraints do not change them; and the constraints in
+        terms of clusters.
+
     Raises:
-        ConfigError: a name SPEAKER_nn is nobody's, or more speakers are needed than there may be.
+        ConfigError: there is no speaker of a name SPEAKER_nn, or the constraints need more speakers
+            than there may be.
     """
-    geometry, segments, subsegments = (
+    geometry, segmentation, subsegments = (
         artifacts.geometry, artifacts.segmentation, artifacts.subsegments,
     )  # fmt: skip
 
     def appearing() -> NDArray[np.int64]:
         parts = found.parts(artifacts)
-        voting = voting_of(segments, geometry, config, parts, len(found.centroids))
-        return _appearing(voting, segments, geometry, config)
+        voting = voting_of(segmentation, geometry, config, parts, len(found.centroids))
+        return _appearing(voting, segmentation, geometry, config)
 
     least = geometry.frames_of(config.turns.min_turn_s)
-    layout = lay_out(constraints, geometry, subsegments, len(segments.occupancy), least)
-    warn_of_silence(layout, artifacts.uri)
+    layout = lay_out(constraints, geometry, subsegments, len(segmentation.occupancy), least)
+    warn_of_ignored(layout, artifacts.uri)
     if not layout.groups:
-        unchanged = AppliedConstraints(layout.owners, layout.nobody, {}, {}, layout.owners >= 0)
+        unchanged = AppliedConstraints(layout.labels, layout.nobody, {}, {}, layout.labels >= 0)
         return found.parts(artifacts), None, unchanged
     voices = found.voices
-    placed, held = correct(
+    placed, applied = constrain_speakers(
         layout, voices, found.selection, subsegments, appearing, config.clustering, model, count
     )
     scores = speaker_scores(voices.vectors, placed.labels, placed.centroids, placed.spurious)
     divided = divide_regions(artifacts.regions, subsegments, scores)
-    return hold_parts(divided, artifacts.regions, held.owners), placed, held
+    return constrain_parts(divided, artifacts.regions, applied.labels), placed, applied

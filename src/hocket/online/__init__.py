@@ -1,1 +1,1 @@
-"""Streams: sound in as it comes, turns out while people speak."""
+"""The online engine: diarization of a stream while it is recorded."""

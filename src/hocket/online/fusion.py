@@ -1,4 +1,4 @@
-"""Overlapping windows to turns: what is final, and what may still change."""
+"""Overlapping windows to turns: final ones, and tentative ones that may still change."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -12,20 +12,20 @@ from hocket.geometry import Geometry
 from hocket.online.state import State, WindowResult
 from hocket.reconstruct import activate, cluster_votes
 from hocket.result import Turn
-from hocket.segmentation.regions import count_people
+from hocket.segmentation.regions import count_speakers
 from hocket.segmentation.windows import LEAST_WEIGHT, edge_weights
 from hocket.timeline import tidy
 
 
 @dataclass(frozen=True)
 class Pace:
-    """When what is said becomes final; all numbers are frames.
+    """When frames become final; all numbers are frames.
 
-    delay: from the newest frame back to the first that is not final.
-    latest: a turn that goes on is given out in parts, so that none of it waits longer than this.
-    step: from one window's end to the next one's.
-    ramp: at the ends of a window that count less.
-    fade: after which what a unit says of its slot elsewhere counts less by e.
+    delay: age at which frames become final.
+    latest: a turn that continues is emitted in parts, so that no part waits longer than this.
+    step: from the end of a window to that of the next.
+    ramp: length of the ramps at both ends of a window, where frames weigh less.
+    fade: frames after which the influence of a subsegment on its slot decays by a factor of e.
     min_pause, min_turn: shorter pauses are closed, then shorter turns dropped.
     """
 
@@ -39,11 +39,11 @@ class Pace:
 
     @classmethod
     def of(cls, config: ResolvedConfig, geometry: Geometry) -> Self:
-        """In frames, from settings in seconds."""
+        """Convert the settings, in seconds, to frames."""
         stream, turns, frames = config.stream, config.turns, geometry.frames_of
         return cls(
             delay=frames(stream.delay_s),
-            # to the end of a window, which its last frame stands for less than all of
+            # counts to the end of a window, up to a receptive field beyond its last frame
             latest=frames(stream.latest_s - geometry.seconds_of(geometry.receptive_field)) - 1,
             step=max(1, frames(stream.step_s)),
             ramp=frames(config.windows.ramp_s),
@@ -60,26 +60,26 @@ def fuse(
     labels: NDArray[np.int64],
     pace: Pace,
 ) -> State:
-    """Add what a window says of the frames that are not final yet.
+    """Add a window's votes and occupancy to the frames that are not final yet.
 
     Args:
-        state: all speakers are in it, and the window's units.
-        window: what the graphs said.
-        speakers: of the slots, -1 for nobody.
-        labels: speakers of the units.
+        state: with all speakers and the window's subsegments.
+        window: output of the networks.
+        speakers: (slots,) speaker of each, NO_SPEAKER for none.
+        labels: (subsegments,) speaker of each, NO_SPEAKER for none.
         pace: when frames become final.
     """
     length, end = len(window.masks), max(state.end, window.first + len(window.masks))
-    late = max(0, state.done - window.first)  # frames of the window that are final already
-    weights = edge_weights(length, pace.ramp)[late:, None]
-    here = slice(window.first + late - state.done, window.first + length - state.done)
-    grown = ((0, end - state.end), (0, 0))
-    votes, people = np.pad(state.votes, grown), np.pad(state.occupancy, grown)
-    votes[here] += weights * _votes(state, window, speakers, labels, pace)[late:]
-    counted = np.ones((length, 4), np.float32)
-    counted[:, :3] = window.occupancy
-    people[here] += counted[late:] * weights
-    return replace(state, end=end, votes=votes, occupancy=people, samples=window.samples)
+    skipped = max(0, state.done - window.first)  # frames of the window that are already final
+    weights = edge_weights(length, pace.ramp)[skipped:, None]
+    target = slice(window.first + skipped - state.done, window.first + length - state.done)
+    added = ((0, end - state.end), (0, 0))
+    votes, occupancy = np.pad(state.votes, added), np.pad(state.occupancy, added)
+    votes[target] += weights * _votes(state, window, speakers, labels, pace)[skipped:]
+    weighted = np.ones((length, 4), np.float32)
+    weighted[:, :3] = window.occupancy
+    occupancy[target] += weighted[skipped:] * weights
+    return replace(state, end=end, votes=votes, occupancy=occupancy, samples=window.samples)
 
 
 def _votes(
@@ -89,51 +89,63 @@ def _votes(
     labels: NDArray[np.int64],
     pace: Pace,
 ) -> Votes:
-    """Probability that each speaker speaks, (frames, speakers): of units, where a slot has any."""
+    """Probability that each speaker speaks in a window, (frames, speakers).
+
+    A slot votes by its subsegments, or for its speaker if it has none.
+    """
     number, length = len(state.names), len(window.masks)
     own = labels >= 0
     parts = Parts(state.subsegments.first[own], state.subsegments.last[own], labels[own])
-    within = np.zeros(length, np.bool_)
+    embedded = np.zeros(length, np.bool_)
     for first, last in zip(parts.first.tolist(), parts.last.tolist(), strict=True):
-        within[max(0, first - window.first) : max(0, last - window.first)] = True
-    heard = (window.masks[within] > 0).any(axis=0)
-    where = slice(window.first, window.first + length)
-    spoken = np.where(heard, window.activity, np.float16(0))
-    found = cluster_votes(
-        spoken[None], np.array([window.first]), parts, number, pace.fade, 0, where
+        embedded[max(0, first - window.first) : max(0, last - window.first)] = True
+    has_parts = (window.masks[embedded] > 0).any(axis=0)
+    block = slice(window.first, window.first + length)
+    activity = np.where(has_parts, window.activity, np.float16(0))
+    votes = cluster_votes(
+        activity[None], np.array([window.first]), parts, number, pace.fade, 0, block
     )
-    for slot in np.flatnonzero(~heard & (speakers >= 0)).tolist():
-        found[:, speakers[slot]] += window.activity[:, slot]
-    return found
+    for slot in np.flatnonzero(~has_parts & (speakers >= 0)).tolist():
+        votes[:, speakers[slot]] += window.activity[:, slot]
+    return votes
 
 
 def activations_of(state: State, regions: RegionConfig, pace: Pace) -> Activations:
-    """Who speaks in the frames that are not final, behind those of `said`, (frames, speakers)."""
+    """Activations of the frames in `state.settled`, then of those not final, (frames, speakers).
+
+    Args:
+        state: with the votes of all windows so far.
+        regions: thresholds of speech and overlap.
+        pace: which pauses are closed, and which turns dropped.
+    """
     weight: NDArray[np.float32] = np.maximum(state.occupancy[:, 3:], LEAST_WEIGHT)
     occupancy = state.occupancy[:, :3] / weight
-    fresh = activate(state.votes, count_people(occupancy, regions))
-    whole = tidy(np.concatenate([state.settled, fresh]), pace.min_pause, pace.min_turn)
-    whole[: len(state.settled)] = state.settled  # what was given out stays as it was
-    return whole
+    new = activate(state.votes, count_speakers(occupancy, regions))
+    active = tidy(np.concatenate([state.settled, new]), pace.min_pause, pace.min_turn)
+    active[: len(state.settled)] = state.settled  # emitted frames never change
+    return active
 
 
 def settle(
     state: State,
     active: Activations,
-    sure: NDArray[np.float64],
+    confidence: NDArray[np.float64],
     until: int,
     geometry: Geometry,
     pace: Pace,
 ) -> tuple[State, list[Turn]]:
-    """Make the frames before `until` final, and give out the turns that end there.
+    """Make the frames before `until` final, and emit the turns that end there.
 
     Args:
-        state: what is known.
+        state: with the frames that are not final.
         active: from `activations_of`.
-        sure: (frames that are not final, speakers), from `frame_confidence`.
+        confidence: (frames that are not final, speakers), from `frame_confidence`.
         until: frame; `state.end` at the end of the stream.
         geometry: frame grid.
-        pace: what may wait.
+        pace: how long an open turn may wait.
+
+    Returns:
+        The new state, and the final turns.
     """
     count = max(0, until - state.done)
     final = active[len(state.settled) : len(state.settled) + count]
@@ -141,25 +153,25 @@ def settle(
     begun, trust = state.begun.copy(), np.zeros(len(state.names))
     closing = until == state.end
     for speaker in np.flatnonzero(final.any(axis=0) | (begun >= 0)).tolist():
-        found = _open_and_new(final[:, speaker], state.done, int(begun[speaker]))
+        segments = _open_and_new(final[:, speaker], state.done, int(begun[speaker]))
         begun[speaker] = -1
-        for first, last in found:
-            waits = last == until and not closing
-            if waits and state.end + pace.step - first <= pace.latest:
+        for first, last in segments:
+            is_open = last == until and not closing
+            if is_open and state.end + pace.step - first <= pace.latest:
                 begun[speaker] = first
-                trust[speaker] = _trust(state, sure, speaker, first, last)
+                trust[speaker] = _summed(state, confidence, speaker, first, last)
             else:
-                amount = _trust(state, sure, speaker, first, last)
-                turns += _turn(state, speaker, first, last, amount, geometry)
+                total = _summed(state, confidence, speaker, first, last)
+                turns += _turn(state, speaker, first, last, total, geometry)
     kept = max(0, len(state.settled) + count - pace.min_pause - pace.min_turn)
-    said = active[kept : len(state.settled) + count]
+    settled = active[kept : len(state.settled) + count]
     rest = slice(count, None)
     state = replace(
         state,
         done=state.done + count,
         votes=state.votes[rest],
         occupancy=state.occupancy[rest],
-        settled=said,
+        settled=settled,
         begun=begun,
         trust=trust,
     )
@@ -167,58 +179,69 @@ def settle(
 
 
 def tentative(
-    state: State, active: Activations, sure: NDArray[np.float64], geometry: Geometry
+    state: State, active: Activations, confidence: NDArray[np.float64], geometry: Geometry
 ) -> list[Turn]:
-    """Turns that are not given out: what goes on from final frames, and all that is not final.
+    """Turns that may still change: open turns, and those in frames that are not final.
 
     Args:
-        state: after `settle`.
-        active: as `settle` was given it.
-        sure: the same.
+        state: from `settle`.
+        active: the input of `settle`.
+        confidence: the input of `settle`.
         geometry: frame grid.
     """
-    sure = sure[len(sure) - (state.end - state.done) :]
+    confidence = confidence[len(confidence) - (state.end - state.done) :]
     rest = active[len(active) - (state.end - state.done) :]
     turns: list[Turn] = []
     for speaker in np.flatnonzero(rest.any(axis=0) | (state.begun >= 0)).tolist():
         for first, last in _open_and_new(rest[:, speaker], state.done, int(state.begun[speaker])):
-            amount = _trust(state, sure, speaker, first, last)
-            turns += _turn(state, speaker, first, last, amount, geometry)
+            total = _summed(state, confidence, speaker, first, last)
+            turns += _turn(state, speaker, first, last, total, geometry)
     return sorted(turns)
 
 
 def close_turn(state: State, speaker: int, geometry: Geometry) -> tuple[State, list[Turn]]:
-    """Give out what is final of a speaker's open turn, for there will be no such speaker."""
+    """Emit the final part of a speaker's open turn, before the speaker is merged into another."""
     begun = state.begun.copy()
     first, begun[speaker] = int(begun[speaker]), -1
-    amount = float(state.trust[speaker])
-    turns = _turn(state, speaker, first, state.done, amount, geometry) if first >= 0 else []
+    total = float(state.trust[speaker])
+    turns = _turn(state, speaker, first, state.done, total, geometry) if first >= 0 else []
     return replace(state, begun=begun), turns
 
 
 def _open_and_new(column: NDArray[np.bool_], offset: int, begun: int) -> list[tuple[int, int]]:
-    """Segments of a column, (first, last); the first may have begun before it."""
-    found = [(offset + first, offset + last) for first, last in segments_of(column).tolist()]
+    """Segments of a column that begins at frame `offset`; an open one may begin before it."""
+    new = [(offset + first, offset + last) for first, last in segments_of(column).tolist()]
     if begun < 0:
-        return found
-    if found and found[0][0] == offset:
-        return [(begun, found[0][1]), *found[1:]]
-    return [(begun, offset), *found]
+        return new
+    if new and new[0][0] == offset:
+        return [(begun, new[0][1]), *new[1:]]
+    return [(begun, offset), *new]
 
 
-def _trust(state: State, sure: NDArray[np.float64], speaker: int, first: int, last: int) -> float:
-    """Confidence of the frames of a turn, added up; those before `done` are its open turn's."""
+def _summed(
+    state: State, confidence: NDArray[np.float64], speaker: int, first: int, last: int
+) -> float:
+    """Sum of the confidence over the frames of a turn; `state.trust` has that before `done`."""
     before = float(state.trust[speaker]) if first < state.done else 0.0
-    here = slice(max(first, state.done) - state.done, last - state.done)
-    return before + float(sure[here, speaker].sum())
+    rows = slice(max(first, state.done) - state.done, last - state.done)
+    return before + float(confidence[rows, speaker].sum())
 
 
 def _turn(
-    state: State, speaker: int, first: int, last: int, trust: float, geometry: Geometry
+    state: State, speaker: int, first: int, last: int, total: float, geometry: Geometry
 ) -> list[Turn]:
-    """The turn of these frames within what was heard, or nothing."""
+    """The turn of these frames, within the samples received; empty if it lies beyond them.
+
+    Args:
+        state: with the speaker's name.
+        speaker: index.
+        first: frame.
+        last: past-the-last frame.
+        total: confidence, summed over the frames.
+        geometry: frame grid.
+    """
     start, end = (min(geometry.frame_start(edge), state.samples) for edge in (first, last))
     if end <= start:
         return []
     times = geometry.seconds_of(start), geometry.seconds_of(end)
-    return [Turn(*times, state.names[speaker], min(1.0, trust / (last - first)))]
+    return [Turn(*times, state.names[speaker], min(1.0, total / (last - first)))]

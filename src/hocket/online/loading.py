@@ -1,4 +1,4 @@
-"""What a stream needs before its first sample: networks, and the speakers of a store."""
+"""Loading of what a stream needs: networks, and the speakers of a store."""
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -20,11 +20,11 @@ from hocket.speakers import SpeakerStore
 
 
 class StreamNetworks(NamedTuple):
-    """Everything of a stream that runs a graph.
+    """The graphs of a stream, and what calls them.
 
-    sinc_cache: computes what the segmentation takes beside the waveform.
-    segmentation: what the segmentation states of itself.
-    window: what a window is processed with.
+    sinc_cache: computes the sinc features that the segmentation takes beside the waveform.
+    segmentation: metadata of the segmentation graph.
+    window: processes a window.
     graph: `post_embedding`.
     """
 
@@ -35,14 +35,17 @@ class StreamNetworks(NamedTuple):
 
 
 def load_networks(diarizer: Diarizer) -> StreamNetworks:
-    """Open the graphs of a stream; errors as for `Diarizer.load`.
+    """Open the graphs of a stream.
 
     Args:
-        diarizer: whose settings hold; its segmentation is another graph and is not opened.
+        diarizer: its settings apply. Its segmentation is another graph and is not opened.
+
+    Raises:
+        ModelError, BackendError: as for `Diarizer.load`.
     """
     with ThreadPoolExecutor(2, thread_name_prefix="hocket") as pool:
         loading = pool.submit(_segmentation, diarizer)
-        pool.submit(import_module, "scipy.optimize")  # else the first window waits 0.3 s for it
+        pool.submit(import_module, "scipy.optimize")  # 0.3 s; else the first window waits
         _ = diarizer.embedding_graph, diarizer.plda, diarizer.channel_model
         graph, sinc_cache = loading.result()
     info = SegmentationInfo.from_metadata(graph.metadata)
@@ -60,7 +63,7 @@ def _segmentation(diarizer: Diarizer) -> tuple[Graph, SincCache]:
 def _window_networks(diarizer: Diarizer, graph: Graph, info: SegmentationInfo) -> WindowNetworks:
     config, geometry = diarizer.resolved, info.geometry
     back, step = (geometry.frames_of(each) for each in (config.stream.back_s, config.stream.step_s))
-    # all of the first window is new
+    # the first window is all new
     before = max(back, (info.least_samples - 1) // geometry.frame_step)
     newest = (before + max(1, step)) * geometry.frame_step
     embedder = Embedder(diarizer.embedding_graph, geometry, config.subsegments)
@@ -76,7 +79,7 @@ def _window_networks(diarizer: Diarizer, graph: Graph, info: SegmentationInfo) -
 
 
 def known_in(store: SpeakerStore, model: EmbeddingModel) -> tuple[KnownSpeaker, ...]:
-    """The speakers of a store who have exemplars; StoreError if they are another model's."""
+    """The speakers of a store that have exemplars; StoreError if they are for another model."""
     store.check_model(model)
     found = {speaker.name: store.exemplars(speaker.id) for speaker in store.speakers()}
     return tuple(

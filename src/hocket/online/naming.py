@@ -1,8 +1,9 @@
-"""Speakers to people known before: by all that was heard of a speaker, never by one unit.
+"""Names for a stream's speakers: each is compared with the known speakers as a whole.
 
-A unit of a second is as far from its own speaker as some strangers are, so it names nobody. What a
-speaker said so far is compared as the store compares a cluster; who was heard little may be farther
-away, and what they are called may change with more of it (docs/decisions/017-online.md).
+A subsegment of a second is as far from its own speaker as some strangers are, so it is never used
+to name one. The mean of a speaker's subsegments is compared, as the store compares a cluster. A
+speaker with little speech may be farther away, and the name may change with more speech
+(docs/decisions/017-online.md).
 """
 
 from dataclasses import replace
@@ -12,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.config import ResolvedStream
-from hocket.online.state import NOBODY, KnownSpeakers, State
+from hocket.online.state import NO_SPEAKER, KnownSpeakers, State
 from hocket.speakers.matching import distances
 
-FEW = 5  # people, with whom `name_early` was measured; more are nearer to any stranger
+FEW = 5  # known speakers for which `name_early` is calibrated; of more, some are near any stranger
 
 NameDistances: TypeAlias = NDArray[np.float64]
-"""(speakers, people) distances, infinite where they are too far to be one."""
+"""Cosine distances, (speakers, known speakers); infinite if beyond the limit for that name."""
 
 
 def name_distances(
@@ -27,33 +28,38 @@ def name_distances(
     seconds: NDArray[np.float64],
     config: ResolvedStream,
 ) -> NameDistances:
-    """Who may be whom of those known before.
+    """Distances of a stream's speakers to the known speakers whose name they may get.
 
     Args:
-        known: those known before.
-        sums: (speakers, dimension) of what was heard, of any length.
-        seconds: (speakers,) of units behind them.
+        known: known speakers.
+        sums: (speakers, dimension), sums of their vectors; their length has no effect.
+        seconds: (speakers,) of the subsegments in them.
         config: thresholds.
     """
     found = distances(sums.astype(np.float32), known.exemplars).astype(np.float64)
     doublings = np.log2(max(1, len(known.names) / FEW))
     early = max(config.name, config.name_early - config.crowd * doublings)
     limit = np.where(seconds < config.name_s, early, config.name)
-    found[found > limit[:, None]] = np.inf  # on the limit is near enough, as in the store
+    found[found > limit[:, None]] = np.inf  # the limit itself is allowed, as in the store
     return found
 
 
-def nearest_known(claims: NameDistances) -> NDArray[np.int64]:
-    """The person each speaker is nearest to, or NOBODY, (speakers,)."""
-    if not claims.size:
-        return np.full(len(claims), NOBODY)
-    return np.where(np.isfinite(claims.min(axis=1)), claims.argmin(axis=1), NOBODY)
+def nearest_known(to_known: NameDistances) -> NDArray[np.int64]:
+    """The known speaker nearest to each speaker, or NO_SPEAKER, (speakers,)."""
+    if not to_known.size:
+        return np.full(len(to_known), NO_SPEAKER)
+    return np.where(np.isfinite(to_known.min(axis=1)), to_known.argmin(axis=1), NO_SPEAKER)
 
 
-def name(state: State, claims: NameDistances) -> State:
-    """Call every speaker by the name of who it is nearest to, unless another one is nearer."""
-    if not claims.size:
+def name(state: State, to_known: NameDistances) -> State:
+    """Name each speaker after the nearest known speaker, unless another speaker is nearer to it.
+
+    Args:
+        state: with the speakers.
+        to_known: from `name_distances`.
+    """
+    if not to_known.size:
         return state
-    person = nearest_known(claims)
-    nearest = claims.argmin(axis=0)[person] == np.arange(len(person))
-    return replace(state, identities=np.where(nearest, person, NOBODY))
+    known = nearest_known(to_known)
+    mutual = to_known.argmin(axis=0)[known] == np.arange(len(known))
+    return replace(state, identities=np.where(mutual, known, NO_SPEAKER))

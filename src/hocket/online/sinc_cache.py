@@ -1,8 +1,8 @@
-"""Sinc features of a stream, computed once for all windows that overlap.
+"""Sinc features of a stream, computed once for overlapping windows.
 
-The segmentation's sinc filters are a quarter of its work, and three of four seconds of a window were
-in the window before. Their outputs are pooled over three steps, into frames of 30 samples; windows
-begin where such a frame does (docs/decisions/019-shared-filters.md).
+The sinc filters are a quarter of the segmentation's work, and three quarters of a window were in
+the window before. The filters' outputs are max-pooled over three steps, into frames of 30 samples.
+Windows begin at such a frame (docs/decisions/019-shared-filters.md).
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from hocket.graph import Graph
 
 
 class SincCache:
-    """Computes the sinc features of windows, in the order in which they end.
+    """Computes the sinc features of windows, which must be requested in the order of their ends.
 
     Args:
         graph: `sinc_peaks`; several threads may call it at once.
@@ -31,12 +31,12 @@ class SincCache:
         self._end = 0
 
     def of_window(self, start: int, end: int, buffer: SampleBuffer) -> Callable[[], SincFeatures]:
-        """A function that computes the features of a window, on any thread.
+        """A function that computes the features of a window, for use on any thread.
 
         Args:
-            start: its first sample in the stream, at which a pooled sinc frame begins.
-            end: the sample behind its last.
-            buffer: holds the window now.
+            start: first sample of the window in the stream, the start of a pooled sinc frame.
+            end: past-the-last sample of the window.
+            buffer: holds the window's samples during this call.
         """
         step, field = self._info.step, self._info.field
         first, last = start // step, (end - field) // step + 1
@@ -51,7 +51,7 @@ class SincCache:
 
 
 class _Part:
-    """Pooled sinc frames `first` to `last` of a stream; the first thread to need them runs the graph."""
+    """Pooled sinc frames `first` to `last`; the first thread to need them runs the graph."""
 
     def __init__(self, graph: Graph, first: int, last: int, sound: Pieces) -> None:
         self.first, self.last = first, last

@@ -1,9 +1,9 @@
-"""One speaker of a stream who turns out to be two: the offline evidence, as far as it goes by then.
+"""Splits of a stream's speakers, with the odds of two speakers that recordings use.
 
-Two like voices are one speaker while little was said. The subsegments (here: units) of the last
-minutes are kept with their speakers, and a speaker who has said a good deal more since the last
-look is divided in two; where the odds are for two speakers, there are two from then on. What is
-final stays as it is (docs/decisions/022-splits-in-streams.md).
+Two similar voices are one speaker as long as there is little speech. The subsegments of the last
+minutes are kept with their speakers. Once a speaker has considerably more of them than at the last
+check, it is divided in two; if the odds favor two speakers, it is split from then on. Final turns
+do not change (docs/decisions/022-splits-in-streams.md).
 """
 
 from dataclasses import replace
@@ -16,32 +16,32 @@ from hocket.clustering.division import Halves, TwoSpeakers, settle, traits_of, w
 from hocket.clustering.voices import VoiceVectors
 from hocket.config import ResolvedStream
 from hocket.online.identity import Slots
-from hocket.online.state import NOBODY, RecentSubsegments, State, free_numbers
+from hocket.online.state import NO_SPEAKER, RecentSubsegments, State, free_numbers
 
-MOST_KEPT = 600  # units, six minutes of speech: 0.5 MB
-LEAST_S = 0.3  # of a unit in which its slot speaks alone; less mixes people
-FEWEST = 12  # units of a speaker before the first look
-GROWTH = 1.15  # in units, from one look to the next
-SHARE = 0.5  # of a unit's seconds that no other unit has
-LEAST_HALF, LEAST_HALF_S = 5, 3.0  # as offline (docs/decisions/021-splits-and-merges.md)
-# between halves: who changes the room or the microphone does it once, and a stream may wait
+MOST_KEPT = 600  # subsegments, six minutes of speech: 0.5 MB
+LEAST_S = 0.3  # of a subsegment in which its slot speaks alone; with less, it mixes speakers
+FEWEST = 12  # subsegments of a speaker at its first check
+GROWTH = 1.15  # factor of subsegments from one check to the next
+SHARE = 0.5  # of a subsegment's seconds that no other subsegment covers
+LEAST_HALF, LEAST_HALF_S = 5, 3.0  # as for recordings (docs/decisions/021-splits-and-merges.md)
+# changes between halves: a change of room or microphone happens once, and a stream can wait
 LEAST_CHANGES = 3
-LEAST_LOG_ODDS = 1.0  # of a split, which nothing undoes
+LEAST_LOG_ODDS = 1.0  # of a split, which is never undone
 
 
 def keep(state: State, slots: Slots, labels: NDArray[np.int64]) -> State:
-    """The state with the units that a window brought, and the speaker of each.
+    """The state with the new subsegments of a window and their speakers.
 
     Args:
-        state: with the window's units.
+        state: with the window's subsegments.
         slots: of the window.
-        labels: (units,) from `label`.
+        labels: (subsegments,) from `label`.
     """
-    seconds = slots.mine.max(axis=1, initial=0.0)
-    fit = slots.new & (labels != NOBODY) & (seconds > LEAST_S)
-    new = np.flatnonzero(fit & state.subsegments.vectors.any(axis=1))
+    seconds = slots.slot_seconds.max(axis=1, initial=0.0)
+    suitable = slots.new & (labels != NO_SPEAKER) & (seconds > LEAST_S)
+    new = np.flatnonzero(suitable & state.subsegments.vectors.any(axis=1))
     past, subsegments = state.past, state.subsegments
-    grown = RecentSubsegments(
+    extended = RecentSubsegments(
         np.concatenate([past.first, subsegments.first[new]]),
         np.concatenate([past.last, subsegments.last[new]]),
         np.concatenate([past.vectors, subsegments.vectors[new]]),
@@ -49,11 +49,17 @@ def keep(state: State, slots: Slots, labels: NDArray[np.int64]) -> State:
         np.concatenate([past.seconds, seconds[new] * SHARE]),
         np.concatenate([past.owners, labels[new]]),
     )
-    return replace(state, past=grown.at(slice(-MOST_KEPT, None)))
+    return replace(state, past=extended.at(slice(-MOST_KEPT, None)))
 
 
 def divide(state: State, model: TwoSpeakers, config: ResolvedStream) -> State:
-    """The state with two speakers for every one that is likelier two."""
+    """Split every speaker that is more likely two.
+
+    Args:
+        state: with the recent subsegments of all speakers.
+        model: odds of two speakers.
+        config: most speakers.
+    """
     for speaker in range(len(state.names)):
         members = np.flatnonzero(state.past.owners == speaker)
         if len(members) < max(FEWEST, GROWTH * int(state.judged[speaker])):
@@ -61,7 +67,7 @@ def divide(state: State, model: TwoSpeakers, config: ResolvedStream) -> State:
         judged = state.judged.copy()
         judged[speaker] = len(members)
         state = replace(state, judged=judged)
-        room = np.count_nonzero(state.identities == NOBODY) < config.max_speakers
+        room = np.count_nonzero(state.identities == NO_SPEAKER) < config.max_speakers
         halves = _halves(state, members, model) if room else None
         if halves is not None:
             state = _split(state, speaker, members, halves)
@@ -69,15 +75,21 @@ def divide(state: State, model: TwoSpeakers, config: ResolvedStream) -> State:
 
 
 def _halves(state: State, members: NDArray[np.int64], model: TwoSpeakers) -> Halves | None:
-    """The division of a speaker's units, in order of time, if the odds are for two speakers."""
+    """Division of a speaker that is more likely two; half 1 has less speech. None for one speaker.
+
+    Args:
+        state: with the recent subsegments.
+        members: rows of the speaker's subsegments, in order of time.
+        model: odds of two speakers.
+    """
     past = state.past
     vectors, seconds = past.vectors[members], past.seconds[members]
-    exact = vectors.astype(np.float64)
-    halves = settle(exact, seconds, widest(exact, seconds))
+    directions = vectors.astype(np.float64)
+    halves = settle(directions, seconds, widest(directions, seconds))
     spoken = np.bincount(halves, seconds, minlength=2)
     if min(np.bincount(halves, minlength=2)) < LEAST_HALF or spoken.min() < LEAST_HALF_S:
         return None
-    # a region ends where the next unit does not reach into it
+    # a region ends where the next subsegment does not overlap it
     ends = np.maximum.accumulate(past.last[members])
     regions = np.concatenate([[0], np.cumsum(past.first[members][1:] >= ends[:-1])])
     voices = VoiceVectors(vectors, vectors, seconds, past.narrow[members])
@@ -90,7 +102,7 @@ def _halves(state: State, members: NDArray[np.int64], model: TwoSpeakers) -> Hal
 
 
 def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halves) -> State:
-    """The state with a new speaker for the second half of one's units."""
+    """The state with a new speaker for half 1 of a speaker's subsegments."""
     past, new = state.past, len(state.names)
     weights = past.seconds[members] / SHARE
     sums = np.stack([(weights * (halves == half)) @ past.vectors[members] for half in (0, 1)])
@@ -110,7 +122,7 @@ def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halve
     return replace(
         state,
         numbers=np.append(state.numbers, number),
-        identities=np.append(state.identities, NOBODY),
+        identities=np.append(state.identities, NO_SPEAKER),
         created=number + 1,
         sums=all_sums,
         seconds=all_seconds,

@@ -1,4 +1,4 @@
-"""What a stream knows between two windows: one value, which can be kept and gone on from."""
+"""State of a stream between two windows: one value, which can be saved and resumed."""
 
 import io
 import zlib
@@ -14,20 +14,21 @@ from hocket.arrays import Activations, Occupancy, SlotActivity, Votes, unit_leng
 from hocket.errors import ConfigError
 from hocket.speakers.matching import ExemplarIndex, directions, index_exemplars, surplus
 from hocket.speakers.values import MOST_EXEMPLARS
+from hocket.timeline import speaker_name
 
 FORMAT = 5
-"""Of `State.to_bytes`; another one is not read."""
+"""Version of `State.to_bytes`; other versions are not read."""
 
-NOBODY = -1
-"""Instead of the index of a speaker or a person."""
+NO_SPEAKER = -1
+"""In place of the index of a speaker or a known speaker."""
 
 
 class WindowEmbeddings(NamedTuple):
-    """Units that were embedded, all columns (units, ...).
+    """Embedded subsegments of a window, all columns (subsegments, ...).
 
-    first, last: their frames on the stream's grid.
-    vectors: (units, dimension), unit length; zero where the network gave nothing usable.
-    narrow: (units,), how far each came through a narrow band or a telephone, 0..1.
+    first, last: first and past-the-last frame on the stream's frame grid.
+    vectors: (subsegments, dimension), unit length; zero where the network gave nothing usable.
+    narrow: (subsegments,) weight of narrow band and telephone, 0..1.
     """
 
     first: NDArray[np.int64]
@@ -37,13 +38,13 @@ class WindowEmbeddings(NamedTuple):
 
 
 class RecentSubsegments(NamedTuple):
-    """Units of the last minutes with their speakers, all columns (units, ...), in order of time.
+    """Subsegments of the last minutes, in order of time, all columns (subsegments, ...).
 
-    first, last: their frames on the stream's grid.
-    vectors: (units, dimension), unit length.
-    narrow: how far each came through a narrow band or a telephone, 0..1.
-    seconds: of speech each stands for, however units overlap.
-    owners: speaker of each.
+    first, last: first and past-the-last frame on the stream's frame grid.
+    vectors: (subsegments, dimension), unit length.
+    narrow: (subsegments,) weight of narrow band and telephone, 0..1.
+    seconds: (subsegments,) of speech that each stands for, without overlap.
+    owners: (subsegments,) speaker of each.
     """
 
     first: NDArray[np.int64]
@@ -54,7 +55,7 @@ class RecentSubsegments(NamedTuple):
     owners: NDArray[np.int64]
 
     def at(self, rows: NDArray[np.bool_] | slice) -> "RecentSubsegments":
-        """Some of the units."""
+        """The subsegments in these rows."""
         first, last, vectors, narrow, seconds, owners = self
         return RecentSubsegments(
             first[rows], last[rows], vectors[rows], narrow[rows], seconds[rows], owners[rows]
@@ -62,14 +63,14 @@ class RecentSubsegments(NamedTuple):
 
 
 class WindowResult(NamedTuple):
-    """What the graphs say of one window.
+    """Output of the networks for one window.
 
-    first: its first frame on the stream's grid.
+    first: its first frame on the stream's frame grid.
     activity: (frames, slots), probability that a slot speaks.
-    occupancy: (frames, 3), probability that nobody, one person and several people speak.
-    masks: (frames, slots), one where a slot speaks in the most probable class.
-    subsegments: what was embedded because this window brought it.
-    samples: how many of the stream were heard when the window ended.
+    occupancy: (frames, 3), probability that no speaker, one speaker and several speakers speak.
+    masks: (frames, slots), 1 where a slot speaks in the most probable class.
+    subsegments: the new subsegments of this window.
+    samples: samples of the stream up to the end of the window.
     """
 
     first: int
@@ -81,14 +82,14 @@ class WindowResult(NamedTuple):
 
 
 class KnownSpeaker(NamedTuple):
-    """Somebody known before the stream began: a name, and (exemplars, dimension) of the voice."""
+    """A speaker known before the stream begins: name, and exemplars, (exemplars, dimension)."""
 
     name: str
     exemplars: NDArray[np.float32]
 
 
 class KnownSpeakers(NamedTuple):
-    """People known before the stream began: names, and exemplars by the index of the name."""
+    """All known speakers: names, and exemplars by the index of the name."""
 
     names: tuple[str, ...]
     exemplars: ExemplarIndex
@@ -96,28 +97,28 @@ class KnownSpeakers(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Speakers, and the frames that are not final yet. Nothing in it is ever changed.
+    """Speakers of a stream, and the frames that are not final yet. It is never modified.
 
-    known: people known before.
-    numbers: (speakers,) of the names that they have if they are none of these.
-    identities: (speakers,) index of the person whose name each has, or NOBODY.
-    created: number of the next name at the earliest; none is given twice.
-    sums: (speakers, dimension) vectors heard, weighted by seconds.
-    seconds: (speakers,) of speech behind them.
+    known: known speakers.
+    numbers: (speakers,) number in the name SPEAKER_nn of each, used if it is no known speaker.
+    identities: (speakers,) index of the known speaker whose name each has, or NO_SPEAKER.
+    created: lowest number for the next name; no number is used twice.
+    sums: (speakers, dimension), sums of their vectors, weighted by seconds.
+    seconds: (speakers,) of speech in these sums.
     exemplars: (exemplars, dimension), unit length.
     owners: (exemplars,) speaker of each.
-    apart: (speakers, speakers) windows in which two were different people.
-    subsegments: those of the last window's length.
-    past: those of the last minutes, by speaker.
-    judged: (speakers,) units of each in `past` when it was last looked at as two.
+    apart: (speakers, speakers) number of windows in which two were in different slots.
+    subsegments: those that reach into the last window.
+    past: those of the last minutes, with their speakers.
+    judged: (speakers,) number of subsegments in `past` when a split was last considered.
     done: frames before this one are final.
-    end: frames before this one were heard.
-    votes: (end - done, speakers), added up over windows.
-    occupancy: (end - done, 4), occupancy added up, and the weight of windows.
-    settled: (frames, speakers) the last final frames, which later ones are joined to.
-    begun: (speakers,) first frame of a turn that goes on at `done` and was not given out, or -1.
-    trust: (speakers,) confidence in each frame of that turn before `done`, added up.
-    samples: how many were heard.
+    end: frames before this one were processed.
+    votes: (end - done, speakers), summed over windows.
+    occupancy: (end - done, 4), occupancy summed over windows, then the weight of these.
+    settled: (frames, speakers), activations of the last final frames, which later turns may join.
+    begun: (speakers,) first frame of a turn that is open at `done` and not emitted yet, or -1.
+    trust: (speakers,) confidence, summed over the frames of that turn before `done`.
+    samples: number of samples processed.
     """
 
     known: KnownSpeakers
@@ -143,64 +144,66 @@ class State:
 
     @classmethod
     def start(cls, dimension: int, known: tuple[KnownSpeaker, ...] = ()) -> Self:
-        """Before the first sample.
+        """The state before the first sample.
 
         Args:
             dimension: of the embeddings.
-            known: speakers to be found again.
+            known: known speakers.
 
         Raises:
-            ConfigError: two of them have one name, or exemplars are not usable vectors.
+            ConfigError: two of them have the same name, or exemplars are not usable vectors.
         """
         _check_known(known, dimension)
-        none = np.zeros((0, dimension), np.float32)
-        nobody = np.zeros(0, np.int64)
+        no_vectors = np.zeros((0, dimension), np.float32)
+        no_numbers = np.zeros(0, np.int64)
         vectors = [directions(each.exemplars)[1] for each in known]
         owners = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
-        index = index_exemplars(owners, np.concatenate([none, *vectors]))
+        index = index_exemplars(owners, np.concatenate([no_vectors, *vectors]))
         return cls(
             known=KnownSpeakers(tuple(each.name for each in known), index),
-            numbers=nobody,
-            identities=nobody,
+            numbers=no_numbers,
+            identities=no_numbers,
             created=0,
             sums=np.zeros((0, dimension)),
             seconds=np.zeros(0),
-            exemplars=none,
-            owners=nobody,
+            exemplars=no_vectors,
+            owners=no_numbers,
             apart=np.zeros((0, 0), np.int64),
-            subsegments=WindowEmbeddings(nobody, nobody, none, np.zeros(0)),
-            past=RecentSubsegments(nobody, nobody, none, np.zeros(0), np.zeros(0), nobody),
-            judged=nobody,
+            subsegments=WindowEmbeddings(no_numbers, no_numbers, no_vectors, np.zeros(0)),
+            past=RecentSubsegments(
+                no_numbers, no_numbers, no_vectors, np.zeros(0), np.zeros(0), no_numbers
+            ),
+            judged=no_numbers,
             done=0,
             end=0,
             votes=np.zeros((0, 0), np.float32),
             occupancy=np.zeros((0, 4), np.float32),
             settled=np.zeros((0, 0), np.bool_),
-            begun=nobody,
+            begun=no_numbers,
             trust=np.zeros(0),
             samples=0,
         )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the speakers: that of who they are, or one made from a number."""
+        """Name of each speaker: that of a known speaker, or SPEAKER_nn."""
         return tuple(
-            name_of(number) if identity == NOBODY else self.known.names[identity]
+            speaker_name(number) if identity == NO_SPEAKER else self.known.names[identity]
             for number, identity in zip(
                 self.numbers.tolist(), self.identities.tolist(), strict=True
             )
         )
 
     def speakers(self) -> tuple[KnownSpeaker, ...]:
-        """Everybody, to be known in another stream: those known before and those met since."""
+        """All speakers, known and new, to be passed as `known` to another stream."""
         known, owners = self.known.exemplars.vectors, _owners_of(self.known)
         rows = {name: known[owners == row] for row, name in enumerate(self.known.names)}
         means = unit_length(self.sums.astype(np.float32))
         for index, name in enumerate(self.names):
             own = [means[index, None], self.exemplars[self.owners == index]]
             found = np.concatenate([rows.get(name, means[:0]), *own])
-            rows[name] = found[found.any(axis=1)]  # a mean may be none, as of what is opposed
-        return tuple(  # no more than a store keeps, so that a chain of streams does not grow
+            rows[name] = found[found.any(axis=1)]  # opposite vectors have a mean of zero
+        return tuple(  # no more than a store keeps, so that they do not grow from stream to stream
             KnownSpeaker(
                 name, np.delete(each, surplus(each, np.ones(len(each)), MOST_EXEMPLARS), axis=0)
             )
@@ -208,7 +211,7 @@ class State:
         )
 
     def to_bytes(self) -> bytes:
-        """All of it, for `from_bytes`; no code in it."""
+        """The whole state as an .npz file, for `from_bytes`."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         subsegments: WindowEmbeddings = parts.pop("subsegments")
         parts |= {f"subsegment_{name}": column for name, column in subsegments._asdict().items()}
@@ -224,7 +227,7 @@ class State:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """What `to_bytes` wrote; ConfigError if it is anything else."""
+        """Read the output of `to_bytes`, without pickle; ConfigError if it is anything else."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 parts: dict[str, Any] = dict(file)
@@ -240,7 +243,7 @@ class State:
                 parts["known"] = KnownSpeakers(names, index_exemplars(*columns))
                 numbers = ("created", "done", "end", "samples")
                 return cls(**parts | {name: int(parts[name]) for name in numbers})
-            problem = "of another format"
+            problem = "it has another format"
         except (
             OSError,
             EOFError,
@@ -252,17 +255,16 @@ class State:
         ) as error:
             problem = str(error)
         raise ConfigError(
-            f"found a state of a stream that cannot be read ({problem}); "
-            "give what State.to_bytes wrote"
+            f"found a stream state that cannot be read ({problem}); give what State.to_bytes wrote"
         )
 
 
 def select(state: State, kept: NDArray[np.int64]) -> State:
-    """The state with these speakers only."""
-    place = np.full(len(state.names), -1)
-    place[kept] = np.arange(len(kept))
-    owned = place[state.owners] >= 0
-    past = state.past.at(place[state.past.owners] >= 0)
+    """The state with only the speakers in `kept`, in that order."""
+    index = np.full(len(state.names), -1)
+    index[kept] = np.arange(len(kept))
+    owned = index[state.owners] >= 0
+    past = state.past.at(index[state.past.owners] >= 0)
     return replace(
         state,
         numbers=state.numbers[kept],
@@ -270,9 +272,9 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
         sums=state.sums[kept],
         seconds=state.seconds[kept],
         exemplars=state.exemplars[owned],
-        owners=place[state.owners[owned]],
+        owners=index[state.owners[owned]],
         apart=state.apart[np.ix_(kept, kept)],
-        past=past._replace(owners=place[past.owners]),
+        past=past._replace(owners=index[past.owners]),
         judged=state.judged[kept],
         votes=state.votes[:, kept],
         settled=state.settled[:, kept],
@@ -282,27 +284,25 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
 
 
 def free_numbers(state: State, more: int) -> list[int]:
-    """Of names that nobody in the stream has or had; one known before may be called like them."""
+    """Numbers for `more` new names, unused in this stream and by known speakers' names."""
     known = state.known.names
-    return list(islice((n for n in count(state.created) if name_of(n) not in known), more))
-
-
-def name_of(number: int) -> str:
-    """What somebody is called who is nobody known."""
-    return f"SPEAKER_{number:02d}"
+    return list(islice((n for n in count(state.created) if speaker_name(n) not in known), more))
 
 
 def _owners_of(known: KnownSpeakers) -> NDArray[np.int64]:
-    """Index of the person behind every exemplar, (exemplars,)."""
+    """Index of the known speaker of every exemplar, (exemplars,)."""
     ids, first, vectors, _ = known.exemplars
     return np.repeat(ids, np.diff(first, append=len(vectors)))
 
 
 def _check_known(known: tuple[KnownSpeaker, ...], dimension: int) -> None:
+    """Raise ConfigError unless names are unique and exemplars are usable vectors."""
     names = [each.name for each in known]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"found two known speakers called '{twice[0]}'; give each a name")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigError(
+            f"found two known speakers called '{repeated[0]}'; give each its own name"
+        )
     for name, exemplars in known:
         usable = np.ndim(exemplars) == 2 and exemplars.shape[1:] == (dimension,) and len(exemplars)
         if not usable or not directions(exemplars)[0].all():

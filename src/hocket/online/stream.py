@@ -1,7 +1,7 @@
-"""The online engine: samples in, turns out, while people speak.
+"""The online engine: samples in, turns out, while the stream is recorded.
 
-Windows end every `step_s`; a stream that is shorter than a window has shorter ones. Windows that are
-complete at the same time are processed side by side; the tracker takes them one after the other.
+A window ends every `step_s` seconds; windows at the start of a stream are shorter. Windows that are
+complete at the same time run through the networks in parallel, and the tracker takes them in order.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
@@ -29,34 +29,33 @@ from hocket.result import Result
 from hocket.speakers import SpeakerStore
 
 Window: TypeAlias = Callable[[Executor | None], WindowResult]
-"""Processes a window, with another thread's help if there is one."""
+"""Processes a window, using another thread if it is given one."""
 
-CALLS = 3  # open at once for every worker: one runs, two wait for it
+CALLS = 3  # pending calls per worker: one runs, two wait
 
 
 class Stream:
-    """Diarizes sound as it comes.
+    """Diarizes a stream while it is recorded.
 
     Args:
-        sample_rate: Hz, of what it is fed.
-        config: everything that may change results; `config.stream` is for streams alone.
-        runtime: how the graphs are run; changes only how fast results come.
+        sample_rate: of the samples that are fed, Hz.
+        config: everything that may change results; `config.stream` is for streams only.
+        runtime: how the graphs are run; changes only the speed.
         preset: accurate, balanced or fast, in place of a config.
-        known: known speakers, who get their names when they speak.
-        store: whose speakers are known as well; it is read once, here.
-        refinable: keep the sound in a temporary file on disk, 230 MB an hour, for
-            `finish(refine=True)`.
-        name: what errors and results call the stream.
+        known: known speakers; they are named when they speak.
+        store: a store whose speakers are known too. It is read once, here.
+        refinable: keep the audio in a temporary file, 230 MB per hour, for `finish(refine=True)`.
+        name: of the stream, in errors and results.
 
     Raises:
         ArgumentError: an argument is unknown or of the wrong type.
-        AudioContentError: the rate makes no sense.
+        AudioContentError: the sample rate is out of range.
         ConfigError: settings or known speakers contradict each other.
-        StoreError: the store cannot be read, or holds voices of another model.
+        StoreError: the store cannot be read, or is for another embedding model.
         ModelError, BackendError: as for `Diarizer.load`.
 
-    A stream is not for several threads at once. Memory holds the last window and what is known of
-    the speakers.
+    A stream must not be used by several threads at once. Memory holds the last window and the state
+    of the speakers.
     """
 
     @known_names_only
@@ -81,28 +80,28 @@ class Stream:
         self._geometry = geometry = networks.segmentation.geometry
         self._least = networks.segmentation.least_samples
         self.rules = Rules.of(diarizer.resolved, diarizer.calibration, geometry, networks.graph)
-        self._whole = whole = _window_samples(self.config.stream, geometry)
+        self._window_length = length = _window_samples(self.config.stream, geometry)
         self._input = StreamInput(sample_rate, geometry.sample_rate, name)
         self._name, self._rate = name, sample_rate
         stored = known_in(store, diarizer.embedding_model) if store else ()
         self.state = State.start(networks.window.embedder.info.dimension, (*known, *stored))
         self._buffer, self._tape = SampleBuffer(), Tape() if refinable else None
         self._step = self.rules.pace.step * geometry.frame_step
-        self._next = whole - (whole - self._least) // self._step * self._step
+        self._next = length - (length - self._least) // self._step * self._step
         self._processed = 0
         self._finished = False
 
     def feed(self, samples: NDArray[Any]) -> list[Update]:
-        """Process what comes next, however much or little it is.
+        """Process the next samples, of any number.
 
         Args:
             samples: (samples,) or (samples, channels), floats in -1..1 or integers.
 
         Returns:
-            An update for every window that ends within them; often none.
+            An update for every window that ends within them; often there is none.
 
         Raises:
-            AudioContentError: the array does not hold sound.
+            AudioContentError: the array is not audio.
             ConfigError: the stream is finished.
             BackendError: a runtime failed.
         """
@@ -118,18 +117,24 @@ class Stream:
         return updates + self._process(pending)
 
     def skip(self, seconds: float) -> list[Update]:
-        """Treat so much of the stream as silence, as where samples were lost.
+        """Process silence, for example in place of lost samples.
+
+        Args:
+            seconds: duration of the silence.
+
+        Returns:
+            Updates as from `feed`.
 
         Raises:
             ConfigError: the number is negative or not finite, or the stream is finished.
         """
         if not 0 <= seconds < np.inf:
             raise ConfigError(f"a gap of {seconds} seconds; give 0 or more")
-        left, updates = round(seconds * self._rate), list[Update]()
+        remaining, updates = round(seconds * self._rate), list[Update]()
         silence = np.zeros((self._rate, self._input.channels or 1), np.float32)
-        while left > 0:
-            updates += self.feed(silence[:left])
-            left -= len(silence)
+        while remaining > 0:
+            updates += self.feed(silence[:remaining])
+            remaining -= len(silence)
         return updates
 
     @overload
@@ -142,18 +147,19 @@ class Stream:
         """End the stream.
 
         Args:
-            refine: process all of it again, as a recording.
+            refine: process the whole stream again, as a recording.
 
         Returns:
-            The last updates, after which nothing is tentative; or the result of `Diarizer` for all of it.
+            The last updates, after which all turns are final; with `refine`, the result of
+            `Diarizer` for the whole stream.
 
         Raises:
-            ConfigError: it is finished already, or `refinable` was False.
-            OutputError: the sound could not be kept.
+            ConfigError: the stream is already finished, or `refinable` was False.
+            OutputError: the audio could not be kept.
         """
         self._check_open()
         if refine and self._tape is None:
-            raise ConfigError("the sound was not kept; make the stream with refinable=True")
+            raise ConfigError("the audio was not kept; make the stream with refinable=True")
         for block in self._input.close():
             self._keep(block)
         try:
@@ -162,7 +168,7 @@ class Stream:
             self.close()
 
     def close(self) -> None:
-        """Delete the sound that was kept; nothing more can be fed."""
+        """Finish the stream without its last updates, and delete the audio that was kept."""
         self._finished = True
         if self._tape:
             self._tape.close()
@@ -180,7 +186,7 @@ class Stream:
 
     def _last_updates(self) -> list[Update]:
         updates = self._process(self._due())
-        if self._buffer.end >= self._least:  # the networks take nothing shorter
+        if self._buffer.end >= self._least:  # the shortest input of the networks
             updates += self._process([self._window(self._buffer.end)], ends=True)
         return updates
 
@@ -199,7 +205,7 @@ class Stream:
             self._tape.write(block)
 
     def _due(self) -> list[Window]:
-        """The windows that end within what was fed."""
+        """The next windows that end within the samples fed so far."""
         found = []
         while self._buffer.end >= self._next:
             found.append(self._window(self._next))
@@ -207,22 +213,22 @@ class Stream:
         return found
 
     def _window(self, end: int) -> Window:
-        """The window that ends at this sample."""
-        step, first = self._geometry.frame_step, max(0, end - self._whole)
+        """The window that ends at sample `end`."""
+        step, first = self._geometry.frame_step, max(0, end - self._window_length)
         start = -(-first // step) * step
         pieces, new = self._buffer.pieces(start, end), self._processed
         features = self._sinc_cache.of_window(start, end, self._buffer)
         self._processed = end
-        self._buffer.release(start)  # later windows begin later
+        self._buffer.release(start)  # later windows do not begin before it
         process = self._networks.process
         return lambda beside: process(joined(pieces)[0], start, new, features, beside)
 
     def _process(self, windows: Sequence[Window], *, ends: bool = False) -> list[Update]:
-        """Process windows, side by side if there are several, and track them in order."""
+        """Process windows, in parallel if there are several, and track them in order."""
         workers = self.runtime.workers
         if not windows or workers == 1:
             return self._track((window(None) for window in windows), ends=ends)
-        if len(windows) == 1:  # its two networks side by side
+        if len(windows) == 1:  # run its two networks in parallel
             with worker_pool(1) as beside:
                 return self._track([windows[0](beside)], ends=ends)
         with worker_pool(workers) as pool:
@@ -240,7 +246,13 @@ class Stream:
 def follow(
     stream: Stream, blocks: Iterable[NDArray[Any]], callback: Callable[[Update], object]
 ) -> None:
-    """Feed a stream all blocks, finish it, and call back with every update."""
+    """Feed all blocks to a stream, finish it, and pass every update to `callback`.
+
+    Args:
+        stream: to feed and finish.
+        blocks: (samples,) or (samples, channels) each.
+        callback: called with every update.
+    """
     for block in blocks:
         for update in stream.feed(block):
             callback(update)
@@ -249,8 +261,15 @@ def follow(
 
 
 async def updates_of(stream: Stream, blocks: AsyncIterable[NDArray[Any]]) -> AsyncIterator[Update]:
-    """Updates of a stream that is fed from an asynchronous source; graphs run in a thread."""
-    import asyncio  # imported here: 20 ms of every command's start
+    """Feed an asynchronous source to a stream, finish it, and yield the updates.
+
+    The graphs run in a thread.
+
+    Args:
+        stream: to feed and finish.
+        blocks: (samples,) or (samples, channels) each.
+    """
+    import asyncio  # imported here, as it adds 20 ms to the start of every command
 
     async for block in blocks:
         for update in await asyncio.to_thread(stream.feed, block):
@@ -260,7 +279,7 @@ async def updates_of(stream: Stream, blocks: AsyncIterable[NDArray[Any]]) -> Asy
 
 
 def _window_samples(config: StreamConfig, geometry: Geometry) -> int:
-    """Samples of a window, a whole number of frames; ConfigError if it does not fit."""
+    """Samples of a window, a whole number of frames; ConfigError if its length is not allowed."""
     window_s, newest_s = config.window_s, config.step_s + config.back_s
     if newest_s > window_s:
         raise ConfigError(
@@ -269,5 +288,5 @@ def _window_samples(config: StreamConfig, geometry: Geometry) -> int:
         )
     if window_s * geometry.sample_rate > geometry.window_samples:
         most = geometry.seconds_of(geometry.window_samples)
-        raise ConfigError(f"window_s is {window_s:g}; the segmentation takes {most:g} at most")
+        raise ConfigError(f"window_s is {window_s:g}; give at most {most:g}, one window")
     return int(window_s * geometry.sample_rate) // geometry.frame_step * geometry.frame_step

@@ -1,9 +1,9 @@
-"""The online tracker: one window after the other, each changes what is known and says who speaks.
+"""The online tracker: each window updates the speakers of a stream and its turns.
 
-`step` is pure: the same state and window give the same state and update, whoever calls. A window's
-slots are compared with all speakers in one call of the `post_embedding` graph and assigned
-together; overlapping windows are added up, so nothing is said twice; frames become final a while
-after they were heard, and then never change (docs/decisions/017-online.md).
+`step` is pure: the same state and window always give the same new state and update. The slots of a
+window are compared with all speakers in one call of the `post_embedding` graph, and assigned
+jointly. Overlapping windows are averaged. Frames become final some time after they were processed,
+and then never change (docs/decisions/017-online.md).
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ from hocket.online.fusion import (
 )
 from hocket.online.identity import (
     Slots,
+    add_subsegments,
     agreement,
     assign,
     compare,
@@ -36,22 +37,21 @@ from hocket.online.identity import (
     label,
     learn,
     merge,
-    remember,
     second_best,
 )
 from hocket.online.naming import name, name_distances
 from hocket.online.splitting import divide, keep
-from hocket.online.state import NOBODY, KnownSpeaker, State, WindowEmbeddings, WindowResult
+from hocket.online.state import NO_SPEAKER, KnownSpeaker, State, WindowEmbeddings, WindowResult
 from hocket.result import Turn
 
 __all__ = [
     "FrameModel",
-    "WindowEmbeddings",
     "KnownSpeaker",
     "Pace",
     "Rules",
     "State",
     "Update",
+    "WindowEmbeddings",
     "WindowResult",
     "step",
 ]
@@ -59,12 +59,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Update:
-    """What a stream says after a window.
+    """Turns of a stream after a window.
 
-    time: how much of the stream was heard.
-    final: turns that never change, in order of time; each is in one update. A long one comes in
-        parts that touch.
-    tentative: what else seems to be said until now; the next update has it anew.
+    time: seconds of the stream processed so far.
+    final: turns that never change, in order of time; each is in one update only. A long turn comes
+        in adjacent parts.
+    tentative: all other turns so far, which the next update replaces.
     """
 
     time: float
@@ -74,15 +74,15 @@ class Update:
 
 @dataclass(frozen=True)
 class Rules:
-    """All that `step` goes by.
+    """Settings and models of `step`.
 
     graph: `post_embedding`.
     geometry: frame grid.
-    config: which slot is whom.
-    pace: when what is said becomes final.
-    regions: how many people speak.
-    frames: how sure a frame of a turn is.
-    two: odds that a speaker is two; None: none is looked at.
+    config: thresholds of the stream.
+    pace: when frames become final.
+    regions: thresholds of speech and overlap.
+    frames: confidence of frames.
+    two: odds that a speaker is two; None: speakers are never split.
     """
 
     graph: Graph
@@ -101,7 +101,14 @@ class Rules:
         geometry: Geometry,
         graph: Graph,
     ) -> Self:
-        """The rules that settings and an embedding model's calibration come to."""
+        """The rules for these settings.
+
+        Args:
+            config: settings.
+            calibration: of the embedding model, from the manifest.
+            geometry: frame grid.
+            graph: `post_embedding`.
+        """
         return cls(
             graph=graph,
             geometry=geometry,
@@ -116,67 +123,78 @@ class Rules:
 def step(
     state: State, window: WindowResult, rules: Rules, *, ends: bool = False
 ) -> tuple[State, Update]:
-    """Take a window.
+    """Process a window.
 
     Args:
-        state: what is known; it is not changed.
-        window: the next one.
-        rules: thresholds and graph.
-        ends: nothing comes after it; everything becomes final.
+        state: from the window before; it is not modified.
+        window: output of the networks for the next window.
+        rules: settings and models.
+        ends: whether this is the last window, so that all frames become final.
 
     Returns:
-        The state to go on from, and what to say.
+        The new state, and the turns.
     """
-    state = remember(state, window)
+    state = add_subsegments(state, window)
     end = max(state.end, window.first + len(window.masks))
     until = end if ends else max(state.done, end - rules.pace.delay)
-    state, slots, speakers = _who_speaks(state, window, until, rules)
+    state, slots, speakers = _assign_slots(state, window, until, rules)
     labels = label(slots, speakers, rules.config)
     state = learn(state, slots, speakers, labels, rules.config)
     state = keep(state, slots, labels)
     state = fuse(state, window, speakers, labels, rules.pace)
-    state, closed = _settle_who(state, rules)
+    state, closed = _merge_and_name(state, rules)
     if rules.two is not None:
         state = divide(state, rules.two, rules.config)
     active = activations_of(state, rules.regions, rules.pace)
-    sure = frame_confidence(state, rules.frames)
-    state, given = settle(state, active, sure, until, rules.geometry, rules.pace)
-    waiting = tentative(state, active, sure, rules.geometry)
+    confidence = frame_confidence(state, rules.frames)
+    state, final = settle(state, active, confidence, until, rules.geometry, rules.pace)
+    other = tentative(state, active, confidence, rules.geometry)
     time = rules.geometry.seconds_of(window.samples)
-    return state, Update(time, tuple(sorted(closed + given)), tuple(waiting))
+    return state, Update(time, tuple(sorted(closed + final)), tuple(other))
 
 
-def _who_speaks(
+def _assign_slots(
     state: State, window: WindowResult, until: int, rules: Rules
 ) -> tuple[State, Slots, NDArray[np.int64]]:
-    """Speakers of a window's slots, made where there are none; frames before `until` become final.
+    """Assign a window's slots to speakers, and create speakers where needed.
+
+    Args:
+        state: with the window's subsegments.
+        window: output of the networks.
+        until: frames before this one become final.
+        rules: settings and models.
 
     Returns:
-        the state with new speakers, the slots, and (slots,) the speaker of each.
+        The state with new speakers, the slots, and (slots,) speakers.
     """
     config, frame_s = rules.config, rules.geometry.seconds_of(rules.geometry.frame_step)
     slots = compare(state, window, rules.graph, frame_s)
     speakers = assign(slots, agreement(state, window), config)
     state, slots, speakers = create(state, slots, speakers, config)
-    ripe = slice(max(0, state.done - window.first), max(0, until - window.first))
-    due = window.masks[ripe].any(axis=0) & slots.active
+    rows = slice(max(0, state.done - window.first), max(0, until - window.first))
+    due = window.masks[rows].any(axis=0) & slots.active
     speakers = second_best(state, slots, speakers, due, config)
-    lost = due & (speakers == NOBODY)
-    if lost.any() and (speakers == NOBODY).all():  # some voice is better than none
-        hurried = slots._replace(mine=np.where(lost, slots.mine, 0.0))
-        state, more, speakers = create(state, hurried, speakers, replace(config, create_s=frame_s))
-        slots = more._replace(mine=slots.mine)
+    missing = due & (speakers == NO_SPEAKER)
+    if missing.any() and (speakers == NO_SPEAKER).all():  # better a mixed voice than no speaker
+        reduced = slots._replace(slot_seconds=np.where(missing, slots.slot_seconds, 0.0))
+        short = replace(config, create_s=frame_s)
+        state, compared, speakers = create(state, reduced, speakers, short)
+        slots = compared._replace(slot_seconds=slots.slot_seconds)
     return state, slots, speakers
 
 
-def _settle_who(state: State, rules: Rules) -> tuple[State, list[Turn]]:
-    """Make one speaker of those that turned out to be one, and call them by their names."""
+def _merge_and_name(state: State, rules: Rules) -> tuple[State, list[Turn]]:
+    """Merge duplicate speakers, and name speakers after known ones.
+
+    Returns:
+        The new state, and final turns of speakers that were merged into others.
+    """
     closed: list[Turn] = []
     while True:
-        claims = name_distances(state.known, state.sums, state.seconds, rules.config)
-        pair = duplicates(state, claims, rules.config)
+        to_known = name_distances(state.known, state.sums, state.seconds, rules.config)
+        pair = duplicates(state, to_known, rules.config)
         if pair is None:
-            return name(state, claims), closed
+            return name(state, to_known), closed
         kept, gone = pair
         state, turns = close_turn(state, gone, rules.geometry)
         state, closed = merge(state, kept, gone), closed + turns

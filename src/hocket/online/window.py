@@ -1,9 +1,9 @@
-"""What the networks make of one window of a stream; it depends on the window's samples alone.
+"""One window of a stream through the networks; the result depends on the window's samples alone.
 
-Windows overlap, so most of a window was processed before. Only the newest sound, which no window
-held before, is embedded, with a little of what lies before it; the tracker remembers the rest. Where
-the network keeps the sounds of one input apart, embedding needs no segmentation, so that both
-networks may run at once on a single window (docs/decisions/018-both-graphs-at-once.md).
+Windows overlap, so most of a window was processed before. Only the newest audio, which no earlier
+window contains, is embedded, with a little of what precedes it; the tracker keeps the rest. If the
+network keeps several sounds of one input apart, embedding does not need the segmentation, and both
+networks can run in parallel on a window (docs/decisions/018-both-graphs-at-once.md).
 """
 
 from collections.abc import Callable
@@ -37,15 +37,15 @@ from hocket.segmentation.powerset import SLOTS_OF_CLASS, occupancy, slot_activit
 
 @dataclass(frozen=True)
 class WindowNetworks:
-    """What a window is processed with.
+    """The networks that process a window, and their settings.
 
     segmentation: `segmentation_from_peaks`; several threads may call it at once.
-    embedder: the embedding network, likewise.
+    embedder: the embedding network; several threads may call it at once.
     geometry: frame grid.
-    subsegments: what is embedded.
-    back: frames before the newest sound that are embedded again with it.
-    grid: candidates; None for a network that takes one sound a call.
-    channels: what channels add to embeddings; None: nothing is known of it.
+    subsegments: lengths of subsegments.
+    back: frames before the newest audio that are embedded again with it.
+    grid: candidates; None for a network that takes one sound per call.
+    channels: for channel compensation; None: the embedding network has no channel model.
     """
 
     segmentation: Graph
@@ -67,11 +67,11 @@ class WindowNetworks:
         """Run both networks over a window.
 
         Args:
-            sound: its samples, no more than the segmentation's window has.
-            start: its first sample in the stream, at which a frame begins.
-            new: first sample of the stream that no window before held.
-            sinc_features: computes those of the window, or waits for whoever does.
-            beside: embeds while this thread runs the segmentation; None: this thread does both.
+            sound: (samples,) of the window, at most as many as the segmentation's windows have.
+            start: first sample of the window in the stream, the start of a frame.
+            new: first sample of the stream that no earlier window contains.
+            sinc_features: returns those of the window; another thread may be computing them.
+            beside: embeds while this thread runs the segmentation; None: this thread runs both.
         """
         step = self.geometry.frame_step
         first, begin = start // step, max(0, (new - start) // step - self.back)
@@ -104,12 +104,12 @@ class WindowNetworks:
         )
 
     def _bands(self, subsegments: Subsegments, sound: Waveform, begin: int) -> Bands | None:
-        """Which bands units have; None where that does not matter.
+        """Band levels of subsegments; None if they are not needed.
 
         Args:
-            subsegments: their frames count from the window's frame `begin` on.
-            sound: of the window, whose spectra are made once.
-            begin: see `subsegments`.
+            subsegments: frames are counted from frame `begin` of the window.
+            sound: (samples,) of the window. Its spectra are computed once for all subsegments.
+            begin: frame of the window.
         """
         if self.channels is None or not len(subsegments.region):
             return None
@@ -129,22 +129,22 @@ class WindowNetworks:
 
 
 def _usable(vectors: SubsegmentEmbeddings) -> NDArray[np.float32]:
-    """Vectors of unit length; zero for what is none."""
+    """Vectors scaled to unit length; zero for those that are not finite."""
     finite = np.isfinite(vectors).all(axis=1, keepdims=True)
     return unit_length(np.where(finite, vectors, np.float32(0)))
 
 
 def _new_regions(masks: NDArray[np.float32], new: int) -> Regions:
-    """Segments in which a slot speaks alone that reach into what is new, (runs, 2).
+    """Regions in which a slot speaks alone and which end in new frames, (regions, 2).
 
     Args:
         masks: (frames, slots).
-        new: frame from which on it is.
+        new: first new frame.
     """
-    alone = (masks > 0) & (masks.sum(axis=1, keepdims=True) == 1)
+    single = (masks > 0) & (masks.sum(axis=1, keepdims=True) == 1)
     rows = [
         (first, last)
-        for column in alone.T
+        for column in single.T
         for first, last in segments_of(column).tolist()
         if last > new
     ]

@@ -1,35 +1,32 @@
-"""Where to listen first: the stretches of a result whose correction should remove most error.
+"""Where to listen first: the segments whose correction should remove the most error.
 
-Somebody has so many seconds. A stretch of a turn is worth the error that is expected in it, and
-costs its length and OVERHEAD_S. The best choice within the time takes all stretches that are worth
-more than a price for each second, and the price is found by halving.
+A person has a limited time to listen. A segment of a turn is worth its expected error, and costs
+its length and OVERHEAD_S. The best choice within the time takes every segment that is worth more
+than some price per second; the price is found by bisection.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
-from pathlib import Path
-from typing import Any
 
 from hocket.errors import ConfigError
 from hocket.result import Result, Turn, UncertainSegment
 
 SECONDS = 90.0
-OVERHEAD_S = 0.5  # of every stretch, beside its length: finding it and starting to play
-JOINED_S = 0.01  # doubts nearer than this are one stretch of sound
+OVERHEAD_S = 0.5  # of every segment, beside its length: finding it and starting to play
+JOINED_S = 0.01  # uncertain segments nearer than this are one
 HALVINGS = 40  # of the price; after 40 it is known to one part in 10**12
 
 
 @dataclass(frozen=True)
 class ReviewSegment:
-    """A stretch to listen to, and who may speak in it.
+    """A segment to listen to, and who may speak in it.
 
-    start, end: where to listen.
-    speaker: who speaks there by the result.
-    alternatives: others that it may be, the likeliest first; somebody else or nobody may be right.
-    confidence: probability that the speaker is right, at a moment of it.
-    expected_error: seconds that are wrong on average, which an answer puts right.
+    start, end: where to listen, in seconds.
+    speaker: the speaker in the result.
+    alternatives: other speakers, the likeliest first; somebody else or nobody may be right.
+    confidence: probability that the speaker is right, at a moment of the segment.
+    expected_error: seconds that are wrong on average, and right once somebody has listened.
     """
 
     start: float
@@ -42,12 +39,12 @@ class ReviewSegment:
 
 @dataclass(frozen=True)
 class Review:
-    """What to listen to in one recording, in the order of what an answer is worth.
+    """What to listen to in one recording.
 
     uri: of the recording.
-    segments: with most expected error for their length first.
-    expected_error: seconds of the result that are expected to be wrong, before any answer.
-    remaining_error: after all answers.
+    segments: those with the most expected error for their length first.
+    expected_error: seconds of the result that are expected to be wrong.
+    remaining_error: the same, once all segments are corrected.
     """
 
     uri: str
@@ -57,7 +54,7 @@ class Review:
 
     @property
     def seconds(self) -> float:
-        """Length of all questions together."""
+        """Length of all segments together."""
         return sum(segment.end - segment.start for segment in self.segments)
 
 
@@ -65,79 +62,31 @@ def review(result: Result, *, seconds: float = SECONDS) -> Review:
     """Choose what to listen to.
 
     Args:
-        result: with confidence, of `Diarizer` or `read_result`.
-        seconds: of sound at most.
+        result: with confidence, from `Diarizer` or `Result.load`.
+        seconds: most sound to listen to.
 
     Raises:
-        ConfigError: `seconds` is not above 0, or the result has turns and no confidence.
+        ConfigError: `seconds` is not above 0, or the result has turns without confidence.
     """
     if not seconds > 0:
-        raise ConfigError(f"seconds: found {seconds:g}; give a number above 0, such as 90")
+        raise ConfigError(f"seconds is {seconds:g}; give a number above 0, such as 90")
     if result.turns and all(turn.confidence is None for turn in result.turns):
         raise ConfigError(
             f"{result.uri}: its turns have no confidence; "
             "give what 'hocket diarize --format json' wrote"
         )
-    uncertain = result.uncertain or _uncertain_of(result.turns)
-    segments_of = _groups(_fill(_chosen(_groups(uncertain), seconds), uncertain, seconds))
+    uncertain = result.uncertain or _whole_turns(result.turns)
+    chosen = _fill(_chosen(_touching(uncertain), seconds), uncertain, seconds)
     segments = sorted(
-        map(_review_segment, segments_of), key=lambda each: (-_density(each), each.start)
+        map(_review_segment, _touching(chosen)), key=lambda each: (-_density(each), each.start)
     )
     before = sum(_error_of(turn) for turn in result.turns)
     saved = sum(segment.expected_error for segment in segments)
     return Review(result.uri, tuple(segments), before, max(0.0, before - saved))
 
 
-def read_result(path: str | Path) -> Result:
-    """Turns, doubts, speakers and their number of a file that `hocket diarize --format json` wrote.
-
-    Embeddings are not in it.
-
-    Raises:
-        ConfigError: the file cannot be read, or holds anything else.
-    """
-    import numpy as np
-
-    try:
-        content = json.loads(Path(path).read_text("utf-8"))
-        return Result(
-            uri=str(content["uri"]),
-            turns=tuple(map(_turn, content["turns"])),
-            exclusive_turns=tuple(map(_turn, content["exclusive_turns"])),
-            speakers=tuple(map(str, content["speakers"])),
-            embeddings=np.zeros((len(content["speakers"]), 0), np.float32),
-            duration=float(content["duration"]),
-            seconds={},
-            count_confidence={
-                int(number): float(sure)
-                for number, sure in content.get("count_confidence", {}).items()
-            },
-            uncertain=tuple(
-                UncertainSegment(
-                    float(each["start"]),
-                    float(each["end"]),
-                    str(each["speaker"]),
-                    float(each["confidence"]),
-                    tuple(map(str, each["alternatives"])),
-                )
-                for each in content.get("uncertain", ())
-            ),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path}: found no result of one recording ({error}); "
-            "give what 'hocket diarize FILE -o FILE.json' wrote"
-        ) from error
-
-
-def _turn(row: dict[str, Any]) -> Turn:
-    sure = row.get("confidence")
-    confidence = None if sure is None else float(sure)
-    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), confidence)
-
-
-def _uncertain_of(turns: Iterable[Turn]) -> list[UncertainSegment]:
-    """Whole turns as doubts, where nothing finer is known."""
+def _whole_turns(turns: Iterable[Turn]) -> list[UncertainSegment]:
+    """Whole turns as uncertain segments, where nothing finer is known."""
     return [
         UncertainSegment(turn.start, turn.end, turn.speaker, turn.confidence)
         for turn in turns
@@ -145,22 +94,22 @@ def _uncertain_of(turns: Iterable[Turn]) -> list[UncertainSegment]:
     ]
 
 
-def _groups(uncertain: Sequence[UncertainSegment]) -> list[list[UncertainSegment]]:
-    """Doubts of one speaker that touch, in order of time."""
-    order = sorted(uncertain, key=lambda segment: (segment.speaker, segment.start))
+def _touching(segments: Sequence[UncertainSegment]) -> list[list[UncertainSegment]]:
+    """Segments of one speaker that touch, in groups, in order of time."""
+    order = sorted(segments, key=lambda segment: (segment.speaker, segment.start))
     groups: list[list[UncertainSegment]] = []
-    for _, some in groupby(order, key=lambda segment: segment.speaker):
-        last_s = -1.0
-        for segment in some:
-            if not groups or segment.start - last_s > JOINED_S or last_s < 0:
+    for _, own in groupby(order, key=lambda segment: segment.speaker):
+        last = -1.0
+        for segment in own:
+            if not groups or segment.start - last > JOINED_S or last < 0:
                 groups.append([])
             groups[-1].append(segment)
-            last_s = segment.end
+            last = segment.end
     return groups
 
 
 def _chosen(groups: Sequence[Sequence[UncertainSegment]], seconds: float) -> list[UncertainSegment]:
-    """What is worth the least price at which all of it fits into so many seconds."""
+    """What is worth the lowest price at which all of it fits into so many seconds."""
     low, high = 0.0, 1.0
     chosen = _worth(groups, low)
     if sum(map(_length, chosen)) <= seconds:
@@ -175,30 +124,30 @@ def _chosen(groups: Sequence[Sequence[UncertainSegment]], seconds: float) -> lis
 
 
 def _fill(
-    chosen: list[UncertainSegment], uncertain: Sequence[UncertainSegment], seconds: float
+    chosen: list[UncertainSegment], segments: Sequence[UncertainSegment], seconds: float
 ) -> list[UncertainSegment]:
-    """The same, and for the seconds that are left the least sure of the other doubts.
+    """The same, and the least confident other segments for the seconds that are left.
 
-    Of one that is longer its beginning.
+    The last of them is cut to fit.
     """
-    left_s = seconds - sum(_length([segment]) for segment in chosen)
+    left = seconds - sum(_length([segment]) for segment in chosen)
     found, taken = list(chosen), set(chosen)
-    for segment in sorted(uncertain, key=lambda each: (each.confidence, each)):
-        if left_s <= JOINED_S:
+    for segment in sorted(segments, key=lambda each: (each.confidence, each)):
+        if left <= JOINED_S:
             break
         if segment not in taken:
-            found.append(replace(segment, end=min(segment.end, segment.start + left_s)))
-            left_s -= _length(found[-1:])
+            found.append(replace(segment, end=min(segment.end, segment.start + left)))
+            left -= _length(found[-1:])
     return found
 
 
 def _worth(
     groups: Sequence[Sequence[UncertainSegment]], price: float
 ) -> list[Sequence[UncertainSegment]]:
-    """Segments of the runs that are worth more than this price for each second and OVERHEAD_S.
+    """Parts of groups that are worth more than this price per second and OVERHEAD_S.
 
-    In every run, the stretches with the largest sum: what is gained by a stretch may pay for a
-    surer second in it, but not for more than starting anew costs.
+    In every group, the parts with the largest sum: a part may include a confident second if what
+    surrounds it pays for it, but not if starting anew is cheaper.
     """
     found: list[Sequence[UncertainSegment]] = []
     for group in groups:
@@ -208,9 +157,9 @@ def _worth(
 
 
 def _best(gains: Sequence[float], start: float) -> list[tuple[int, int]]:
-    """Segments with the largest sum of gains, less a price for starting each.
+    """Ranges with the largest sum of gains, less a price for starting each.
 
-    Viterbi over two states, inside a stretch or not.
+    Viterbi over two states, inside a range or not.
     """
     off, on = 0.0, float("-inf")
     came: list[tuple[bool, bool]] = []  # whether each state was reached from inside
@@ -228,22 +177,22 @@ def _best(gains: Sequence[float], start: float) -> list[tuple[int, int]]:
     return found[::-1]
 
 
-def _length(stretch: Sequence[UncertainSegment]) -> float:
-    return stretch[-1].end - stretch[0].start
+def _length(segments: Sequence[UncertainSegment]) -> float:
+    return segments[-1].end - segments[0].start
 
 
-def _review_segment(stretch: Sequence[UncertainSegment]) -> ReviewSegment:
-    error = sum(segment.expected_error for segment in stretch)
+def _review_segment(group: Sequence[UncertainSegment]) -> ReviewSegment:
+    error = sum(segment.expected_error for segment in group)
     weights: dict[str, float] = {}
-    for segment in stretch:
+    for segment in group:
         for rank, name in enumerate(segment.alternatives):
             weights[name] = weights.get(name, 0.0) + segment.expected_error / (rank + 1)
     return ReviewSegment(
-        stretch[0].start,
-        stretch[-1].end,
-        stretch[0].speaker,
+        group[0].start,
+        group[-1].end,
+        group[0].speaker,
         tuple(sorted(weights, key=lambda name: -weights[name])),
-        1 - error / _length(stretch),
+        1 - error / _length(group),
         error,
     )
 

@@ -1,1 +1,1 @@
-"""Who of up to three local speakers speaks, and where one speaks alone."""
+"""Local speaker segmentation: which of up to three slots speak, and where one speaker is alone."""

@@ -10,15 +10,20 @@ from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 
 LEAST_WEIGHT = 0.02
+"""Of a frame at the very end of a window; see `edge_weights`."""
 
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Windows start every `step` samples, a whole number of frames: frames of all lie on one grid.
+    """Windows that start every `step` samples, a whole number of frames, so that frames align.
 
-    Frame i of a window starting at frame s is frame s + i of the recording. The last window, the
-    tail, starts on the first frame from which a window reaches the last sample, so it holds less
-    than a frame of padding unless the recording is shorter than a window.
+    Frame i of a window that starts at frame s is frame s + i of the recording. The last window, the
+    tail, starts at the first frame from which a window reaches the last sample. It has less than a
+    frame of padding unless the recording is shorter than a window.
+
+    length: samples of a window.
+    step: samples from the start of a window to that of the next.
+    frame_step: samples from one frame to the next.
     """
 
     length: int
@@ -27,7 +32,11 @@ class WindowGrid:
 
     @classmethod
     def of(cls, geometry: Geometry, step_s: float) -> Self:
-        """A window about every `step_s`; ConfigError if samples between them would be unheard."""
+        """The grid with a window about every `step_s` seconds.
+
+        Raises:
+            ConfigError: the step is longer than a window, so that samples would be skipped.
+        """
         length = geometry.window_samples
         step = max(1, geometry.frames_of(step_s)) * geometry.frame_step
         if step > length:
@@ -55,16 +64,16 @@ class WindowGrid:
 
 
 def covered_frames(samples: int, start: int, geometry: Geometry) -> int:
-    """Frames of a window starting at sample `start` that end within a recording of `samples`."""
+    """Number of frames of a window at sample `start` that end within a recording of `samples`."""
     first = geometry.frame_start(start // geometry.frame_step)
     return min(max((samples - first) // geometry.frame_step, 0), geometry.window_frames)
 
 
 def edge_weights(frames: int, ramp: int) -> NDArray[np.float32]:
-    """How much a window counts at each of its frames, (frames,): less within `ramp` of its ends.
+    """Weight of a window at each of its frames, (frames,): less within `ramp` frames of its ends.
 
-    There the network has heard half of what tells it who speaks. The weight is never 0: at the ends
-    of a recording nobody else hears those frames (docs/decisions/012-spans.md).
+    There the network lacks half of the context. The weight is never 0, as no other window covers
+    the ends of a recording (docs/decisions/012-spans.md).
     """
     frame = np.arange(frames) + 0.5
     rising = np.minimum(frame, frames - frame) / max(ramp, 0.5)
@@ -73,11 +82,13 @@ def edge_weights(frames: int, ramp: int) -> NDArray[np.float32]:
 
 
 class FrameSums:
-    """Sums over overlapping windows, handed out frame by frame once no later window adds to them.
+    """Sums over overlapping windows, returned once no later window adds to them.
 
     Args:
         columns: numbers per frame.
         dtype: of the sums.
+
+    `settled` is the number of frames returned so far.
     """
 
     def __init__(self, columns: int, dtype: type[np.floating]) -> None:
@@ -85,7 +96,7 @@ class FrameSums:
         self.settled = 0
 
     def add(self, first: int, values: NDArray[np.floating]) -> None:
-        """Add (frames, columns) from frame `first` on, none of which is settled yet."""
+        """Add (frames, columns) from frame `first` on; none of these frames may be settled."""
         start = first - self.settled
         missing = start + len(values) - len(self._sums)
         if missing > 0:
@@ -94,7 +105,7 @@ class FrameSums:
         self._sums[start : start + len(values)] += values
 
     def settle(self, end: int) -> NDArray[np.floating]:
-        """Sums of the frames up to `end` that were not handed out before, (frames, columns)."""
+        """Sums of the frames before `end` that were not returned yet, (frames, columns)."""
         count = end - self.settled
         missing = max(0, count - len(self._sums))
         done = np.pad(self._sums[:count], ((0, missing), (0, 0)))

@@ -1,4 +1,4 @@
-"""Speakers who are known across recordings: a store of their voices in one file."""
+"""Known speakers: a store of their voices in one file, for use across recordings."""
 
 from hocket.speakers.exchange import Existing, export_speakers, import_speakers, read_document
 from hocket.speakers.naming import name_speakers

@@ -1,7 +1,7 @@
-"""Forgetting: what is deleted leaves neither the file nor its log.
+"""Erasure: deleted rows must be gone from the file and from its log.
 
-What is deleted is overwritten (`secure_delete`), but SQLite promises nothing of a row that it once
-moved to another page. So the file is written anew as well, and the log emptied.
+SQLite overwrites deleted rows (`secure_delete`), but may leave copies of rows that it once moved to
+another page. So the file is also rewritten, and the log is emptied.
 """
 
 import mmap
@@ -12,20 +12,20 @@ from pathlib import Path
 from hocket.errors import StoreError
 from hocket.speakers.schema import log_of
 
-SEARCHED = 20  # embeddings that are looked for; writing anew treats all alike
+SEARCHED = 20  # embeddings to look for afterwards; rewriting treats all of them alike
 
 
 def erase(database: sqlite3.Connection, path: Path, voices: Sequence[bytes]) -> None:
-    """Write the file without what was deleted, and look whether embeddings are left in it.
+    """Rewrite the file without deleted rows, and check that no embedding is left in it.
 
     Args:
         database: a connection outside any transaction.
         path: its file.
-        voices: embeddings as they lay in the file.
+        voices: the deleted embeddings, as stored in the file.
 
     Raises:
-        StoreError: the file cannot be written anew, as on a full disk, another process is reading
-            an older state, or bytes are left.
+        StoreError: the file cannot be rewritten, as on a full disk; another process is reading an
+            older state; or embeddings are left.
     """
     remedy = "run 'hocket speakers compact'"
     try:

@@ -1,11 +1,13 @@
-"""A store as JSON and back: for backups, and to take speakers from one store to another.
+"""Export of a store to JSON, and import: for backups, and to copy speakers to another store.
 
-    {"format": "hocket speakers", "version": 1,
+    {"format": "hocket speakers", "version": 2,
      "model": {"name": …, "sha256": …, "dimension": …},
-     "speakers": [{"name": …, "permanent": …, "created_at": …, "heard_at": …,
-                   "exemplars": [{"embedding": […], "seconds": …, "source": …, …}]}]}
+     "speakers": [{"name": …, "permanent": …, "created_at": …, "seen_at": …,
+                   "exemplars": [{"embedding": […], "seconds": …, "source": …,
+                                  "start": …, "end": …, …}]}]}
 
-Numbers of speakers are a store's own and are not written: a name is who somebody is.
+Speakers are identified by name; their ids belong to a store and are not exported. Version 1 is the
+same with the keys heard_at, start_s and end_s.
 """
 
 import json
@@ -30,12 +32,23 @@ from hocket.speakers.values import (
     timestamp,
 )
 
-FORMAT, VERSION = "hocket speakers", 1
-_NOTES = tuple(f.name for f in fields(Exemplar) if f.name not in {"embedding", "id"})
-_NINE_DIGITS = 9  # as many as tell two float32 apart
+FORMAT, VERSION = "hocket speakers", 2
+_EXPORTED = tuple(f.name for f in fields(Exemplar) if f.name not in {"embedding", "id"})
+_DIGITS = 9  # enough to distinguish all float32 numbers
 
 Existing = Literal["refuse", "skip", "add"]
-"""What to do with a speaker whose name is in the store: nothing at all, keep, or add exemplars."""
+"""What to do if a name is in the store: refuse the document, skip the speaker, or add exemplars."""
+
+
+class _Keys(NamedTuple):
+    """Keys that changed with the version."""
+
+    seen_at: str
+    start: str
+    end: str
+
+
+_KEYS = {1: _Keys("heard_at", "start_s", "end_s"), 2: _Keys("seen_at", "start", "end")}
 
 
 class Incoming(NamedTuple):
@@ -49,7 +62,7 @@ class Incoming(NamedTuple):
 
 
 def export_speakers(store: SpeakerStore) -> str:
-    """All speakers of a store as a JSON document, embeddings to the last bit."""
+    """All speakers of a store as a JSON document; embeddings are exact."""
     with store.file.reading() as database:
         model = rows.stored_model(database)
         described = [
@@ -70,10 +83,10 @@ def _described(speaker: Speaker, exemplars: Sequence[Exemplar]) -> dict[str, Any
         "name": speaker.name,
         "permanent": speaker.permanent,
         "created_at": speaker.created_at,
-        "heard_at": speaker.seen_at,
+        "seen_at": speaker.seen_at,
         "exemplars": [
-            {note: getattr(exemplar, note) for note in _NOTES}
-            | {"embedding": [float(f"{x:.{_NINE_DIGITS}g}") for x in exemplar.embedding.tolist()]}
+            {name: getattr(exemplar, name) for name in _EXPORTED}
+            | {"embedding": [float(f"{x:.{_DIGITS}g}") for x in exemplar.embedding.tolist()]}
             for exemplar in exemplars
         ],
     }
@@ -82,66 +95,70 @@ def _described(speaker: Speaker, exemplars: Sequence[Exemplar]) -> dict[str, Any
 def import_speakers(
     store: SpeakerStore, document: str, existing: Existing = "refuse"
 ) -> tuple[Speaker, ...]:
-    """Add the speakers of a document to a store: all of them, or after an error none.
+    """Add the speakers of a document to a store: all of them, or none after an error.
 
     Args:
-        store: where to.
-        document: what `export_speakers` wrote.
-        existing: what to do with names that are in the store already.
+        store: the store.
+        document: written by `export_speakers`.
+        existing: what to do with names that are already in the store.
 
     Returns:
-        The speakers that were added or added to.
+        The speakers that were added or got exemplars.
 
     Raises:
-        SpeakerError: not such a document, of a newer version, or a name is taken.
-        StoreError: the store holds another model's embeddings.
+        SpeakerError: the document is invalid or of a newer version, or a name is in use.
+        StoreError: the store holds embeddings of another model.
     """
     model, incoming = read_document(document)
     with store.file.writing() as database:
-        if model and any(one.exemplars for one in incoming):
+        if model and any(each.exemplars for each in incoming):
             rows.admit_model(database, model, str(store.path))
-        taken = (_take_in(database, one, model, existing) for one in incoming)
-        return tuple(rows.speaker_of(database, number) for number in taken if number)
+        added = (_import_one(database, each, model, existing) for each in incoming)
+        return tuple(rows.speaker_of(database, number) for number in added if number)
 
 
 def read_document(document: str) -> tuple[EmbeddingModel | None, list[Incoming]]:
     """The model and the speakers of a document, all checked.
 
     Raises:
-        SpeakerError: no such document, of a newer version, or a name is in it twice.
+        SpeakerError: the document is invalid, of a newer version, or has a name twice.
     """
     content = _parsed(document)
+    keys = _KEYS[content["version"]]
     try:
         model = _model(content["model"]) if content["model"] else None
-        incoming = [_incoming(entry, model) for entry in content["speakers"]]
+        incoming = [_incoming(entry, model, keys) for entry in content["speakers"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, SpeakerError):
             raise
         raise SpeakerError(
             f"the document is damaged ({type(error).__name__}: {error}); export it again"
         ) from error
-    if len({key_of(one.name) for one in incoming}) < len(incoming):
+    if len({key_of(each.name) for each in incoming}) < len(incoming):
         raise SpeakerError("the document names a speaker twice; export it again")
     return model, incoming
 
 
-def _take_in(
-    database: sqlite3.Connection, one: Incoming, model: EmbeddingModel | None, existing: Existing
+def _import_one(
+    database: sqlite3.Connection,
+    incoming: Incoming,
+    model: EmbeddingModel | None,
+    existing: Existing,
 ) -> int:
-    """Add one speaker, or add to one; its id, or 0 if it was skipped."""
-    own = rows.find_speaker(database, one.name)
-    if own is None or existing == "refuse":  # which raises if there is one of that name
-        number = rows.insert_speaker(database, one.name)
+    """Add a speaker, or exemplars to an existing one; returns the id, or 0 if it was skipped."""
+    own = rows.find_speaker(database, incoming.name)
+    if own is None or existing == "refuse":  # inserting raises an error if the name is in use
+        number = rows.insert_speaker(database, incoming.name)
         database.execute(
-            "UPDATE speakers SET permanent = ?, created_at = ?, heard_at = ? WHERE id = ?",
-            (int(one.permanent), one.created_at, one.seen_at, number),
+            "UPDATE speakers SET permanent = ?, created_at = ?, seen_at = ? WHERE id = ?",
+            (int(incoming.permanent), incoming.created_at, incoming.seen_at, number),
         )
     elif existing == "skip":
         return 0
     else:
         number = own.id
-    there = {exemplar.embedding.tobytes() for exemplar in rows.exemplars_of(database, number)}
-    new = [exemplar for exemplar in one.exemplars if exemplar.embedding.tobytes() not in there]
+    known = {exemplar.embedding.tobytes() for exemplar in rows.exemplars_of(database, number)}
+    new = [each for each in incoming.exemplars if each.embedding.tobytes() not in known]
     if model and new:
         rows.insert_exemplars(database, number, new, model.sha256)
     return number
@@ -151,12 +168,13 @@ def _parsed(document: str) -> dict[str, Any]:
     try:
         content = json.loads(document)
     except (ValueError, RecursionError) as error:
-        raise SpeakerError(f"not JSON ({error}); give what 'export' wrote") from error
+        raise SpeakerError(f"not JSON ({error}); give a file written by 'export'") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise SpeakerError("not a document of speakers; give what 'hocket speakers export' wrote")
-    if content.get("version") != VERSION:
+        remedy = "give a file written by 'hocket speakers export'"
+        raise SpeakerError(f"not a document of speakers; {remedy}")
+    if content.get("version") not in tuple(_KEYS):
         raise SpeakerError(
-            f"a document of version {content.get('version')}, this hocket reads {VERSION}; "
+            f"a document of version {content.get('version')}, this hocket reads up to {VERSION}; "
             "run 'pip install --upgrade hocket'"
         )
     return content
@@ -169,22 +187,24 @@ def _model(entry: Mapping[str, Any]) -> EmbeddingModel:
     return EmbeddingModel(name, sha256, dimension, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))  # not stored
 
 
-def _incoming(entry: Mapping[str, Any], model: EmbeddingModel | None) -> Incoming:
+def _incoming(entry: Mapping[str, Any], model: EmbeddingModel | None, keys: _Keys) -> Incoming:
     dimension = model.dimension if model else 0
-    exemplars = [_exemplar(noted, dimension) for noted in entry["exemplars"]]
-    created, heard = _moment(entry["created_at"]), _moment(entry["heard_at"])
     return Incoming(
-        checked_name(entry["name"]), bool(entry["permanent"]), created, heard, exemplars
+        exemplars=[_exemplar(each, dimension, keys) for each in entry["exemplars"]],
+        created_at=_moment(entry["created_at"]),
+        seen_at=_moment(entry[keys.seen_at]),
+        name=checked_name(entry["name"]),
+        permanent=bool(entry["permanent"]),
     )
 
 
-def _exemplar(entry: Mapping[str, Any], dimension: int) -> Exemplar:
+def _exemplar(entry: Mapping[str, Any], dimension: int, keys: _Keys) -> Exemplar:
     exemplar = Exemplar(
         embedding=np.array(entry["embedding"], np.float32),
         seconds=float(entry["seconds"]),
         source=str(entry["source"]),
-        start=float(entry["start_s"]),
-        end=float(entry["end_s"]),
+        start=float(entry[keys.start]),
+        end=float(entry[keys.end]),
         alone=bool(entry["alone"]),
         consent=str(entry["consent"]),
         added_at=_moment(entry["added_at"]),

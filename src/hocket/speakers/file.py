@@ -1,4 +1,4 @@
-"""A file of speakers in use: transactions, and all exemplars as one matrix kept in memory."""
+"""An open speaker store: transactions, and all exemplars as one matrix in memory."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from hocket.speakers.schema import connect, explained, transaction
 
 
 class SpeakerFile:
-    """One connection to a file; see `SpeakerStore` for the arguments. Threads may share it."""
+    """A connection to a store; threads may share it. Arguments are as in `SpeakerStore`."""
 
     def __init__(self, path: Path, *, create: bool, read_only: bool, timeout_s: float) -> None:
         self.path = path
@@ -24,28 +24,29 @@ class SpeakerFile:
         self._known: tuple[tuple[int, int], ExemplarIndex] | None = None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock, explained(self.path):
             self._database.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the file, whoever writes meanwhile; StoreError if it cannot be read."""
+        """A consistent snapshot of the file, despite writers; StoreError if it cannot be read."""
         with self._lock, explained(self.path), transaction(self._database, "DEFERRED"):
             yield self._database
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """All changes made inside, or none; StoreError if they cannot be made."""
+        """All changes made inside, or none; StoreError if the file cannot be written."""
         with self._lock, explained(self.path), transaction(self._database):
-            self._own_changes += 1  # before it is certain: to read once too often does no harm
+            self._own_changes += 1  # counted before it is certain: one read too many is harmless
+            self._database.execute("DELETE FROM models WHERE 0")  # fails if the file is read-only
             yield self._database
 
     def known(self, database: sqlite3.Connection, model: EmbeddingModel) -> ExemplarIndex:
-        """All exemplars as `reading` has them; read again only if the file has changed.
+        """All exemplars, read again only if the file has changed.
 
         Raises:
-            StoreError: they are another model's.
+            StoreError: they are of another model.
         """
         rows.check_model(database, model, str(self.path))
         (others,) = database.execute("PRAGMA data_version").fetchone()
@@ -55,6 +56,6 @@ class SpeakerFile:
         return self._known[1]
 
     def erase(self, voices: Sequence[bytes]) -> None:
-        """Leave nothing of what was deleted, embeddings `voices` above all."""
+        """Remove all traces of deleted rows, and check that the embeddings `voices` are gone."""
         with self._lock, explained(self.path):
             erase(self._database, self.path, voices)

@@ -1,9 +1,10 @@
-"""Voices against known speakers: pure functions of arrays.
+"""Comparison of voices with known speakers: pure functions of arrays.
 
-How near a voice is to a speaker is the mean of two cosines: to the most similar exemplar, which
-knows the room and the microphone, and to the direction of all of them, which one odd exemplar
-does not move (docs/decisions/016-speaker-store.md). A distance is 1 minus that, and "near enough"
-is `distance <= threshold` everywhere. What has no direction is infinitely far from everybody.
+The similarity of a voice and a speaker is the mean of two cosines: to the most similar exemplar,
+which may share the room and the microphone, and to the mean direction of all exemplars, which a
+single outlier hardly moves (docs/decisions/016-speaker-store.md). The distance is 1 minus the
+similarity. A voice is near enough if `distance <= threshold`. An embedding without a direction is
+infinitely far from every speaker.
 """
 
 from typing import NamedTuple
@@ -17,19 +18,19 @@ from hocket.speakers.values import LEAST_LENGTH
 Embeddings = NDArray[np.float32]
 Distances = NDArray[np.float32]
 
-MOST_MARGIN = 0.5  # of larger ones it says little how large they are
+MOST_MARGIN = 0.5  # the size of larger margins carries little information
 
-_EDGE = 1e-6  # what being exactly on the threshold is worth
+_EDGE = 1e-6  # value of a pair whose distance equals the threshold
 _TINY = np.float32(1e-6)
 
 
 class ExemplarIndex(NamedTuple):
-    """Exemplars of all speakers who have any, one speaker's behind the other's.
+    """Exemplars of all speakers that have any, grouped by speaker.
 
     ids: (speakers,) ascending.
-    first: (speakers,) index of everybody's first exemplar.
+    first: (speakers,) index of each speaker's first exemplar.
     vectors: (exemplars, dimension) unit vectors.
-    lengths: (speakers,) length of the sum of everybody's exemplars.
+    lengths: (speakers,) length of the sum of each speaker's exemplars.
     """
 
     ids: NDArray[np.int64]
@@ -46,10 +47,10 @@ class Pair(NamedTuple):
 
 
 def index_exemplars(owners: NDArray[np.int64], vectors: Embeddings) -> ExemplarIndex:
-    """Gather exemplars by speaker.
+    """Group exemplars by speaker.
 
     Args:
-        owners: (exemplars,) id of each one's speaker, ascending.
+        owners: (exemplars,) id of each exemplar's speaker, ascending.
         vectors: (exemplars, dimension) unit vectors.
     """
     first = np.flatnonzero(np.diff(owners, prepend=-1))
@@ -60,14 +61,14 @@ def index_exemplars(owners: NDArray[np.int64], vectors: Embeddings) -> ExemplarI
 
 
 def distances(embeddings: Embeddings, known: ExemplarIndex) -> Distances:
-    """How far voices are from speakers, (voices, speakers), 0 to 2 or infinite.
+    """Distances of voices from speakers, (voices, speakers), 0 to 2 or infinite.
 
     Args:
-        embeddings: (voices, dimension), of any length.
-        known: the speakers.
+        embeddings: (voices, dimension), not necessarily unit vectors.
+        known: the known speakers.
 
     Raises:
-        SpeakerError: embeddings of another size than the exemplars.
+        SpeakerError: the embeddings have another dimension than the exemplars.
     """
     dimension = known.vectors.shape[1]
     if embeddings.ndim != 2 or (len(known.ids) and embeddings.shape[1] != dimension):
@@ -77,8 +78,8 @@ def distances(embeddings: Embeddings, known: ExemplarIndex) -> Distances:
         )
     if not len(known.ids):
         return np.zeros((len(embeddings), 0), np.float32)
-    usable, subsegments = directions(embeddings)
-    cosines = subsegments @ known.vectors.T
+    usable, vectors = directions(embeddings)
+    cosines = vectors @ known.vectors.T
     nearest: Distances = np.maximum.reduceat(cosines, known.first, axis=1)
     towards_all: Distances = np.add.reduceat(cosines, known.first, axis=1)
     towards_all /= np.maximum(known.lengths, _TINY)
@@ -88,7 +89,7 @@ def distances(embeddings: Embeddings, known: ExemplarIndex) -> Distances:
 
 
 def directions(embeddings: Embeddings) -> tuple[NDArray[np.bool_], Embeddings]:
-    """Which embeddings are voices, (voices,), and all as unit vectors, zero where they are not."""
+    """Which embeddings have a direction, (voices,), and all as unit vectors, zero without one."""
     numbers = embeddings.astype(np.float64)
     finite = np.isfinite(numbers).all(axis=1)
     numbers[~finite] = 0
@@ -99,9 +100,10 @@ def directions(embeddings: Embeddings) -> tuple[NDArray[np.bool_], Embeddings]:
 
 
 def margins(found: Distances) -> Distances:
-    """How much further than each speaker the nearest other one is, (voices, speakers).
+    """How much farther the nearest other speaker is than each speaker, (voices, speakers).
 
-    Negative where another is nearer; within MOST_MARGIN, which is that of the only speaker too.
+    A margin is negative if another speaker is nearer. Margins are clipped to MOST_MARGIN, which is
+    also the margin of an only speaker.
     """
     voices, speakers = found.shape
     if speakers < 2:
@@ -114,14 +116,14 @@ def margins(found: Distances) -> Distances:
 
 
 def probabilities(found: Distances, weights: tuple[float, float, float]) -> Distances:
-    """Probability that each voice is each speaker's, (voices, speakers), 0 at infinite distance.
+    """Probability that each voice is each speaker's, (voices, speakers); 0 at infinite distance.
 
-    A logistic regression on the distance and the margin, learnt where half of the voices are
-    nobody's in the store (docs/decisions/016-speaker-store.md).
+    A logistic regression on distance and margin, trained with half of the voices not in the store
+    (docs/decisions/016-speaker-store.md).
 
     Args:
         found: (voices, speakers), from `distances`.
-        weights: bias, of the distance, of the margin; they belong to the embedding model.
+        weights: bias, weight of the distance, and weight of the margin, of the embedding model.
     """
     bias, of_distance, of_margin = weights
     usable = np.isfinite(found)
@@ -130,23 +132,23 @@ def probabilities(found: Distances, weights: tuple[float, float, float]) -> Dist
 
 
 def assign(found: Distances, threshold: float) -> list[Pair]:
-    """Give every voice at most one speaker and every speaker at most one voice.
+    """Assign at most one speaker to each voice, and at most one voice to each speaker.
 
-    Of all ways to do that it is the one whose distances lie furthest below the threshold in sum, so
-    a voice yields a speaker to another only where it is itself near to somebody else.
+    The assignment maximizes the sum of threshold minus distance over all pairs. So a voice loses a
+    speaker to another voice only if it is near another speaker itself.
 
     Args:
         found: (voices, speakers), from `distances`.
-        threshold: a pair that is further apart is none.
+        threshold: largest distance of a pair.
 
     Returns:
-        Pairs in order of voices.
+        Pairs in the order of voices.
     """
     allowed = found <= threshold
     speakers = np.flatnonzero(allowed.any(axis=0))
     if not len(speakers):
         return []
-    from scipy.optimize import linear_sum_assignment  # imported here: most stores match nobody
+    from scipy.optimize import linear_sum_assignment  # imported here: often nothing matches
 
     worth = np.where(allowed, threshold - found.astype(np.float64) + _EDGE, 0)[:, speakers]
     rows, columns = linear_sum_assignment(worth, maximize=True)
@@ -155,22 +157,22 @@ def assign(found: Distances, threshold: float) -> list[Pair]:
 
 
 def surplus(vectors: Embeddings, seconds: NDArray[np.float64], most: int) -> NDArray[np.int64]:
-    """Which exemplars of one speaker to drop, so that `most` are left, ascending.
+    """Indices of the exemplars of a speaker to drop, so that `most` remain, ascending.
 
-    Of the two most alike the one with less speech goes, the later one where both have as much: what
-    stays is long, and as diverse as what there was.
+    Of the two most similar exemplars, the one with less speech is dropped, or the later one if both
+    have the same amount. So the remaining exemplars are long and diverse.
 
     Args:
         vectors: (exemplars, dimension) unit vectors.
-        seconds: (exemplars,) speech behind each.
-        most: how many may stay.
+        seconds: (exemplars,) speech in each.
+        most: number of exemplars to keep.
     """
     alike = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
     np.fill_diagonal(alike, -np.inf)
     dropped: list[int] = []
     while len(vectors) - len(dropped) > most:
         one, other = sorted(divmod(int(alike.argmax()), len(vectors)))
-        goes = one if seconds[one] < seconds[other] else other
-        alike[goes], alike[:, goes] = -np.inf, -np.inf
-        dropped.append(goes)
+        drop = one if seconds[one] < seconds[other] else other
+        alike[drop], alike[:, drop] = -np.inf, -np.inf
+        dropped.append(drop)
     return np.array(sorted(dropped), np.int64)

@@ -1,4 +1,4 @@
-"""Between results and speakers: the clusters of a result, and a result with names."""
+"""Results and known speakers: the clusters of a result, and a result with names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from hocket.speakers.values import Match
 
 
 class Cluster(NamedTuple):
-    """One speaker of a result, not yet anybody in particular."""
+    """A speaker of a result, not yet identified."""
 
     name: str
     embedding: NDArray[np.float32]
@@ -23,7 +23,7 @@ class Cluster(NamedTuple):
 
 
 def clusters_of(result: Result) -> list[Cluster]:
-    """Who speaks in a result, in order of appearance, and how long each is the loudest."""
+    """The clusters of a result in order of appearance, with their exclusive speech."""
     clusters = []
     for name, embedding in zip(result.speakers, result.embeddings, strict=True):
         turns = [turn for turn in result.turns if turn.speaker == name]
@@ -35,17 +35,17 @@ def clusters_of(result: Result) -> list[Cluster]:
 
 
 def model_of(result: Result) -> EmbeddingModel:
-    """What made a result's embeddings; SpeakerError if it does not say."""
+    """The model of a result's embeddings; SpeakerError if the result has none."""
     if result.embedding_model is None:
         raise SpeakerError(
-            f"{result.uri}: a result that does not say what made its embeddings; "
-            "take one from Diarizer, or set embedding_model"
+            f"{result.uri}: the result does not name the model of its embeddings; "
+            "use a result of Diarizer, or set embedding_model"
         )
     return result.embedding_model
 
 
 def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
-    """A result in which clusters that are certainly somebody have that name."""
+    """The result with the names of known speakers for all clusters that match with certainty."""
     names = {
         match.cluster: match.speaker.name for match in matches if match.speaker and match.certain
     }
@@ -66,5 +66,5 @@ def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
 
 
 def _renamed(turns: Sequence[Turn], names: Mapping[str, str]) -> tuple[Turn, ...]:
-    """In order again: of turns of one time, that of the first name comes first."""
+    """Renamed turns, sorted again, because names decide the order of simultaneous turns."""
     return tuple(sorted(replace(t, speaker=names.get(t.speaker, t.speaker)) for t in turns))

@@ -1,4 +1,4 @@
-"""Rows of the tables: what a store reads and writes inside its transactions."""
+"""Reading and writing of rows, inside the transactions of a store."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from hocket.speakers.values import (
 )
 
 _SPEAKERS = (
-    "SELECT s.id, s.name, s.permanent, s.created_at, s.heard_at, count(e.id), total(e.seconds) "
+    "SELECT s.id, s.name, s.permanent, s.created_at, s.seen_at, count(e.id), total(e.seconds) "
     "FROM speakers s LEFT JOIN exemplars e ON e.speaker_id = s.id "
 )
-_LARGEST = 2**63 - 1  # integer that SQLite can be asked for
+_LARGEST = 2**63 - 1  # the largest integer in SQLite
 _EACH = " GROUP BY s.id ORDER BY s.id"
-_EVERYBODY = _SPEAKERS + _EACH
+_ALL = _SPEAKERS + _EACH
 _BY_ID = _SPEAKERS + "WHERE s.id = ?" + _EACH
 _BY_NAME = _SPEAKERS + "WHERE s.name_key = ?" + _EACH
 _EXEMPLARS = """
@@ -37,7 +37,7 @@ _EXEMPLARS = """
 
 
 class StoredModel(NamedTuple):
-    """Whose embeddings the store holds."""
+    """The model of the store's embeddings."""
 
     name: str
     sha256: str
@@ -45,15 +45,15 @@ class StoredModel(NamedTuple):
 
 
 def all_speakers(database: sqlite3.Connection) -> tuple[Speaker, ...]:
-    """Everybody, in order of id."""
-    return tuple(map(_speaker, database.execute(_EVERYBODY)))
+    """All speakers, in the order of their ids."""
+    return tuple(map(_speaker, database.execute(_ALL)))
 
 
 def speaker_of(database: sqlite3.Connection, who: int | str) -> Speaker:
-    """One speaker, by id or name.
+    """A speaker by id or name.
 
     Raises:
-        SpeakerError: there is none.
+        SpeakerError: there is no such speaker.
     """
     found = find_speaker(database, who)
     if found is None:
@@ -63,7 +63,7 @@ def speaker_of(database: sqlite3.Connection, who: int | str) -> Speaker:
 
 
 def find_speaker(database: sqlite3.Connection, who: int | str) -> Speaker | None:
-    """One speaker, by id or name; None if there is none."""
+    """A speaker by id or name; None if there is no such speaker."""
     query, value = (_BY_ID, who) if isinstance(who, int) else (_BY_NAME, storable(key_of(who)))
     if isinstance(value, int) and value > _LARGEST:
         return None
@@ -76,7 +76,7 @@ def _speaker(row: tuple[Any, ...]) -> Speaker:
 
 
 def exemplars_of(database: sqlite3.Connection, speaker: int) -> tuple[Exemplar, ...]:
-    """A speaker's exemplars, in the order in which they came."""
+    """A speaker's exemplars, in the order in which they were added."""
     rows = database.execute(_EXEMPLARS, (speaker,)).fetchall()
     return tuple(map(_exemplar, rows))
 
@@ -88,18 +88,18 @@ def _exemplar(row: tuple[Any, ...]) -> Exemplar:
 
 
 def insert_speaker(database: sqlite3.Connection, name: str) -> int:
-    """Add somebody without exemplars.
+    """Add a speaker without exemplars.
 
     Returns:
-        The id, which nobody ever had.
+        The id, which was never used before.
 
     Raises:
-        SpeakerError: the name is taken or may not be given.
+        SpeakerError: the name is in use or not allowed.
     """
     name, moment = checked_name(name), now()
     check_free(database, name)
     found = database.execute(
-        "INSERT INTO speakers (name, name_key, permanent, created_at, heard_at) "
+        "INSERT INTO speakers (name, name_key, permanent, created_at, seen_at) "
         "VALUES (?, ?, 0, ?, ?)",
         (name, key_of(name), moment, moment),
     )
@@ -107,7 +107,7 @@ def insert_speaker(database: sqlite3.Connection, name: str) -> int:
 
 
 def check_free(database: sqlite3.Connection, name: str, own: int = 0) -> None:
-    """Raise SpeakerError if anybody but the speaker `own` has the name."""
+    """Raise SpeakerError if a speaker other than `own` has the name."""
     row = database.execute(
         "SELECT name FROM speakers WHERE name_key = ? AND id != ?", (key_of(name), own)
     ).fetchone()
@@ -119,7 +119,7 @@ def check_free(database: sqlite3.Connection, name: str, own: int = 0) -> None:
 
 
 def stored_model(database: sqlite3.Connection) -> StoredModel | None:
-    """Whose embeddings there are; None if there are none."""
+    """The model of the store's embeddings; None if it has no embeddings."""
     row = database.execute(
         "SELECT name, sha256, dimension FROM models "
         "WHERE sha256 = (SELECT model FROM exemplars LIMIT 1)"
@@ -128,7 +128,7 @@ def stored_model(database: sqlite3.Connection) -> StoredModel | None:
 
 
 def admit_model(database: sqlite3.Connection, model: EmbeddingModel, place: str) -> None:
-    """Note the model; StoreError if the store holds another one's embeddings."""
+    """Record the model; StoreError if the store holds embeddings of another model."""
     check_model(database, model, place)
     database.execute(
         "INSERT OR IGNORE INTO models (sha256, name, dimension) VALUES (?, ?, ?)",
@@ -141,8 +141,8 @@ def check_model(database: sqlite3.Connection, model: EmbeddingModel, place: str)
     stored = stored_model(database)
     if stored is not None and stored.sha256 != model.sha256:
         raise StoreError(
-            f"{place}: holds voices of {stored.name} (sha256 {stored.sha256[:12]}), which "
-            f"{model.name} ({model.sha256[:12] or 'not placed'}) cannot be compared with; use "
+            f"{place}: holds embeddings of {stored.name} (sha256 {stored.sha256[:12]}), not "
+            f"comparable with those of {model.name} ({model.sha256[:12] or 'not placed'}); use "
             f"--embedding {stored.name}, or run 'hocket speakers reembed --store {place} "
             f"--embedding {model.name}'"
         )
@@ -151,7 +151,7 @@ def check_model(database: sqlite3.Connection, model: EmbeddingModel, place: str)
 def insert_exemplars(
     database: sqlite3.Connection, speaker: int, exemplars: Iterable[Exemplar], sha256: str
 ) -> None:
-    """Add exemplars, unit vectors; what is too many of them goes."""
+    """Add exemplars, whose embeddings are unit vectors, and delete surplus ones."""
     moment = now()
     database.executemany(
         "INSERT INTO exemplars (speaker_id, model, embedding, seconds, source, start_s, end_s, "
@@ -168,7 +168,7 @@ def insert_exemplars(
 
 
 def drop_surplus(database: sqlite3.Connection, speaker: int) -> None:
-    """Delete a speaker's exemplars beyond the most there may be."""
+    """Delete a speaker's exemplars beyond MOST_EXEMPLARS."""
     kept = exemplars_of(database, speaker)
     if len(kept) <= MOST_EXEMPLARS:
         return
@@ -183,21 +183,21 @@ def delete_exemplars(database: sqlite3.Connection, exemplars: Iterable[int]) -> 
 
 
 def move_exemplars(database: sqlite3.Connection, exemplars: Iterable[int], to: int) -> None:
-    """Give exemplars to another speaker; what is then too many goes."""
+    """Move exemplars to another speaker, and delete surplus ones there."""
     rows = ((to, exemplar) for exemplar in exemplars)
     database.executemany("UPDATE exemplars SET speaker_id = ? WHERE id = ?", rows)
     drop_surplus(database, to)
 
 
-def heard(database: sqlite3.Connection, speakers: Iterable[int]) -> None:
-    """Note that speakers were heard just now."""
+def mark_seen(database: sqlite3.Connection, speakers: Iterable[int]) -> None:
+    """Record that the voices of speakers were found in a recording just now."""
     moment = now()
     rows = ((moment, speaker) for speaker in speakers)
-    database.executemany("UPDATE speakers SET heard_at = ? WHERE id = ?", rows)
+    database.executemany("UPDATE speakers SET seen_at = ? WHERE id = ?", rows)
 
 
 def read_known(database: sqlite3.Connection, place: str) -> ExemplarIndex:
-    """All exemplars as one matrix; StoreError if one has another size than it should."""
+    """All exemplars as one matrix; StoreError if one has the wrong size."""
     model = stored_model(database)
     dimension = model.dimension if model else 0
     rows = database.execute(
@@ -205,19 +205,19 @@ def read_known(database: sqlite3.Connection, place: str) -> ExemplarIndex:
     ).fetchall()
     joined = b"".join(row[1] for row in rows)
     if len(joined) != 4 * dimension * len(rows):
-        raise StoreError(f"{place}: damaged: an exemplar is of another size; restore a backup")
+        raise StoreError(f"{place}: damaged: an exemplar has the wrong size; restore a backup")
     vectors: NDArray[np.float32] = np.frombuffer(joined, "<f4").reshape(len(rows), dimension)
     owners = np.array([row[0] for row in rows], np.int64)
     return index_exemplars(owners, vectors.astype(np.float32, copy=False))
 
 
 def check_exemplars(database: sqlite3.Connection, exemplars: Iterable[int]) -> None:
-    """Raise SpeakerError unless there are exemplars of all these ids."""
+    """Raise SpeakerError unless all these exemplars exist."""
     for exemplar in exemplars:
         row = database.execute("SELECT 1 FROM exemplars WHERE id = ?", (exemplar,)).fetchone()
         if row is None:
             raise SpeakerError(
-                f"exemplar {exemplar}: there is none; 'hocket speakers show' lists a speaker's"
+                f"exemplar {exemplar}: no such exemplar; 'hocket speakers show' lists them"
             )
 
 
@@ -225,7 +225,7 @@ def delete_speakers(database: sqlite3.Connection, speakers: Iterable[int]) -> li
     """Delete speakers, by id, with their exemplars.
 
     Returns:
-        The embeddings, as they lay in the file.
+        The deleted embeddings, as stored in the file.
     """
     voices = []
     for speaker in speakers:

@@ -1,7 +1,7 @@
-"""The file of speakers: one SQLite database, its tables, and what its errors mean to a user.
+"""The file of a speaker store: an SQLite database, its tables, and its errors in a user's terms.
 
 Several processes may use one file: readers never wait (write-ahead log), writers wait for each
-other. What was acknowledged is on the disk. What is deleted is overwritten.
+other. Committed changes are on disk. Deleted rows are overwritten.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hocket.errors import StoreError
 
-APPLICATION = 0x686F636B  # "hock": how `file` and we tell a store from other databases
+APPLICATION = 0x686F636B  # "hock": marks a speaker store among other SQLite databases
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -21,7 +21,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             name TEXT NOT NULL,
             dimension INTEGER NOT NULL CHECK (dimension > 0)
         )""",
-        # AUTOINCREMENT: the number of somebody forgotten is never given to anybody else
+        # AUTOINCREMENT: the id of a deleted speaker is never used again
         """CREATE TABLE speakers (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             name TEXT NOT NULL,
@@ -45,29 +45,36 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX exemplars_of_speaker ON exemplars (speaker_id, id)",
     ),
+    ("ALTER TABLE speakers RENAME COLUMN heard_at TO seen_at",),
 )
 SCHEMA = len(_MIGRATIONS)
+_VIEWS = {
+    1: """CREATE TEMP VIEW speakers AS
+        SELECT id, name, name_key, permanent, created_at, heard_at AS seen_at
+        FROM main.speakers""",
+}
+"""For each older schema, a view that adapts a file which may not be written."""
 
 
 def connect(path: Path, *, create: bool, read_only: bool, timeout_s: float) -> sqlite3.Connection:
-    """Open a file of speakers, new or of this or an older schema.
+    """Open the file of a speaker store, new or of this or an older schema.
 
     Args:
         path: the file.
-        create: make it if there is none.
+        create: create it if it does not exist.
         read_only: refuse every change.
         timeout_s: how long to wait for other processes.
 
     Raises:
-        StoreError: there is no such file, it is no store of speakers, it is of a newer schema,
-            damaged, locked, or may not be opened.
+        StoreError: the file does not exist, is not a speaker store, has a newer schema, is damaged
+            or locked, or may not be opened.
     """
     if not path.exists():
         if read_only or not create:
-            remedy = "'hocket speakers enroll' and 'hocket speakers import' make one"
+            remedy = "'hocket speakers enroll' and 'hocket speakers import' create one"
             raise StoreError(f"{path}: no such file; {remedy}")
-        with suppress(OSError):  # SQLite says why not
-            path.touch(0o600)  # voices are nobody else's to read; the log takes the file's mode
+        with suppress(OSError):  # SQLite reports the reason
+            path.touch(0o600)  # only the owner may read voices; the log gets the same mode
     with explained(path):
         mode = "ro" if read_only else "rwc" if create else "rw"
         database = _open(path, mode, timeout_s)
@@ -84,7 +91,7 @@ def _open(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
     try:
         return _connection(f"{address}?mode={mode}", timeout_s)
     except sqlite3.OperationalError as error:
-        # a log cannot be made in a folder that is write-protected; without one, nobody writes
+        # in a write-protected folder SQLite cannot create a log; without a log, nobody is writing
         no_log = _primary(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
         if not no_log or not path.is_file() or log_of(path).exists():
             raise
@@ -92,12 +99,12 @@ def _open(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
 
 
 def _connection(address: str, timeout_s: float) -> sqlite3.Connection:
-    # a store has one lock for its threads, so that they may share a connection
+    # the threads of a store may share a connection, because the store has a lock
     database = sqlite3.connect(
         address, timeout_s, isolation_level=None, check_same_thread=False, uri=True
     )
     try:
-        database.execute("PRAGMA user_version").fetchone()  # the first to look at the file
+        database.execute("PRAGMA user_version").fetchone()  # the first access to the file
     except BaseException:
         database.close()
         raise
@@ -105,44 +112,49 @@ def _connection(address: str, timeout_s: float) -> sqlite3.Connection:
 
 
 def log_of(path: Path) -> Path:
-    """Where SQLite keeps the write-ahead log of a file."""
+    """Path of SQLite's write-ahead log of a file."""
     return path.with_name(f"{path.name}-wal")
 
 
 def _prepare(
     database: sqlite3.Connection, path: Path, timeout_s: float, *, may_be_empty: bool
 ) -> None:
-    """Check whose file it is, bring it up to date, and set what SQLite sets by connection."""
-    with transaction(database, "DEFERRED"):  # one state of a file that others may be making
+    """Check the file, migrate it to this schema, and configure the connection."""
+    with transaction(database, "DEFERRED"):  # a snapshot: others may be creating the file
         version = _checked_version(database, path, may_be_empty=may_be_empty)
     database.execute("PRAGMA foreign_keys = ON")
     database.execute("PRAGMA secure_delete = ON")
-    database.execute("PRAGMA synchronous = FULL")  # committed is on the disk, power cuts included
-    database.execute("PRAGMA temp_store = MEMORY")  # no voice in a temporary file
+    database.execute("PRAGMA synchronous = FULL")  # commits survive power cuts
+    database.execute("PRAGMA temp_store = MEMORY")  # no voices in temporary files
     if version < SCHEMA:
-        _keep_a_log(database, timeout_s)
-        _migrate(database, path, may_be_empty=may_be_empty)
+        try:
+            _enable_log(database, timeout_s)
+            _migrate(database, path, may_be_empty=may_be_empty)
+        except sqlite3.OperationalError as error:
+            if version not in _VIEWS or _primary(error) != sqlite3.SQLITE_READONLY:
+                raise
+            database.execute(_VIEWS[version])
 
 
 def _checked_version(database: sqlite3.Connection, path: Path, *, may_be_empty: bool) -> int:
-    """Schema of the file, 0 of an empty one; StoreError if it is not for us."""
+    """Schema of the file, 0 if it is empty; StoreError if it is not a usable speaker store."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION and (application or version or tables):
-        raise StoreError(f"{path}: another program's database; give a file of speakers")
+        raise StoreError(f"{path}: another program's database; give a speaker store")
     if version > SCHEMA:
         raise StoreError(
             f"{path}: made by a newer hocket (schema {version}, this one knows {SCHEMA}); "
             "run 'pip install --upgrade hocket'"
         )
     if not version and not may_be_empty:
-        raise StoreError(f"{path}: an empty file; enrol somebody with 'hocket speakers enroll'")
+        raise StoreError(f"{path}: an empty file; enroll a speaker with 'hocket speakers enroll'")
     return int(version)
 
 
-def _keep_a_log(database: sqlite3.Connection, timeout_s: float) -> None:
-    """Set the journal to a write-ahead log, which a file then keeps; SQLite itself never waits."""
+def _enable_log(database: sqlite3.Connection, timeout_s: float) -> None:
+    """Switch the file to a write-ahead log for good; SQLite does not wait for others here."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -157,7 +169,9 @@ def _keep_a_log(database: sqlite3.Connection, timeout_s: float) -> None:
 
 def _migrate(database: sqlite3.Connection, path: Path, *, may_be_empty: bool) -> None:
     with transaction(database):
-        version = _checked_version(database, path, may_be_empty=may_be_empty)  # others do this too
+        version = _checked_version(
+            database, path, may_be_empty=may_be_empty
+        )  # others may have migrated it
         for statements in _MIGRATIONS[version:]:
             for statement in statements:
                 database.execute(statement)
@@ -167,36 +181,36 @@ def _migrate(database: sqlite3.Connection, path: Path, *, may_be_empty: bool) ->
 
 @contextmanager
 def transaction(database: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """All of what is done inside, or nothing; IMMEDIATE to write, DEFERRED to read."""
+    """A transaction: all changes made inside, or none; IMMEDIATE to write, DEFERRED to read."""
     database.execute(f"BEGIN {kind}")
     try:
         yield
         database.execute("COMMIT")
     except BaseException:
-        if database.in_transaction:  # a full disk has rolled it back already
+        if database.in_transaction:  # on a full disk, SQLite has already rolled it back
             database.execute("ROLLBACK")
         raise
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into a StoreError that names the file and the way out."""
+    """Turn SQLite's errors into a StoreError that names the file and a remedy."""
     try:
         yield
     except sqlite3.Error as error:
-        problem, remedy = _MEANINGS.get(_primary(error), (str(error), "try again"))
+        problem, remedy = _EXPLANATIONS.get(_primary(error), (str(error), "try again"))
         raise StoreError(f"{path}: {problem}; {remedy}") from error
 
 
 def _primary(error: sqlite3.Error) -> int | None:
-    """What kind of error it is, without the details; None if SQLite itself never saw it."""
+    """SQLite's primary error code; None if the error is not from SQLite itself."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
 _RESTORE = "restore a backup, or import what 'hocket speakers export' wrote into a new file"
 _WAIT = "try again when it has finished"
-_MEANINGS = {
+_EXPLANATIONS = {
     sqlite3.SQLITE_BUSY: ("another process is writing to it or holds it", _WAIT),
     sqlite3.SQLITE_LOCKED: ("another part of this process is writing to it", _WAIT),
     sqlite3.SQLITE_READONLY: (
@@ -212,7 +226,7 @@ _MEANINGS = {
         "check the disk and its free space, then do it again",
     ),
     sqlite3.SQLITE_CORRUPT: ("damaged", _RESTORE),
-    sqlite3.SQLITE_NOTADB: ("not a file of speakers, or damaged", _RESTORE),
+    sqlite3.SQLITE_NOTADB: ("not a speaker store, or damaged", _RESTORE),
     sqlite3.SQLITE_CANTOPEN: (
         "cannot be opened",
         "check that its folder exists and that the file may be read",

@@ -1,4 +1,4 @@
-"""The store: speakers by name, across recordings, in one file that several processes may use."""
+"""The speaker store: known speakers in one file, which several processes may use."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,21 +26,21 @@ from hocket.speakers.values import (
     timestamp,
 )
 
-LEAST_SPEECH_S = 3.0  # of a cluster; with less nobody is named or suggested
+LEAST_SPEECH_S = 3.0  # a cluster with less speech is not identified
 
 
 class SpeakerStore:
-    """Speakers and exemplars of their voices.
+    """Known speakers, with exemplars of their voices.
 
     Args:
         path: the file.
-        create: make it if there is none.
+        create: create it if it does not exist.
         read_only: refuse every change.
         timeout_s: how long to wait for another process that writes.
 
-    A speaker is given as a name or, being an `int`, as an id. Every method may raise StoreError,
-    whose message names the file and what to do; a method that fails has changed nothing. One store
-    may be used by several threads.
+    Speakers are given by name, or by id as an `int`. Every method may raise StoreError, whose
+    message names the file and a remedy; a method that fails has changed nothing. Several threads
+    may share one store.
     """
 
     def __init__(
@@ -61,50 +61,50 @@ class SpeakerStore:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; it may be opened again."""
+        """Close the file; it may be opened again."""
         self.file.close()
 
-    # --- who there is
+    # --- reading
 
     @property
     def model(self) -> rows.StoredModel | None:
-        """Whose embeddings there are; None if there are none."""
+        """The model of the embeddings; None if there are no embeddings."""
         with self.file.reading() as database:
             return rows.stored_model(database)
 
     def speakers(self) -> tuple[Speaker, ...]:
-        """Everybody, in the order in which they came."""
+        """All speakers, in the order in which they were added."""
         with self.file.reading() as database:
             return rows.all_speakers(database)
 
     def speaker(self, who: int | str) -> Speaker:
-        """One speaker; SpeakerError if there is none."""
+        """A speaker; SpeakerError if there is no such speaker."""
         with self.file.reading() as database:
             return rows.speaker_of(database, who)
 
     def exemplars(self, who: int | str) -> tuple[Exemplar, ...]:
-        """A speaker's exemplars, in the order in which they came; SpeakerError if there is none."""
+        """A speaker's exemplars, in the order in which they were added; errors as in `speaker`."""
         with self.file.reading() as database:
             return rows.exemplars_of(database, rows.speaker_of(database, who).id)
 
     def check_model(self, model: EmbeddingModel) -> None:
-        """Raise StoreError if the store holds another model's embeddings."""
+        """Raise StoreError if the store holds embeddings of another model."""
         with self.file.reading() as database:
             rows.check_model(database, model, str(self.path))
 
-    # --- who is added
+    # --- adding
 
     def enroll(self, name: str, exemplars: Sequence[Exemplar], model: EmbeddingModel) -> Speaker:
-        """Add somebody.
+        """Add a speaker.
 
         Args:
-            name: nobody's yet; case and blanks do not tell names apart.
-            exemplars: of this one voice; of more than 10 the shorter of two that are alike go.
-            model: what made their embeddings.
+            name: a new name; names that differ only in case or blanks count as equal.
+            exemplars: of this voice only; beyond 10, the shorter one of similar pairs is dropped.
+            model: the model of their embeddings.
 
         Raises:
-            SpeakerError: the name is taken, or an embedding is zero, NaN or of the wrong size.
-            StoreError: the store holds another model's embeddings.
+            SpeakerError: the name is in use, or an embedding is zero, NaN or of the wrong size.
+            StoreError: the store holds embeddings of another model.
         """
         ready = _checked(exemplars, model)
         if not ready:
@@ -122,44 +122,43 @@ class SpeakerStore:
             speaker = rows.speaker_of(database, who).id
             rows.admit_model(database, model, str(self.path))
             rows.insert_exemplars(database, speaker, ready, model.sha256)
-            rows.heard(database, [speaker])
+            rows.mark_seen(database, [speaker])
             return rows.speaker_of(database, speaker)
 
     def enroll_cluster(self, name: str, result: Result, cluster: str, consent: str = "") -> Speaker:
-        """Add somebody who was found in a recording, by the mean of the voice there.
+        """Add a speaker found in a recording, with the cluster's mean embedding as exemplar.
 
         Raises:
-            SpeakerError: there is no such cluster, it says too little, or as in `enroll`.
+            SpeakerError: there is no such cluster, it has too little speech, or as in `enroll`.
         """
-        for found in clusters_of(result):
-            if found.name == cluster:
-                if found.seconds < LEAST_SPEECH_S:
+        for each in clusters_of(result):
+            if each.name == cluster:
+                if each.seconds < LEAST_SPEECH_S:
                     raise SpeakerError(
-                        f"{cluster}: speaks for {found.seconds:.1f} s in {result.uri}; "
-                        f"give somebody who speaks for {LEAST_SPEECH_S:g} s"
+                        f"{cluster}: speaks for {each.seconds:.1f} s in {result.uri}; "
+                        f"choose a speaker with at least {LEAST_SPEECH_S:g} s"
                     )
                 exemplar = Exemplar(
-                    found.embedding, found.seconds, result.uri, found.start, found.end,
+                    each.embedding, each.seconds, result.uri, each.start, each.end,
                     alone=False, consent=consent,
                 )  # fmt: skip
                 return self.enroll(name, [exemplar], model_of(result))
-        raise SpeakerError(
-            f"{cluster}: nobody in {result.uri} is called that; give one of "
-            f"{', '.join(result.speakers) or 'another recording, nobody speaks in this one'}"
-        )
+        found = ", ".join(result.speakers)
+        remedy = f"give one of {found}" if found else "it has no speakers, give another recording"
+        raise SpeakerError(f"{cluster}: no such speaker in {result.uri}; {remedy}")
 
-    # --- who is who
+    # --- matching
 
     def identify(self, result: Result) -> tuple[Match, ...]:
-        """Which speaker every cluster of a result is, in the order of `result.speakers`.
+        """Identify every cluster of a result, in the order of `result.speakers`.
 
-        A cluster is one speaker and a speaker one cluster: of all ways to pair them the nearest.
-        Nearer than the model's `name_distance` is certain, nearer than its `suggest_distance` a
-        suggestion. A cluster that speaks for less than 3 s, or has no embedding, is nobody.
+        Clusters and speakers are paired one to one, so that the pairs are nearest overall. A pair
+        within the model's `name_distance` is certain, within its `suggest_distance` a suggestion. A
+        cluster with less than 3 s of speech, or without an embedding, matches no speaker.
 
         Raises:
-            SpeakerError: the result has embeddings, but does not say of which model.
-            StoreError: the store holds another model's embeddings.
+            SpeakerError: the result does not name the model of its embeddings.
+            StoreError: the store holds embeddings of another model.
         """
         clusters = clusters_of(result)
         if not clusters:
@@ -170,15 +169,16 @@ class SpeakerStore:
             found = distances(np.stack([cluster.embedding for cluster in clusters]), known)
             enough = np.array([cluster.seconds >= LEAST_SPEECH_S for cluster in clusters])
             pairs = dict(assign(np.where(enough[:, None], found, np.inf), model.suggest_distance))
-            right = probabilities(found, model.match)
+            likely = probabilities(found, model.match)
             matches = []
             for index, cluster in enumerate(clusters):
                 speaker, distance, probability = None, np.inf, 0.0
                 if index in pairs:
                     speaker = rows.speaker_of(database, int(known.ids[pairs[index]]))
                 if len(known.ids):
-                    place = pairs.get(index, int(found[index].argmin()))
-                    distance, probability = float(found[index, place]), float(right[index, place])
+                    nearest = pairs.get(index, int(found[index].argmin()))
+                    distance = float(found[index, nearest])
+                    probability = float(likely[index, nearest])
                 certain = speaker is not None and distance <= model.name_distance
                 matches.append(
                     Match(cluster.name, cluster.seconds, speaker, distance, certain, probability)
@@ -188,13 +188,13 @@ class SpeakerStore:
     def nearest(
         self, embedding: NDArray[np.float32], model: EmbeddingModel, most: int = 1
     ) -> list[tuple[Speaker, float]]:
-        """The speakers nearest to a voice with their distances, nearest first, at most `most`.
+        """The `most` speakers nearest to a voice with their distances, nearest first.
 
-        A zero or NaN embedding is infinitely far from everybody, and nobody is nearest to it.
+        A zero or NaN embedding is infinitely far from every speaker, so the list is empty.
 
         Raises:
-            SpeakerError: the embedding is of another size.
-            StoreError: the store holds another model's embeddings.
+            SpeakerError: the embedding has the wrong size.
+            StoreError: the store holds embeddings of another model.
         """
         with self.file.reading() as database:
             known = self.file.known(database, model)
@@ -209,17 +209,17 @@ class SpeakerStore:
     def verify(
         self, who: int | str, embedding: NDArray[np.float32], model: EmbeddingModel
     ) -> Verification:
-        """Whether a voice is a speaker's; errors as in `nearest`, or there is no such speaker."""
+        """Whether a voice is a speaker's; errors as in `nearest` and `speaker`."""
         with self.file.reading() as database:
             known, speaker = self.file.known(database, model), rows.speaker_of(database, who)
             (found,) = distances(np.asarray(embedding)[None], known)
             distance = float(found[known.ids == speaker.id].min(initial=np.inf))
             return Verification(speaker, distance, model.verify_distance)
 
-    # --- what is corrected
+    # --- correcting
 
     def rename(self, who: int | str, name: str) -> Speaker:
-        """Give a speaker another name; SpeakerError if somebody else has it."""
+        """Rename a speaker; SpeakerError if another speaker has the name."""
         name = checked_name(name)
         with self.file.writing() as database:
             speaker = rows.speaker_of(database, who).id
@@ -231,7 +231,7 @@ class SpeakerStore:
             return rows.speaker_of(database, speaker)
 
     def set_permanent(self, who: int | str, permanent: bool = True) -> Speaker:
-        """Keep a speaker through `purge`, `forget` and `merge`, or no longer."""
+        """Protect a speaker from `purge`, `forget` and `merge`, or no longer."""
         with self.file.writing() as database:
             speaker = rows.speaker_of(database, who).id
             database.execute(
@@ -240,10 +240,10 @@ class SpeakerStore:
             return rows.speaker_of(database, speaker)
 
     def merge(self, source: int | str, into: int | str, *, force: bool = False) -> Speaker:
-        """Give all that is `source`'s to `into`, and delete `source`.
+        """Move all exemplars of `source` to `into`, and delete `source`.
 
         Raises:
-            SpeakerError: they are one, or `source` is permanent and `force` is not given.
+            SpeakerError: both are the same, or `source` is permanent and `force` is not given.
         """
         with self.file.writing() as database:
             one, other = rows.speaker_of(database, source), rows.speaker_of(database, into)
@@ -254,7 +254,7 @@ class SpeakerStore:
             rows.move_exemplars(database, moved, other.id)
             database.execute("DELETE FROM speakers WHERE id = ?", (one.id,))
             database.execute(
-                "UPDATE speakers SET created_at = ?, heard_at = ?, permanent = ? WHERE id = ?",
+                "UPDATE speakers SET created_at = ?, seen_at = ?, permanent = ? WHERE id = ?",
                 (
                     min(one.created_at, other.created_at),
                     max(one.seen_at, other.seen_at),
@@ -265,7 +265,7 @@ class SpeakerStore:
             return rows.speaker_of(database, other.id)
 
     def move(self, exemplars: Iterable[int], to: int | str) -> Speaker:
-        """Give exemplars, by id, to a speaker who is there; what is then too many goes."""
+        """Move exemplars, by id, to an existing speaker; surplus ones there are deleted."""
         with self.file.writing() as database:
             speaker, numbers = rows.speaker_of(database, to).id, list(exemplars)
             rows.check_exemplars(database, numbers)
@@ -273,10 +273,10 @@ class SpeakerStore:
             return rows.speaker_of(database, speaker)
 
     def split(self, who: int | str, exemplars: Iterable[int], name: str) -> Speaker:
-        """Give some of a speaker's exemplars, by id, to somebody new.
+        """Move some of a speaker's exemplars, by id, to a new speaker.
 
         Raises:
-            SpeakerError: the exemplars are none, all, or not this speaker's; the name is taken.
+            SpeakerError: no or all exemplars are given, or another speaker's; the name is in use.
         """
         with self.file.writing() as database:
             speaker, numbers = rows.speaker_of(database, who), set(exemplars)
@@ -292,11 +292,11 @@ class SpeakerStore:
     def replace_exemplars(
         self, exemplars: Mapping[int, Sequence[Exemplar]], model: EmbeddingModel
     ) -> None:
-        """Put another model's embeddings in the place of all that there are.
+        """Replace all exemplars with embeddings of another model.
 
         Args:
-            exemplars: by id of the speaker; who is not in it has none afterwards.
-            model: what made their embeddings.
+            exemplars: by speaker id; other speakers have no exemplars afterwards.
+            model: the model of their embeddings.
         """
         ready = {speaker: _checked(own, model) for speaker, own in exemplars.items()}
         with self.file.writing() as database:
@@ -305,14 +305,14 @@ class SpeakerStore:
             for speaker, own in ready.items():
                 rows.insert_exemplars(database, speaker, own, model.sha256)
 
-    # --- who is forgotten
+    # --- deleting
 
     def forget(self, who: int | str, *, force: bool = False) -> Speaker:
-        """Delete a speaker: no byte of the voice is left in the file or in its log.
+        """Delete a speaker, and erase the voice from the file and its log.
 
         Raises:
             SpeakerError: the speaker is permanent and `force` is not given.
-            StoreError: the speaker is gone, but another process keeps the log from being emptied.
+            StoreError: the speaker is deleted, but another process prevents emptying the log.
         """
         with self.file.writing() as database:
             speaker = rows.speaker_of(database, who)
@@ -322,7 +322,7 @@ class SpeakerStore:
         return speaker
 
     def purge(self, inactive: timedelta) -> tuple[Speaker, ...]:
-        """Delete who was not heard for that long and is not permanent, as `forget` does."""
+        """Delete speakers not seen for that long, except permanent ones, as `forget` does."""
         if inactive < timedelta(0):
             raise SpeakerError(f"inactive for {inactive}; give a time of 0 or more")
         latest = timestamp(datetime.now(UTC) - inactive)
@@ -338,13 +338,13 @@ class SpeakerStore:
         return gone
 
     def compact(self) -> None:
-        """Write the file anew, without anything that was deleted."""
+        """Rewrite the file, without traces of deleted rows."""
         self.file.erase(())
 
     def mark_seen(self, speakers: Iterable[int]) -> None:
-        """Note that speakers, by id, were heard just now."""
+        """Record that the voices of speakers, by id, were found in a recording just now."""
         with self.file.writing() as database:
-            rows.heard(database, speakers)
+            rows.mark_seen(database, speakers)
 
 
 def _checked(exemplars: Sequence[Exemplar], model: EmbeddingModel) -> list[Exemplar]:
@@ -355,4 +355,4 @@ def _checked(exemplars: Sequence[Exemplar], model: EmbeddingModel) -> list[Exemp
 
 def _check_removable(speaker: Speaker, force: bool) -> None:
     if speaker.permanent and not force:
-        raise SpeakerError(f"{speaker.name}: is permanent; add --force if you mean it")
+        raise SpeakerError(f"{speaker.name}: is permanent; add --force to delete it anyway")

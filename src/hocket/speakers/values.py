@@ -1,7 +1,7 @@
-"""What a store of speakers holds, and what may go into it.
+"""The contents of a speaker store, and the checks before anything is stored.
 
-An embedding is made a unit vector here, on every way into a store, and compared as one. What has
-no direction, zeros or NaN, never gets in.
+Every embedding is normalized here before it is stored, so a store holds unit vectors only. Zero and
+NaN embeddings have no direction and are refused.
 """
 
 import re
@@ -15,26 +15,26 @@ from numpy.typing import NDArray
 from hocket.errors import SpeakerError, one_line
 
 MOST_EXEMPLARS = 10
-LEAST_LENGTH = 0.1  # of an embedding; a shorter one has no direction worth trusting
-ROUNDING = 1e-6  # how far from 1 a unit vector in float32 may be
+LEAST_LENGTH = 0.1  # the direction of a shorter embedding is not reliable
+ROUNDING = 1e-6  # largest difference of a float32 unit vector's length from 1
 LONGEST_NAME = 200
 ID_PREFIX = "id:"
 
-_RESERVED = re.compile(r"SPEAKER_\d+", re.IGNORECASE)  # what outputs call those nobody knows
+_RESERVED = re.compile(r"SPEAKER_\d+", re.IGNORECASE)  # labels of unknown speakers in outputs
 
 
 @dataclass(frozen=True, eq=False)
 class Exemplar:
-    """One stretch of somebody's voice, and where it came from.
+    """An embedding of a speaker's voice, and its source.
 
     embedding: (dimension,) float32.
-    seconds: speech behind it.
+    seconds: speech in the embedding.
     source: the recording.
-    start, end: where in it, pauses and other people included.
-    alone: whether all speech in between is this person's.
-    consent: what the person agreed to, as the user notes it.
-    added_at: when it came into the store, ISO 8601 in UTC; empty before.
-    id: number in the store; 0 before.
+    start, end: its bounds in the recording in seconds, pauses and other speakers included.
+    alone: whether all speech within these bounds is this speaker's.
+    consent: the speaker's consent, in the user's words.
+    added_at: when it was stored, ISO 8601 in UTC; empty before.
+    id: number in the store; 0 before it is stored.
     """
 
     embedding: NDArray[np.float32]
@@ -50,14 +50,15 @@ class Exemplar:
 
 @dataclass(frozen=True)
 class Speaker:
-    """Somebody in the store.
+    """A speaker in the store.
 
-    id: never changes and is never given to anybody else.
+    id: never changes, and is never used for another speaker.
     name: unique in the store.
-    permanent: kept by purge, and by forget and merge unless they are forced.
-    created_at, seen_at: ISO 8601 in UTC; heard_at is when a recording last had this voice.
-    exemplars: how many there are.
-    speech_s: speech behind them.
+    permanent: kept by purge, and by forget and merge unless these are forced.
+    created_at: ISO 8601 in UTC.
+    seen_at: when the voice was last found in a recording, ISO 8601 in UTC.
+    exemplars: number of exemplars.
+    speech_s: speech in all exemplars, in seconds.
     """
 
     id: int
@@ -71,14 +72,14 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Match:
-    """Who a cluster of a result is.
+    """The identification of a cluster of a result.
 
-    cluster: its name in the result.
-    seconds: how long it speaks.
-    speaker: who it is or may be; None if nobody in the store.
-    distance: to that speaker, or to the nearest if it is nobody; infinite if there is none.
+    cluster: the cluster's label in the result.
+    seconds: its speech.
+    speaker: the speaker it is or may be; None if it matches no known speaker.
+    distance: to that speaker, otherwise to the nearest one; infinite if the store is empty.
     certain: near enough to be named, not only suggested.
-    probability: that it is that speaker, or the nearest if it is nobody.
+    probability: that it is that speaker, otherwise the nearest one.
     """
 
     cluster: str
@@ -91,7 +92,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether a voice is a speaker's: it is if the distance is at most the threshold."""
+    """Whether a voice belongs to a speaker: it does if the distance is at most the threshold."""
 
     speaker: Speaker
     distance: float
@@ -99,25 +100,25 @@ class Verification:
 
     @property
     def same(self) -> bool:
-        """The answer."""
+        """Whether it is the same speaker."""
         return self.distance <= self.threshold
 
 
 def now() -> str:
-    """This moment, ISO 8601 in UTC, to the millisecond: text that sorts by time."""
+    """The current time, ISO 8601 in UTC, to the millisecond: such text sorts by time."""
     return timestamp(datetime.now(UTC))
 
 
 def timestamp(moment: datetime) -> str:
-    """A moment as a store writes it."""
+    """A time in the store's format."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def checked_name(name: str) -> str:
-    """The name as it is kept: without blanks around it, composed as Unicode recommends.
+    """The name as it is stored: in Unicode's composed form, with single blanks between words.
 
     Raises:
-        SpeakerError: empty, too long, unprintable, or a name that means something else.
+        SpeakerError: the name is empty, too long, unprintable or reserved.
     """
     kept = " ".join(unicodedata.normalize("NFC", name).split())
     if not kept or len(kept) > LONGEST_NAME:
@@ -132,7 +133,7 @@ def checked_name(name: str) -> str:
 
 
 def key_of(name: str) -> str:
-    """What two names share that nobody could tell apart, in RTTM or by ear."""
+    """A key that is equal for names that look the same, also in RTTM."""
     return unicodedata.normalize("NFKC", "_".join(name.split())).casefold()
 
 
@@ -140,7 +141,7 @@ def checked_embedding(embedding: NDArray[np.floating], dimension: int) -> NDArra
     """The embedding as a unit vector, (dimension,).
 
     Raises:
-        SpeakerError: another size, NaN, infinite, or too short to have a direction.
+        SpeakerError: its size is wrong, it is not finite, or too short to have a direction.
     """
     vector = np.asarray(embedding)
     if vector.shape != (dimension,):
@@ -156,13 +157,13 @@ def checked_embedding(embedding: NDArray[np.floating], dimension: int) -> NDArra
         raise SpeakerError(
             f"an embedding of length {length:.2g}, which has no direction; give one of a voice"
         )
-    if abs(length - 1) < ROUNDING:  # again would change last digits, and a copy be another voice
+    if abs(length - 1) < ROUNDING:  # normalizing again would change digits, and copies would differ
         return vector.astype(np.float32)
     return (vector.astype(np.float64) / length).astype(np.float32)
 
 
 def checked_exemplar(exemplar: Exemplar, dimension: int) -> Exemplar:
-    """The exemplar with a unit embedding; SpeakerError if its numbers or its notes are none."""
+    """The exemplar with a unit embedding; SpeakerError if any of its numbers is invalid."""
     numbers = (exemplar.seconds, exemplar.start, exemplar.end)
     if not all(np.isfinite(number) and number >= 0 for number in numbers) or not exemplar.seconds:
         raise SpeakerError(
@@ -178,7 +179,7 @@ def checked_exemplar(exemplar: Exemplar, dimension: int) -> Exemplar:
 
 
 def storable(text: str) -> str:
-    """The text, or if it is none in Unicode, as names of files may be, with that escaped."""
+    """The text, escaped if it is not valid Unicode, as file names may be."""
     try:
         text.encode()
     except UnicodeEncodeError:

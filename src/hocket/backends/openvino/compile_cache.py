@@ -1,35 +1,36 @@
-"""Compiled graphs kept between runs.
+"""A cache of compiled graphs on disk.
 
-A compiled graph comes back from disk in a fraction of the time it takes to compile. Each file
-begins with the hash of the rest, so that a runtime never parses bytes that a crash or a full disk
-left half written. A cache that cannot be used costs a warning and the time to compile, never a run.
+Reading a compiled graph takes a fraction of the time to compile it. Each file begins with the hash
+of the rest, so a runtime never parses a file that a crash or a full disk left incomplete. An
+unusable cache costs a warning and the time to compile, but is never an error.
 """
 
 import hashlib
 import logging
 import os
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import platformdirs
 
+from hocket.files import replace_file
+
 KEPT = 12
-"""Files kept; a graph has one or two, and an upgrade of what they depend on leaves them behind."""
+"""Number of files kept. A graph has one or two; upgrades leave unused ones behind."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Where compiled graphs lie; `HOCKET_CACHE` names another folder."""
+    """Folder of the compiled graphs; the environment variable `HOCKET_CACHE` overrides it."""
     chosen = os.environ.get("HOCKET_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("hocket") / "compiled"
 
 
 def key_of(*parts: str | bytes) -> str:
-    """A name for what was made from all these parts."""
+    """A key for data that was made from all these parts."""
     total = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
@@ -38,7 +39,7 @@ def key_of(*parts: str | bytes) -> str:
 
 
 def fetch(key: str) -> bytes | None:
-    """What was stored under a key; None, and a warning if it is damaged, if it cannot be had."""
+    """The data stored under a key, or None; a damaged or unreadable file gives a warning."""
     path = _path(key)
     try:
         content = path.read_bytes()
@@ -55,7 +56,7 @@ def fetch(key: str) -> bytes | None:
 
 
 def reject(key: str) -> None:
-    """Forget what is stored under a key, with a warning: it is not what was stored."""
+    """Delete a damaged file, with a warning."""
     path = _path(key)
     _warn(f"{path}: damaged compile cache; compiling again")
     with suppress(OSError):
@@ -63,20 +64,10 @@ def reject(key: str) -> None:
 
 
 def store(key: str, compiled: bytes) -> None:
-    """Keep a compiled graph under a key, and drop those not stored or used for longest."""
+    """Store a compiled graph under a key, and delete the oldest files beyond `KEPT`."""
     path = _path(key)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with open(handle, "wb") as file:
-                file.write(hashlib.sha256(compiled).digest())
-                file.write(compiled)
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
+        replace_file(path, hashlib.sha256(compiled).digest() + compiled, private=True)
         files = sorted(path.parent.glob("*.compiled"), key=lambda file: file.stat().st_mtime)
         for old in files[:-KEPT]:
             old.unlink(missing_ok=True)
@@ -93,5 +84,5 @@ def _path(key: str) -> Path:
 
 @cache
 def _warn(message: str) -> None:
-    """Once for each message, however many graphs it is true of."""
+    """Log a message once, however many graphs it applies to."""
     _log.warning("%s", message)

@@ -1,8 +1,8 @@
-"""Graphs on OpenVINO's processor plugin.
+"""Graphs on OpenVINO's CPU plugin.
 
-A graph is compiled once, with as many streams of one thread each as calls may run at once; every
-call takes a request that no other call has. Contiguous inputs are read where they lie; outputs are
-copied once, because a request writes over them when it is used again.
+A graph is compiled once, with one single-threaded stream for every concurrent call. Each call takes
+a request that no other call uses. Contiguous inputs are not copied; outputs are copied once,
+because a request overwrites them when it is reused.
 """
 
 import io
@@ -38,7 +38,7 @@ class OpenVinoGraph:
             [name for name in (port.get_any_name() for port in part.inputs) if name != FRONT]
             for part in parts
         ]
-        self._idle: deque[list[Any]] = deque()  # whose ends may be used by all threads at once
+        self._idle: deque[list[Any]] = deque()  # appending and popping are thread-safe
 
     def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
         """Outputs by name; see `hocket.graph.Graph.run`."""
@@ -49,10 +49,10 @@ class OpenVinoGraph:
             requests = [part.create_infer_request() for part in self._parts]
         try:
             found = self._infer(requests, inputs)
-        except Exception as error:  # OpenVINO raises RuntimeError and its own, as it likes
+        except Exception as error:  # OpenVINO raises RuntimeError or its own errors
             names = [port.name for port in self.spec.outputs]
             raise BackendError(f"OpenVINO failed on {names}: {error}") from error
-        self._idle.append(requests)  # what failed is not used again
+        self._idle.append(requests)  # a request that failed is not reused
         return found
 
     def _infer(self, requests: list[Any], inputs: Tensors) -> dict[str, NDArray[np.float32]]:
@@ -76,18 +76,18 @@ def open_openvino(
 
     Args:
         name: its name in `hocket.graph.SPECS`.
-        content: bytes of its ONNX file.
-        weights: bytes of the files it keeps its tensors in, by the name it knows them by.
+        content: content of its ONNX file.
+        weights: content of the files that hold its tensors, by the name in the ONNX file.
         precision: float32, or bfloat16 behind a float32 front.
         runtime: how many calls may run at once.
-        processor: what it is compiled for.
+        processor: the processor to compile for.
 
     Raises:
         BackendError: OpenVINO is not installed, or this processor lacks the precision.
-        ModelError: the bytes are not that graph.
+        ModelError: the content is not that graph.
     """
     openvino = import_openvino()
-    if precision == "bfloat16" and "BF16" not in capabilities():  # it would take float32, silently
+    if precision == "bfloat16" and "BF16" not in capabilities():  # it would use float32 silently
         raise BackendError(
             "precision bfloat16: OpenVINO does not compute in it on this processor; give float32"
         )
@@ -110,19 +110,19 @@ def open_openvino(
         _check_ports(name, parts)
     except ModelError as error:
         raise ModelError(f"graph '{name}': {error}") from error
-    except Exception as error:  # as above
+    except Exception as error:  # OpenVINO's errors share no base class
         raise ModelError(f"graph '{name}': OpenVINO cannot load it: {error}") from error
     return OpenVinoGraph(name, metadata, parts)
 
 
 class _Compiler:
-    """Compiles the parts of one graph, or takes them from the cache.
+    """Compiles the parts of one graph, or reads them from the cache.
 
     Args:
-        core: OpenVINO's own.
+        core: an `openvino.Core`.
         workers: calls that may run at once.
-        source: key of the bytes that the graph is made of.
-        processor: what is compiled for.
+        source: key of the graph's content.
+        processor: the processor to compile for.
     """
 
     def __init__(self, core: Any, workers: int, source: str, processor: Processor) -> None:
@@ -133,19 +133,19 @@ class _Compiler:
         self._machine = json.dumps([str(core.get_versions(DEVICE)[DEVICE].build_number), *device])
 
     def fetch(self, part: str, precision: str) -> Any | None:
-        """A part compiled by an earlier run; None if there is none that can be used."""
+        """A part from the cache; None if there is no usable one."""
         key = self._key(part, precision)
         compiled = compile_cache.fetch(key)
         if compiled is None:
             return None
         try:
             return self.core.import_model(compiled, DEVICE, self._settings(precision))
-        except RuntimeError:  # whatever a parser says to bytes that it does not like
+        except RuntimeError:  # OpenVINO could not parse it
             compile_cache.reject(key)
             return None
 
     def compile(self, part: str, precision: str, model: Any) -> Any:
-        """A part compiled now, and kept for later runs."""
+        """Compile a part, and store it in the cache."""
         compiled = self.core.compile_model(model, DEVICE, self._settings(precision))
         exported = io.BytesIO()
         compiled.export_model(exported)
@@ -153,22 +153,22 @@ class _Compiler:
         return compiled
 
     def _key(self, part: str, precision: str) -> str:
-        # what is kept does not depend on the number of streams: they are made when it is loaded
+        # a stored graph does not depend on the number of streams: they are made when it is loaded
         return compile_cache.key_of(self._source, part, precision, self._machine)
 
     def _settings(self, precision: str) -> dict[str, Any]:
-        """One stream of one thread for every worker, none of them bound to a core."""
+        """One single-threaded stream per worker, not bound to a core."""
         return {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "NUM_STREAMS": self._workers,
             "INFERENCE_NUM_THREADS": self._workers,
             "ENABLE_CPU_PINNING": False,
-            "ENABLE_HYPER_THREADING": True,  # else there are fewer threads than were asked for
+            "ENABLE_HYPER_THREADING": True,  # otherwise it starts fewer threads
         }
 
 
 def _check_ports(name: str, parts: Sequence[Any]) -> None:
-    """Raise ModelError unless all parts together have a graph's inputs and outputs."""
+    """Raise ModelError unless the parts together have the graph's inputs and outputs."""
     ports = [port for part in parts for port in (*part.inputs, *part.outputs)]
     found = sorted({port.get_any_name() for port in ports} - {FRONT})
     expected = sorted(port.name for port in (*SPECS[name].inputs, *SPECS[name].outputs))

@@ -19,20 +19,20 @@ _prepared: set[ModuleType] = set()
 
 
 def capabilities() -> frozenset[str]:
-    """What OpenVINO says this processor computes in; BackendError if it is not installed."""
+    """Precisions that OpenVINO supports on this processor; BackendError if not installed."""
     core = import_openvino().Core()
     return frozenset(core.get_property(DEVICE, "OPTIMIZATION_CAPABILITIES"))
 
 
 def import_openvino() -> ModuleType:
-    """The library, imported while its telemetry package cannot be.
+    """Import the library while its telemetry package is hidden.
 
-    `import openvino` sends an event and leaves an identifier in the home directory unless a file
-    there refuses; no environment variable is read. Without the package it uses a stub of its own.
+    `import openvino` sends an event and writes an identifier to the home directory, unless a file
+    there opts out; no environment variable does. Without the package it uses its own stub.
     """
     with _importing:
         hidden = sys.modules.get(_TELEMETRY)
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # how to say: not importable
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # None: not importable
         try:
             import openvino
         except ImportError as error:
@@ -51,11 +51,11 @@ def import_openvino() -> ModuleType:
 
 
 def _prepare_bindings(openvino: Any) -> None:
-    """Call what graphs call, once, on one thread.
+    """Call every function that graphs use once, on one thread.
 
-    The bindings set a function up when it is first called, and let go of the interpreter meanwhile.
-    Two threads whose first calls meet there wait for each other for good: 4 of 20 processes in
-    which eight did so.
+    The bindings initialize a function on its first call and release the interpreter lock meanwhile.
+    Two threads that make their first calls at the same time may deadlock: 4 of 20 processes with
+    eight threads did.
     """
     operations, core = openvino.opset13, openvino.Core()
     given = operations.parameter([-1, 1], np.float32)

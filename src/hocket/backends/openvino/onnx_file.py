@@ -1,8 +1,8 @@
-"""An ONNX file's tensors put back into it, for runtimes that would look for them on disk.
+"""Insertion of external tensors into an ONNX file, for runtimes that would read them from disk.
 
-ONNX keeps large tensors in files of their own and names them by path. What was hashed are bytes in
-memory, and a path may lead to other bytes by the time a runtime follows it. So the bytes are put
-where the reference was. Only protobuf's outer shape is read: field numbers and lengths.
+ONNX keeps large tensors in separate files and refers to them by path. hocket verifies hashes of
+bytes in memory, and a file may have changed when a runtime opens its path. So the verified bytes
+replace the references. Only protobuf's framing is parsed: field numbers and lengths.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
 class _Field(NamedTuple):
-    """A field of a message: its number, where it begins, and where its value lies."""
+    """A field of a message: its number, its beginning, and the bounds of its value."""
 
     number: int
     begin: int
@@ -28,14 +28,14 @@ class _Field(NamedTuple):
 
 
 def with_weights(content: bytes, weights: Mapping[str, bytes]) -> bytes:
-    """An ONNX file that holds its tensors.
+    """The ONNX file with its external tensors inside.
 
     Args:
-        content: a file whose initializers may lie in other files.
-        weights: content of those files by the name the file knows them by.
+        content: an ONNX file whose initializers may lie in other files.
+        weights: content of those files, by the name in the ONNX file.
 
     Raises:
-        ModelError: the file is damaged, or names a file that is not given.
+        ModelError: the file is damaged, or refers to a file that is not given.
     """
     try:
         pieces = _replaced(memoryview(content), _MODEL_GRAPH, lambda graph: _graph(graph, weights))
@@ -45,7 +45,7 @@ def with_weights(content: bytes, weights: Mapping[str, bytes]) -> bytes:
 
 
 def read_metadata(content: bytes) -> dict[str, str]:
-    """What the forge wrote into an ONNX file; ModelError if it is damaged."""
+    """Metadata of an ONNX file; ModelError if the file is damaged."""
     view = memoryview(content)
     try:
         entries = (view[f.first : f.last] for f in _fields(view) if f.number == _MODEL_METADATA)
@@ -74,19 +74,19 @@ def _graph(graph: memoryview, weights: Mapping[str, bytes]) -> list[bytes | memo
 def _tensor(tensor: memoryview, weights: Mapping[str, bytes]) -> list[bytes | memoryview]:
     """A TensorProto with its values in `raw_data`."""
     kept: list[bytes | memoryview] = []
-    place: dict[str, str] = {}
+    location: dict[str, str] = {}
     for field in _fields(tensor):
         if field.number == _TENSOR_EXTERNAL_DATA:
             key, value = _entry(tensor[field.first : field.last])
-            place[key] = value
+            location[key] = value
         elif field.number != _TENSOR_DATA_LOCATION:
             kept.append(tensor[field.begin : field.last])
-    if not place:
+    if not location:
         return [tensor]
-    first, length = int(place.get("offset", 0)), int(place["length"])
-    values = memoryview(weights[place["location"]])[first : first + length]
+    first, length = int(location.get("offset", 0)), int(location["length"])
+    values = memoryview(weights[location["location"]])[first : first + length]
     if len(values) != length:
-        raise ValueError(f"{place['location']} ends before byte {first + length}")
+        raise ValueError(f"{location['location']} ends before byte {first + length}")
     return [*kept, _head(_TENSOR_RAW_DATA, length), values]
 
 
@@ -95,7 +95,7 @@ def _replaced(
     number: int,
     change: Callable[[memoryview], list[bytes | memoryview]],
 ) -> list[bytes | memoryview]:
-    """A message in pieces, every field of this number changed."""
+    """A message in pieces, with every field of this number replaced."""
     pieces: list[bytes | memoryview] = []
     for field in _fields(message):
         if field.number == number:

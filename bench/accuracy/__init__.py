@@ -1,0 +1,1 @@
+"""Error rates, and the weights and settings that are learned from recordings."""

@@ -1,0 +1,1 @@
+"""A store of known speakers: names in conversations, verification, and its file."""

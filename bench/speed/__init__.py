@@ -1,0 +1,1 @@
+"""Time, memory, copies and arithmetic, measured in processes of their own."""

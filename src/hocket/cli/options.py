@@ -1,0 +1,88 @@
+"""What several commands share: options, and recordings that are given by name."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hocket.backends import BACKENDS, PRECISIONS
+from hocket.config import PRESETS, GraphConfig
+from hocket.errors import AudioNotFoundError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+STDIN = "-"
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def store_option(*, required: bool) -> Callable[[Command], Command]:
+    """The option that names the file of speakers."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path),
+        envvar="HOCKET_STORE",
+        required=required,
+        metavar="FILE",
+        help="Speaker store; HOCKET_STORE names it too.",
+    )
+
+
+def preset_option(command: Command) -> Command:
+    """The option that chooses settings that go together."""
+    return click.option(
+        "--preset",
+        type=click.Choice(tuple(PRESETS)),
+        default="balanced",
+        show_default=True,
+        help="accurate takes 3.5 times as long as balanced, fast 0.9 times.",
+    )(command)
+
+
+def threads_option(command: Command) -> Command:
+    """The option that limits the processor."""
+    return click.option("--threads", type=int, help="Processor cores to use. Default: all.")(
+        command
+    )
+
+
+def precision_option(default: str | None, text: str) -> Callable[[Command], Command]:
+    """The option that chooses what trained layers compute in."""
+    return click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default=default,
+        show_default=default is not None,
+        help=text,
+    )
+
+
+def backend_option(command: Command) -> Command:
+    """The option that chooses the runtime."""
+    return click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        default=GraphConfig.backend,
+        show_default=True,
+        help="Runtime of the graphs; 'hocket backends' shows what is installed.",
+    )(command)
+
+
+def check_source(source: str, command: str) -> None:
+    """Refuse an address, and say what a terminal is waited for.
+
+    Args:
+        source: a path, or `-` for standard input.
+        command: what reads standard input, for the remedy.
+
+    Raises:
+        AudioNotFoundError: the source is an address.
+    """
+    if ADDRESS.match(source):
+        remedy = f"pipe it: ffmpeg -i {source} -f wav - | {command}"
+        raise AudioNotFoundError(source, "is an address; hocket opens no connection", remedy)
+    if source == STDIN and sys.stdin.isatty():
+        click.echo("hocket: reading sound from standard input; Ctrl-D ends it", err=True)

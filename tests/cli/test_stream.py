@@ -1,0 +1,148 @@
+"""hocket stream: from a file, a pipe and a microphone that is not there."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.helpers.audio import encode
+from tests.helpers.command_line import hocket
+from tests.helpers.paths import CONVERSATION
+
+RATE = 16_000
+
+
+def updates(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Input:
+    """Standard input that holds these bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        self.buffer = io.BytesIO(content)
+
+
+def samples() -> np.ndarray:
+    found, _ = soundfile.read(CONVERSATION, dtype="int16")
+    return found
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    assert hocket("stream", CONVERSATION, "--json", "--threads", 1) == 0
+    return capsys.readouterr().out
+
+
+def test_every_update_is_an_object_a_line(said: str) -> None:
+    found = updates(said)
+    assert all(list(update) == ["time", "final", "tentative"] for update in found)
+    turns = [turn for update in found for turn in update["final"]]
+    assert all(list(turn) == ["start", "end", "speaker", "confidence"] for turn in turns)
+    assert all(0 < turn["confidence"] < 1 for turn in turns)
+    assert {turn["speaker"] for turn in turns} == {"SPEAKER_00", "SPEAKER_01"}
+    assert found[-1]["tentative"] == []
+    assert len({json.dumps(turn) for turn in turns}) == len(turns)
+
+
+def test_a_pipe_says_what_the_file_says(
+    said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floats = samples().astype(np.float32) / 32_768
+    for form, content in [
+        ("s16le", samples().astype("<i2").tobytes() + b"\0"),
+        ("f32le", floats.astype("<f4").tobytes() + b"\0\0"),
+        ("wav", encode(samples(), RATE, "WAV", "PCM_16")),
+        ("wav", encode(samples(), RATE, "WAV", "PCM_32")),
+    ]:
+        monkeypatch.setattr(sys, "stdin", Input(content))
+        assert hocket("stream", "-", "--format", form, "--json", "--threads", 2) == 0
+        assert updates(capsys.readouterr().out) == updates(said)
+
+
+def test_final_turns_are_lines_without_json(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert hocket("stream", CONVERSATION) == 0
+    turns = [turn for update in updates(said) for turn in update["final"]]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines] == [turn["speaker"] for turn in turns]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code", "message"),
+    [
+        (b"no header at all", ["--format", "wav"], 1, "stdin: has no WAV header"),
+        (b"", ["--format", "wav"], 1, "stdin: has no WAV header"),
+        (encode(np.zeros(99), RATE, "WAV", "PCM_24"), ["--format", "wav"], 1, "24 bits; give 8,"),
+        (b"", ["--rate", "0"], 2, "give 1 or more of both"),
+        (b"\0" * 64, ["--rate", "12"], 1, "stdin: has a sample rate of 12 Hz"),
+        (b"", ["--channels", "-1"], 2, "give 1 or more of both"),
+        (b"\0" * 900, ["--channels", "99"], 1, "stdin: was fed an array of shape"),
+    ],
+)
+def test_odd_input_is_one_line(
+    content: bytes,
+    options: list[str],
+    code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Input(content))
+    assert hocket("stream", "-", *options) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.startswith("hocket: ")
+    assert err.count("\n") == 1
+
+
+def test_nothing_on_standard_input_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Input(b""))
+    assert hocket("stream", "-", "--json") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert hocket("stream", tmp_path / "none.wav") == 1
+    assert "none.wav" in capsys.readouterr().err
+
+
+def test_a_microphone_that_cannot_be_had_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    assert hocket("stream", "--mic") == 3
+    assert "run \"pip install 'hocket[mic]'\"" in capsys.readouterr().err
+    assert hocket("stream", CONVERSATION, "--mic") == 2
+
+
+def test_interrupted_it_says_what_it_heard() -> None:
+    program = (
+        "import sys, signal, os\n"
+        "from hocket import cli, live_sources\n"
+        "from contextlib import contextmanager\n"
+        "import soundfile\n"
+        f"sound = soundfile.read({str(CONVERSATION)!r}, dtype='float32', frames=240000)[0]\n"
+        "def blocks():\n"
+        "    yield sound\n"
+        "    raise KeyboardInterrupt\n"
+        "@contextmanager\n"
+        "def opened(path):\n"
+        "    yield live_sources.Source(16000, blocks())\n"
+        "import hocket.cli.stream\n"
+        "hocket.cli.stream.open_file = opened\n"
+        "sys.exit(cli.main(['stream', 'x', '--json']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert updates(done.stdout)[-1]["time"] == 15.0
+    assert done.stderr == ""

@@ -1,0 +1,96 @@
+"""Nothing leaves the machine: a run that asked for a network socket would be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hocket.backends import this_processor
+from tests.helpers.graphs import INSTALLED
+from tests.helpers.paths import CONVERSATION
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="system-call filters are Linux")
+
+SEALED = Path(__file__).with_name("sealed.py")
+# both runtimes keep quiet by themselves where they believe to be tested; here they must believe in
+# users
+HUSHING = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "PYTEST_CURRENT_TEST", "ORT_DISABLE_TELEMETRY")
+
+
+NO_CHILDREN = "import resource as r; assert r.getrusage(r.RUSAGE_CHILDREN).ru_maxrss == 0"
+on_every_runtime = pytest.mark.parametrize("backend", INSTALLED)
+
+
+def run_sealed(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program without network, in a home of its own, as a user would."""
+    environment = {key: value for key, value in os.environ.items() if key not in HUSHING}
+    del environment["HOCKET_CACHE"]
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return subprocess.run(
+        [sys.executable, str(SEALED), sys.executable, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=tmp_path,
+    )
+
+
+@on_every_runtime
+def test_diarizing_opens_no_network_socket(tmp_path: Path, backend: str) -> None:
+    command = ("-m", "hocket.cli.main", "diarize", "--backend", backend, str(CONVERSATION))
+    done = run_sealed(tmp_path, *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("SPEAKER conversation 1 ")
+
+
+def test_nothing_is_sent_later_either(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry, left on, uploads some seconds after the first session."""
+    lingering = (
+        "import hocket, time; from hocket.config import GraphConfig;"
+        f"configs = [hocket.Config(graphs=GraphConfig(backend=b)) for b in {INSTALLED!r}];"
+        f"found = [hocket.Diarizer(config)({str(CONVERSATION)!r}) for config in configs];"
+        f"time.sleep(15); {NO_CHILDREN}"
+    )
+    done = run_sealed(tmp_path, "-c", lingering)
+    assert done.returncode == 0, done.stderr
+
+
+@on_every_runtime
+def test_telemetry_leaves_no_identifier_behind(tmp_path: Path, backend: str) -> None:
+    command = ("-m", "hocket.cli.main", "diarize", "--backend", backend, str(CONVERSATION))
+    assert run_sealed(tmp_path, *command).returncode == 0
+    left = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    compiled = Path("cache", "hocket", "compiled")
+    assert [path for path in left if path.parent != compiled] == []
+    parts = 4 if this_processor().bfloat16 else 2
+    assert len(left) == (parts if backend == "openvino" else 0)
+
+
+@pytest.mark.skipif("openvino" not in INSTALLED, reason="OpenVINO is not installed")
+def test_openvino_imported_as_it_comes_would_be_caught(tmp_path: Path) -> None:
+    """It sends from a child, whose death its parent survives; so no child may there be."""
+    lingering = f"import openvino, time; time.sleep(5); {NO_CHILDREN}"
+    assert "AssertionError" in run_sealed(tmp_path, "-c", lingering).stderr
+    assert list(tmp_path.rglob("openvino_ga_cid"))
+
+
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
+def test_the_seal_kills_whoever_asks_for_a_socket(tmp_path: Path, family: str) -> None:
+    done = run_sealed(tmp_path, "-c", f"import socket; socket.socket(socket.{family})")
+    assert done.returncode == -signal.SIGSYS
+
+
+def test_the_seal_holds_for_threads_and_children(tmp_path: Path) -> None:
+    asks = "import socket; socket.socket()"
+    child = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {asks!r}]))"
+    assert run_sealed(tmp_path, "-c", child).returncode != 0
+    thread = "import threading, socket; threading.Thread(target=socket.socket).start()"
+    assert run_sealed(tmp_path, "-c", thread).returncode == -signal.SIGSYS
+
+
+def test_other_sockets_still_work(tmp_path: Path) -> None:
+    assert run_sealed(tmp_path, "-c", "import socket; socket.socketpair()").returncode == 0

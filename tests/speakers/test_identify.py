@@ -1,0 +1,163 @@
+"""Clusters of a recording and speakers of a store: who is named, who is only suggested."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from hocket.cli.speakers import name_known
+from hocket.formats.writers import WRITERS, document
+from hocket.result import Turn
+from hocket.speakers import SpeakerStore, name_speakers
+from hocket.speakers.matching import distances, index_exemplars
+from tests.helpers.voice_vectors import MODEL, axis, between, exemplar, result_of
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SpeakerStore]:
+    """A store that knows Anna, Ben and Cleo, the voices 0, 1 and 2."""
+    with SpeakerStore(tmp_path / "team.db") as made:
+        for voice, name in enumerate(["Anna", "Ben", "Cleo"]):
+            made.enroll(name, [exemplar(axis(voice))], MODEL)
+        yield made
+
+
+def found(store: SpeakerStore, *voices: np.ndarray, seconds: float = 10.0) -> list[str]:
+    """Who the clusters are: a name, a name with a question mark, or a dash."""
+    matches = store.identify(result_of(list(voices), seconds))
+    assert [match.cluster for match in matches] == [f"SPEAKER_{i:02d}" for i in range(len(voices))]
+    return [
+        "-" if match.speaker is None else match.speaker.name + ("" if match.certain else "?")
+        for match in matches
+    ]
+
+
+def test_everybody_is_found(store: SpeakerStore) -> None:
+    assert found(store, axis(2), axis(0), axis(1)) == ["Cleo", "Anna", "Ben"]
+
+
+def test_between_the_thresholds_a_name_is_suggested(store: SpeakerStore) -> None:
+    voices = [between(0, 5, 0.7), between(1, 6, 0.5), between(2, 7, 0.3)]
+    assert found(store, *voices) == ["Anna", "Ben?", "-"]
+
+
+@pytest.mark.parametrize(("cosine", "expected"), [(0.6, "Anna"), (0.4, "Anna?")])
+def test_exactly_on_a_threshold_is_near_enough(
+    store: SpeakerStore, cosine: float, expected: str
+) -> None:
+    voice = between(0, 5, cosine)
+    exact = store.nearest(voice, MODEL)[0][1]
+    name = "name_distance" if expected == "Anna" else "suggest_distance"
+    model = replace(MODEL, **{name: exact})
+    (match,) = store.identify(replace(result_of([voice]), embedding_model=model))
+    assert match.speaker is not None
+    assert match.certain == (expected == "Anna")
+
+
+def test_one_name_is_one_cluster_and_the_nearer_gets_it(store: SpeakerStore) -> None:
+    assert found(store, between(0, 5, 0.7), between(0, 6, 0.9)) == ["-", "Anna"]
+
+
+def test_a_cluster_yields_only_where_it_is_near_to_somebody_else(store: SpeakerStore) -> None:
+    both = 0.9 * axis(0) + 0.43 * axis(1)
+    assert found(store, both.astype(np.float32), between(0, 5, 0.95)) == ["Ben?", "Anna"]
+    # nobody is moved to a worse name only so that one more has any
+    assert found(store, between(0, 1, 0.95), between(0, 5, 0.42)) == ["Anna", "-"]
+
+
+def test_a_match_says_how_probable_it_is(store: SpeakerStore) -> None:
+    """Of the speaker it names, suggests, or, if it is nobody, of the nearest."""
+    voices = [axis(0), between(1, 2, 0.75), axis(7), np.zeros_like(axis(0))]
+    near, doubtful, far, mute = store.identify(result_of(voices))
+    assert near.probability > 0.99
+    assert near.probability > doubtful.probability > far.probability > 0
+    assert far.speaker is None
+    assert far.probability < 0.01
+    assert mute.probability == 0
+
+
+def test_too_little_speech_is_nobody(store: SpeakerStore) -> None:
+    assert found(store, axis(0), seconds=2.9) == ["-"]
+    assert found(store, axis(0), seconds=3.0) == ["Anna"]
+
+
+def test_a_cluster_without_a_voice_is_nobody(store: SpeakerStore) -> None:
+    nothing, nan = np.zeros_like(axis(0)), np.full_like(axis(0), np.nan)
+    assert found(store, nothing, axis(1), nan) == ["-", "Ben", "-"]
+    assert found(store) == []
+
+
+def test_names_are_in_all_formats(store: SpeakerStore) -> None:
+    result = result_of([axis(5), axis(0)])
+    named = name_speakers(result, store.identify(result))
+    assert named.speakers == ("SPEAKER_00", "Anna")
+    assert named.turns == (Turn(0, 10, "SPEAKER_00"), Turn(10, 20, "Anna"))
+    assert named.exclusive_turns == named.turns
+    for format_name in WRITERS:
+        written = document(named, format_name)
+        assert "Anna" in written
+        assert "SPEAKER_01" not in written
+
+
+def test_a_suggestion_names_nobody(store: SpeakerStore) -> None:
+    result = result_of([between(0, 5, 0.5)])
+    assert name_speakers(result, store.identify(result)).speakers == ("SPEAKER_00",)
+
+
+def test_the_command_line_says_what_it_suggests(
+    store: SpeakerStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = name_known(store, result_of([between(0, 5, 0.5), axis(1)]), "talk.wav")
+    assert named.speakers == ("SPEAKER_00", "Ben")
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "",
+        "hocket: talk.wav: SPEAKER_00 may be Anna (distance 0.500, 88% sure)\n",
+    )
+
+
+def test_a_store_that_may_only_be_read_still_names(
+    store: SpeakerStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        SpeakerStore(store.path, read_only=True) as reader,
+        click.Context(click.Command("diarize")),
+    ):
+        for _ in range(3):
+            assert name_known(reader, result_of([axis(1)]), "talk.wav").speakers == ("Ben",)
+    (complaint,) = capsys.readouterr().err.splitlines()  # once, however many recordings
+    assert complaint.startswith(f"hocket: {store.path}: may only be read")
+
+
+def test_turns_of_one_time_stay_in_order(store: SpeakerStore) -> None:
+    result = result_of([axis(2), axis(0)])
+    together = (Turn(0, 10, "SPEAKER_00"), Turn(0, 10, "SPEAKER_01"))
+    result = replace(result, turns=together)
+    named = name_speakers(result, store.identify(result))
+    assert [turn.speaker for turn in named.turns] == ["Anna", "Cleo"]
+
+
+def test_a_verification_is_by_the_models_threshold(store: SpeakerStore) -> None:
+    near, far = between(0, 5, 0.6), between(0, 5, 0.4)
+    assert store.verify("Anna", near, MODEL).same
+    assert not store.verify("Anna", far, MODEL).same
+    assert store.verify("Anna", near, MODEL).distance == pytest.approx(0.4, abs=1e-6)
+
+
+@pytest.mark.timed
+def test_a_hundred_thousand_exemplars_are_searched_at_once() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(100_000, 192)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    known = index_exemplars(np.repeat(np.arange(10_000), 10), vectors)
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        found = distances(vectors[:1], known)
+        times.append(time.perf_counter() - started)
+    assert int(found.argmin()) == 0
+    assert min(times) <= 0.05
