@@ -129,7 +129,8 @@ class Result:
         values = {name: getattr(self, name) for name in names if name not in ("seconds", "copied")}
         confidence = [turn.confidence for turn in (*self.turns, *self.exclusive_turns)]
         embeddings = values.pop("embeddings")
-        return [*values.values(), embeddings.shape, embeddings.tobytes(), confidence]
+        shape = embeddings.shape if len(embeddings) else None  # without rows there is no dimension
+        return [*values.values(), shape, embeddings.tobytes(), confidence]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain values: times in seconds and embeddings to the last digit."""
@@ -156,13 +157,14 @@ class Result:
         try:
             speakers = tuple(map(str, content["speakers"]))
             model = content.get("embedding_model")
-            rows = content.get("embeddings") or [[]] * len(speakers)
+            dimension = int(model["dimension"]) if model else 0
+            rows = content.get("embeddings") or np.zeros((len(speakers), dimension))
             return cls(
                 uri=str(content["uri"]),
                 turns=tuple(map(_turn, content["turns"])),
                 exclusive_turns=tuple(map(_turn, content["exclusive_turns"])),
                 speakers=speakers,
-                embeddings=np.array(rows, np.float32).reshape(len(speakers), -1 if rows else 0),
+                embeddings=np.array(rows, np.float32),
                 duration=float(content["duration"]),
                 seconds=dict(content.get("seconds", {})),
                 copied=dict(content.get("copied", {})),

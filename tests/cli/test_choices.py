@@ -42,7 +42,9 @@ def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
     assert hocket("backends", "--precision", "bfloat16") == USAGE
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == len(BACKENDS)
-    assert err.startswith("hocket: precision is 'bfloat16'; this processor does not compute in it")
+    assert err.startswith(
+        "hocket: --precision is 'bfloat16'; this processor does not compute in it"
+    )
 
 
 def test_a_backend_that_is_not_for_this_system_is_one_line(

@@ -197,17 +197,17 @@ def test_odd_names_make_valid_rttm_and_one_line_errors(
     ("arguments", "message"),
     [
         (["--format", "srt", "CLIP", "CLIP"], "srt holds one recording"),
-        (["CLIP", "-o", "out.doc"], "no format is called 'doc'"),
+        (["CLIP", "-o", "out.doc"], "there is no format 'doc'"),
         (["CLIP", "CLIP", "-o", "CLIP"], "is a file"),
         (["CLIP", "-o", "CLIP", "--format", "rttm"], "is the recording itself"),
         (["-", "-"], "give - once"),
-        (["CLIP", "--num-speakers", "0"], "num_speakers is 0"),
-        (["CLIP", "--min-speakers", "3", "--max-speakers", "2"], "min_speakers is 3"),
+        (["CLIP", "--num-speakers", "0"], "--num-speakers is 0"),
+        (["CLIP", "--min-speakers", "3", "--max-speakers", "2"], "--min-speakers is 3"),
         (["CLIP", "--threads", "0"], "threads is 0"),
         (["CLIP", "--num-speakers", "two"], "'two' is not a valid integer"),
         (["CLIP", "--embedding", "x"], "embedding is 'x'; give one of campplus, campplus-local"),
         (["CLIP", "--backend", "x"], "'x' is not one of 'auto', 'onnxruntime', 'openvino'"),
-        ([], "Missing argument"),
+        ([], "give FILE..., or --example alone"),
     ],
 )
 def test_wrong_usage_says_what_and_changes_nothing(
@@ -304,10 +304,10 @@ def test_a_runtime_that_fails_on_one_recording_stops_no_other(
     shutil.copy(clip, other)
     usual = cli_diarize._diarize_one
 
-    def fail_once(diarizer: Diarizer, source: str, options: object) -> Result:
+    def fail_once(diarizer: Diarizer, source: str, *options: object) -> Result:
         if source == str(other):
             raise BackendError("ONNX Runtime failed: out of memory")
-        return usual(diarizer, source, options)
+        return usual(diarizer, source, *options)
 
     monkeypatch.setattr(cli_diarize, "_diarize_one", fail_once)
     assert hocket("diarize", other, clip) == FAILED

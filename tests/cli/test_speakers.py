@@ -172,10 +172,10 @@ def sound_of(case: str, people: Path) -> np.ndarray:
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
-        ("short", "s of speech of one person alone; give a clip with 2 s or more"),
-        ("silent", "nobody speaks in it; give a clip of one person speaking"),
-        ("empty", "nobody speaks in it; give a clip of one person speaking"),
-        ("two", "people speak in it, for "),
+        ("short", "s of speech of one speaker alone; give a clip with 2 s or more"),
+        ("silent", "contains no speech; give a clip of one speaker"),
+        ("empty", "contains no speech; give a clip of one speaker"),
+        ("two", "contains 3 speakers, with "),
         ("NaN", "NaN"),
     ],
 )
@@ -264,7 +264,7 @@ def test_a_store_that_cannot_be_used_is_one_line(
 ) -> None:
     odd = tmp_path / "odd.db"
     odd.write_bytes(b"no store" * 999)
-    for path, reason in ((odd, "not a file of speakers"), (tmp_path / "gone.db", "no such file")):
+    for path, reason in ((odd, "not a speaker store"), (tmp_path / "gone.db", "no such file")):
         assert speakers("list", store=path) == UNUSABLE
         assert hocket("diarize", people / "meeting.flac", "--store", path) == UNUSABLE
         for line in capsys.readouterr().err.splitlines():

@@ -126,7 +126,8 @@ def test_a_microphone_that_cannot_be_had_says_what_to_install(
 def test_interrupted_it_says_what_it_heard() -> None:
     program = (
         "import sys, signal, os\n"
-        "from hocket import cli, live_sources\n"
+        "from hocket.audio.sources import Source\n"
+        "from hocket.cli.main import main\n"
         "from contextlib import contextmanager\n"
         "import soundfile\n"
         f"sound = soundfile.read({str(CONVERSATION)!r}, dtype='float32', frames=240000)[0]\n"
@@ -135,10 +136,10 @@ def test_interrupted_it_says_what_it_heard() -> None:
         "    raise KeyboardInterrupt\n"
         "@contextmanager\n"
         "def opened(path):\n"
-        "    yield live_sources.Source(16000, blocks())\n"
+        "    yield Source(16000, blocks())\n"
         "import hocket.cli.stream\n"
         "hocket.cli.stream.open_file = opened\n"
-        "sys.exit(cli.main(['stream', 'x', '--json']))\n"
+        "sys.exit(main(['stream', 'x', '--json']))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

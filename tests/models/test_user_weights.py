@@ -49,7 +49,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
     resnet34_checkpoint: Path, user_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     catalogue = models.read_catalogue()
-    assert hocket("models", "list") == 0
+    assert hocket("models", "list", "--hashes") == 0
     listed = capsys.readouterr().out
     for weights in catalogue.weights.values():
         shown = row(listed, weights.file_name)
@@ -69,7 +69,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
     path, sha256 = place.split(": sha256 ")
     assert path == str(user_folder / f"{NAME}-{sha256[:16]}.weights")
     assert threshold == f"threshold {catalogue.reasons[NAME]}"
-    assert hocket("models", "list") == 0
+    assert hocket("models", "list", "--hashes") == 0
     assert sha256 in row(capsys.readouterr().out, FILE)
     assert hocket("models", "verify") == 0
     assert capsys.readouterr().out.count(": ok\n") == 16
@@ -315,7 +315,7 @@ def test_a_damaged_note_is_one_clear_error(
     resnet34: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     resnet34.with_name(f"{NAME}.toml").write_bytes(content)
-    assert hocket("models", "list") == UNUSABLE
+    assert hocket("models", "list", "--hashes") == UNUSABLE
     err = capsys.readouterr().err
     assert err.startswith(f"hocket: {resnet34.with_name(NAME)}.toml: cannot be read (")
     assert err.endswith(f"; {REMEDY}\n")

@@ -10,11 +10,11 @@ import pytest
 
 from hocket.backends import this_processor
 from tests.helpers.graphs import INSTALLED
-from tests.helpers.paths import CONVERSATION
+from tests.helpers.paths import CONVERSATION, ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="system-call filters are Linux")
 
-SEALED = Path(__file__).with_name("sealed.py")
+SEALED = ROOT / "tests" / "helpers" / "sealed.py"
 # both runtimes keep quiet by themselves where they believe to be tested; here they must believe in
 # users
 HUSHING = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "PYTEST_CURRENT_TEST", "ORT_DISABLE_TELEMETRY")

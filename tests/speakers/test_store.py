@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hocket.errors import SpeakerError, StoreError
-from hocket.speakers import MOST_EXEMPLARS, Exemplar, SpeakerStore
+from hocket.speakers import MOST_EXEMPLARS, SpeakerStore
 from tests.helpers.voice_vectors import (
     DIMENSION,
     MODEL,
@@ -394,9 +394,3 @@ def test_a_cluster_of_a_result_can_be_enrolled(store: SpeakerStore) -> None:
     with pytest.raises(SpeakerError, match="does not name the model of its embeddings"):
         store.enroll_cluster("Ben", replace(result, embedding_model=None), "SPEAKER_00")
     assert names(store) == ["Anna"]
-
-
-def test_an_exemplar_that_is_not_kept_float32_is_made_so(store: SpeakerStore) -> None:
-    wide = Exemplar(np.ones(DIMENSION), 5.0, "a.wav", 0, 5)  # type: ignore[arg-type]
-    store.enroll("Anna", [wide], MODEL)
-    assert store.exemplars("Anna")[0].embedding.dtype == np.float32

@@ -84,5 +84,5 @@ def check_source(source: str, command: str) -> None:
     if ADDRESS.match(source):
         remedy = f"pipe it: ffmpeg -i {source} -f wav - | {command}"
         raise AudioNotFoundError(source, "is an address; hocket opens no connection", remedy)
-    if source == STDIN and sys.stdin.isatty():
+    if source == STDIN and sys.stdin.buffer.isatty():
         click.echo("hocket: reading sound from standard input; Ctrl-D ends it", err=True)

@@ -29,6 +29,9 @@ from hocket.offline.artifacts import Artifacts
 
 _log = logging.getLogger(__name__)
 
+# log odds of two voices: 3 %. Where a number is told, splits just below even odds are often right
+ONE_VOICE = -3.5
+
 
 class ClusteringModels(NamedTuple):
     """What clustering needs to know of the embedding network.
@@ -135,7 +138,7 @@ def _trusted(artifacts: Artifacts, config: ResolvedClustering) -> NDArray[np.boo
 
 def warn_of_forced(found: FoundSpeakers, count: SpeakerCount, uri: str) -> None:
     """Warn if the requested number makes speakers of what is probably one voice."""
-    forced = int(np.count_nonzero(found.odds.apart < 0)) if found.odds else 0
+    forced = int(np.count_nonzero(found.odds.apart < ONE_VOICE)) if found.odds else 0
     if count.minimum > 1 and forced:
         text = "%s: %d speakers were requested; separate voices were found for %d; try fewer"
         _log.warning(text, one_line(uri), count.minimum, len(found.centroids) - forced)
