@@ -3,13 +3,16 @@
 import pickle
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import hocket
 from hocket.arguments import check_callable, check_type, known_names_only
+from hocket.audio.reading import read_audio
 from hocket.errors import ArgumentError, HocketError
 
 
@@ -128,3 +131,21 @@ def test_callables_and_none_pass_and_all_else_is_refused() -> None:
         check_callable("progress", value)
     message = refusal(lambda: check_callable("progress", 3))
     assert message == "progress is 3, an int; give a function or None"
+
+
+def test_the_public_functions_have_explicit_arguments() -> None:
+    """Functions on the front page refuse unknown names before anything is loaded."""
+    for function in (hocket.diarize, hocket.Diarizer, hocket.Stream, hocket.enroll, hocket.verify):
+        message = refusal(partial(function, speakers=5))
+        assert "has no argument 'speakers'" in message
+    assert "did you mean 'num_speakers'?" in refusal(partial(hocket.diarize, "a.wav", speakers=5))
+
+
+def test_one_clip_is_not_a_list_of_clips(tmp_path: Path) -> None:
+    with hocket.SpeakerStore(tmp_path / "team.db") as store:
+        assert "give a list of clips" in refusal(partial(hocket.enroll, store, "Anna", "anna.wav"))
+
+
+def test_an_address_is_refused_with_the_pipe_that_reads_it() -> None:
+    with pytest.raises(HocketError, match=r"ffmpeg -i https://example\.org/a\.mp3 -f wav - \|"):
+        read_audio("https://example.org/a.mp3", target_rate=16_000)

