@@ -179,7 +179,7 @@ def test_every_window_has_its_own_order_of_slots() -> None:
     np.testing.assert_allclose(votes, one, atol=1e-6)
 
 
-def test_overlap_goes_to_those_who_speak_alone_around_it() -> None:
+def test_overlap_goes_to_the_speakers_around_it() -> None:
     scene = one_window([(0, 4, 0), (8, 12, 1)], "111111110000", "000011111111")
     np.testing.assert_allclose(scene.votes(), scene.activity[0], atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Which runtime takes a graph: every combination of what may be asked, installed and computed."""
+"""The runtime of a graph: every combination of settings, installed runtimes and processors."""
 
 from itertools import product
 from pathlib import Path
@@ -44,14 +44,13 @@ def chosen(graph: str, backend: str, precision: str, where: Processor, have: fro
 
 
 @pytest.mark.parametrize("graph", FILES)
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_every_combination_gives_something_able_or_says_why_not(
-    graph: str, backend: str, precision: str
+def test_every_combination_gives_a_usable_choice_or_an_error_with_a_remedy(
+    graph: str, precision: str
 ) -> None:
     refused: set[tuple[type[Exception], bool]] = set()
     messages: set[str] = set()
-    for where, have in product(PROCESSORS, SETS):
+    for backend, where, have in product(BACKENDS, PROCESSORS, SETS):
         installed = have | ({backend} & {"cuda", "tensorrt", "coreml"})
         config = GraphConfig(precision=precision, backend=backend)
         try:
@@ -74,7 +73,7 @@ def test_every_combination_gives_something_able_or_says_why_not(
         assert "\n" not in message
         assert message.startswith(("precision is '", "backend '"))
         assert "give " in message or "run " in message
-    assert (ConfigError, True) not in refused  # everything can compute in float32
+    assert (ConfigError, True) not in refused  # every graph has float32
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,7 @@ def test_every_combination_gives_something_able_or_says_why_not(
         (PLAIN, SETS[2], "openvino float32", "openvino float32", "openvino float32"),
     ],
 )
-def test_all_left_to_hocket(
+def test_with_auto_the_choice_depends_on_processor_and_runtimes(
     where: Processor, have: frozenset[str], segmentation: str, embedding: str, live: str
 ) -> None:
     assert chosen("segmentation_from_peaks", "auto", "auto", where, have) == live
@@ -121,7 +120,7 @@ def test_all_left_to_hocket(
         ("coreml", "auto", PLAIN, ORT | {"coreml"}, "coreml float32"),
     ],
 )
-def test_what_embeddings_run_on(
+def test_the_choice_for_embeddings_follows_the_settings(
     backend: str, precision: str, where: Processor, have: frozenset[str], expected: str
 ) -> None:
     assert chosen("embedding", backend, precision, where, have) == expected
@@ -164,7 +163,7 @@ def test_a_graph_without_weights_is_the_same_in_every_precision(precision: str) 
         ("coreml", "int8", AMX, ORT | {"coreml"}, ConfigError, r"packages have their own"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_remedy(
+def test_a_choice_that_is_impossible_is_refused_with_a_remedy(
     backend: str,
     precision: str,
     where: Processor,
@@ -204,7 +203,7 @@ def cpuinfo(*flags: str) -> str:
         (cpuinfo("avx512f avx512_vnni"), Processor(vnni=True, avx512=True)),
         (cpuinfo("avx512f avx512_vnni avx512_bf16"), ZEN4),
         (cpuinfo("avx512f avx512_vnni amx_bf16 amx_tile"), AMX),
-        (cpuinfo("avx512f avx512_bf16", "avx2"), Processor()),  # a core without it decides
+        (cpuinfo("avx512f avx512_bf16", "avx2"), Processor()),  # the weakest core counts
         (cpuinfo("not_avx512f"), Processor()),
         ("Features\t: fp asimd bf16\n", Processor()),  # Arm
         ("", Processor()),
@@ -216,7 +215,7 @@ def test_the_processor_is_read_from_its_flags(text: str, expected: Processor) ->
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A system that does not list its processors' flags."""
+    """A system that does not list the flags of its processors."""
     monkeypatch.setattr(processor, "CPUINFO", tmp_path / "absent")
     this_processor.cache_clear()
     return monkeypatch
@@ -224,7 +223,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
 
 @pytest.mark.parametrize("said", [{"FP32", "INT8"}, {"FP32", "BF16"}])
 @pytest.mark.parametrize("machine", ["AMD64", "arm64"])
-def test_without_flags_openvino_is_asked_and_nothing_guessed(
+def test_without_flags_openvino_is_queried_and_nothing_is_guessed(
     elsewhere: pytest.MonkeyPatch, said: set[str], machine: str
 ) -> None:
     elsewhere.setattr("hocket.backends.openvino.library.capabilities", lambda: frozenset(said))
@@ -238,7 +237,7 @@ def test_without_flags_openvino_is_asked_and_nothing_guessed(
     this_processor.cache_clear()
 
 
-def test_a_library_that_is_not_there_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing("onnxruntime") is None
     monkeypatch.setattr(processor, "find_spec", lambda name: None)
     assert installed_backends() == frozenset()
@@ -247,7 +246,7 @@ def test_a_library_that_is_not_there_is_missing(monkeypatch: pytest.MonkeyPatch)
     assert missing("openvino") == "openvino is not installed; run 'pip install openvino'"
 
 
-def test_a_gpu_is_looked_for_only_where_one_is_asked_for() -> None:
+def test_a_gpu_is_looked_for_only_if_requested() -> None:
     assert "cuda" not in installed_backends()
     assert "cuda" in installed_backends("cuda")
     assert installed_backends("auto") == installed_backends("openvino")

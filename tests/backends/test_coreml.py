@@ -1,4 +1,4 @@
-"""What Core ML asks for beyond the contract: fixed shapes, no empty axis, its own system."""
+"""What Core ML needs beyond the contract: fixed shapes, no empty axis, macOS."""
 
 import logging
 import platform
@@ -39,7 +39,7 @@ def package(name: str) -> FakeMLModel:
 
 
 class Loudness:
-    """In place of networks: the first sample of every window, in everything."""
+    """A stand-in for networks: the first sample of every window, in every output."""
 
     metadata: Mapping[str, str] = {}
 
@@ -59,9 +59,7 @@ def rising(batch: int, samples: int = 80_000) -> Arrays:
     ("batch", "given"),
     [(1, [1]), (2, [4]), (4, [4]), (5, [16]), (16, [16]), (17, [16, 1]), (37, [16, 16, 16])],
 )
-def test_a_batch_is_padded_to_the_next_size_or_split_and_cut_again(
-    batch: int, given: list[int]
-) -> None:
+def test_a_batch_is_padded_to_the_next_size_or_split(batch: int, given: list[int]) -> None:
     model = fake_package("embedding", Loudness())
     inputs = rising(batch, 8_000) | {"masks": np.ones((batch, 2, 30), np.float32)}
     found = CoreMLGraph("embedding", model).run(inputs)["embeddings"]
@@ -77,7 +75,9 @@ def test_rows_keep_their_order_in_all_outputs() -> None:
 
 
 @pytest.mark.parametrize("samples", [79_999, 80_001, 160_001, 1_261])
-def test_a_length_the_package_was_not_made_for_is_refused_with_those_it_was(samples: int) -> None:
+def test_a_length_that_the_package_does_not_take_is_refused_with_those_it_takes(
+    samples: int,
+) -> None:
     model = package("segmentation")
     with pytest.raises(GraphInputError) as caught:
         CoreMLGraph("segmentation", model).run(rising(2, samples))
@@ -91,7 +91,7 @@ def test_a_length_the_package_was_not_made_for_is_refused_with_those_it_was(samp
 
 
 @pytest.mark.parametrize(("port", "frames"), [("segments", 4_001), ("segments", 9_999)])
-def test_an_axis_outside_its_range_is_refused_with_the_range(port: str, frames: int) -> None:
+def test_an_axis_out_of_its_range_is_refused_with_the_range(port: str, frames: int) -> None:
     model = package("post_embedding")
     arrays = {
         "embeddings": np.ones((3, 8), np.float32),
@@ -131,7 +131,7 @@ def test_an_input_of_one_shape_takes_that_shape() -> None:
         graph.run({"log_probs": np.zeros((1, 6, 7), np.float32)})
 
 
-def test_an_empty_database_goes_in_as_one_row_and_never_comes_out() -> None:
+def test_an_empty_database_is_padded_with_a_row_that_is_removed_again() -> None:
     model = package("post_embedding")
     arrays = {
         "embeddings": np.ones((3, 192), np.float32),
@@ -145,7 +145,7 @@ def test_an_empty_database_goes_in_as_one_row_and_never_comes_out() -> None:
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
-def test_metadata_is_what_the_package_carries() -> None:
+def test_metadata_is_that_of_the_package() -> None:
     graph = CoreMLGraph("fused", package("fused"))
     assert graph.metadata == dict(
         models.load("fused", GraphConfig("campplus", "float32"), Runtime()).metadata
@@ -172,14 +172,14 @@ Loader = Callable[[str], FakeMLModel]
 
 
 def install(monkeypatch: pytest.MonkeyPatch, load: Loader) -> None:
-    """Let `import coremltools` find one whose MLModel is `load`."""
+    """Make `import coremltools` find one whose MLModel is `load`."""
     fake = ModuleType("coremltools")
     fake.models = SimpleNamespace(MLModel=load)
     monkeypatch.setitem(sys.modules, "coremltools", fake)
 
 
 @pytest.mark.parametrize("system", ["Linux", "Windows"])
-def test_another_system_is_told_so_before_anything_is_looked_for(
+def test_other_systems_are_refused_before_anything_is_opened(
     system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
@@ -192,7 +192,7 @@ def test_another_system_is_told_so_before_anything_is_looked_for(
             opening()
 
 
-def test_without_coremltools_the_command_that_installs_it_is_named(
+def test_without_coremltools_the_error_says_what_to_install(
     macos: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "coremltools", None)
@@ -200,7 +200,7 @@ def test_without_coremltools_the_command_that_installs_it_is_named(
         open_package("segmentation", Path("nowhere.mlpackage"))
 
 
-def test_a_package_that_does_not_load_is_named(
+def test_a_package_that_cannot_be_loaded_is_named(
     macos: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: str) -> FakeMLModel:
@@ -213,7 +213,7 @@ def test_a_package_that_does_not_load_is_named(
 
 @pytest.fixture
 def built(user_folder: Path) -> Path:
-    """A folder of packages for the pipeline; what they hold is of no matter here."""
+    """A folder of packages for the engine, with arbitrary content."""
     names = ["segmentation.mlpackage", "embedding-campplus.mlpackage"]
     for name in names:
         content = coreml_folder() / name / "Data" / "weights.bin"
@@ -268,7 +268,7 @@ def test_the_engine_gives_the_same_turns_through_packages(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The pipeline asks for few shapes: whole windows, and units on the grid."""
+    """The engine needs few shapes: whole windows, and subsegments on the grid."""
     loaded = []
 
     def load(path: str) -> FakeMLModel:
@@ -276,7 +276,7 @@ def test_the_engine_gives_the_same_turns_through_packages(
         return package("embedding" if "embedding" in path else "segmentation")
 
     install(monkeypatch, load)
-    samples, rate = soundfile.read(CONVERSATION, dtype="float32")
+    samples, rate = soundfile.read(CONVERSATION, dtype="float32", frames=14 * 16_000)
     with caplog.at_level(logging.WARNING):
         found = Diarizer(Config(graphs=COREML))(samples, sample_rate=rate)
     assert sorted(loaded) == sorted(path.name for path in built.glob("*.mlpackage"))

@@ -1,4 +1,4 @@
-"""Tensors put back into an ONNX file are those that were verified, and nothing else changes."""
+"""Weights inserted into an ONNX file are the verified ones, and nothing else changes."""
 
 import contextlib
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_a_shipped_file_with_its_weights_is_what_onnx_reads_from_disk(name: str)
 
 
 @given(st.integers(0, 40), st.integers(0, 300))
-def test_values_come_from_their_place_in_the_file(offset: int, count: int) -> None:
+def test_values_come_from_their_offset_in_the_file(offset: int, count: int) -> None:
     values = np.arange(count, dtype=np.float32)
     raw = b"\xff" * offset + values.tobytes() + b"\xff" * 3
     model = onnx.load_from_string(with_weights(example(values, offset=offset), {"w.weights": raw}))
@@ -56,7 +56,7 @@ def test_values_come_from_their_place_in_the_file(offset: int, count: int) -> No
     assert read_metadata(model.SerializeToString()) == {"graph": "g", "empty": "", "ä": "ö"}
 
 
-def test_a_file_that_was_not_verified_is_never_looked_for(
+def test_a_file_that_was_not_verified_is_never_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -74,7 +74,7 @@ def test_weights_that_end_too_early_are_refused() -> None:
 
 
 @given(st.binary(max_size=80))
-def test_rubbish_is_refused_or_no_larger_than_it_was(content: bytes) -> None:
+def test_random_bytes_are_refused_or_do_not_grow(content: bytes) -> None:
     for read in (lambda raw: with_weights(raw, {}), read_metadata):
         with contextlib.suppress(ModelError):
             assert len(read(content)) <= len(content)

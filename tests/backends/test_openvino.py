@@ -1,4 +1,4 @@
-"""OpenVINO: the same numbers, whole or in two parts, compiled or from a cache that may rot."""
+"""OpenVINO: the same results, whole or in two parts, compiled or from a damaged cache."""
 
 import errno
 import logging
@@ -33,7 +33,7 @@ ONE = Runtime(threads=1)
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A compile cache of this test's own, not made yet."""
+    """A compile cache for this test, which does not exist yet."""
     folder = tmp_path / "compiled"
     monkeypatch.setenv("HOCKET_CACHE", str(folder))
     compile_cache._warn.cache_clear()
@@ -42,7 +42,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def rounding(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """A processor that says it computes in bfloat16, and computes in float32."""
+    """A processor that claims bfloat16 and computes in float32."""
     monkeypatch.setattr(graph, "capabilities", lambda: frozenset({"FP32", "BF16"}))
     monkeypatch.setitem(graph._HINTS, "bfloat16", "f32")
 
@@ -67,13 +67,13 @@ def output(graph: Graph, inputs: Arrays) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("rounding")
-@pytest.mark.parametrize("matrix", [True, False])
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_graph_cut_in_two_says_what_it_said_whole(name: str, matrix: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "matrix"), [("segmentation", True), *((name, False) for name in TRAINED)]
+)
+def test_a_graph_cut_in_two_gives_what_the_whole_gives(name: str, matrix: bool) -> None:
     other, here = (Processor(bfloat16=True, matrix=each) for each in (not matrix, matrix))
-    load(
-        name, "bfloat16", processor=other
-    )  # cut otherwise, which the cache must not mistake for this one
+    if matrix:  # cut otherwise, which the cache must not mistake for this one
+        load(name, "bfloat16", processor=other)
     whole, parted = load(name, processor=here), load(name, "bfloat16", processor=here)
     inputs = samples(name)
     assert len(parted._parts) == 2
@@ -82,7 +82,7 @@ def test_a_graph_cut_in_two_says_what_it_said_whole(name: str, matrix: bool) -> 
     # sinc filters in halves leave out the product of rest and rest
     expected = pytest.approx(output(whole, inputs), abs=1e-3 if halves else 1e-5)
     assert output(parted, inputs) == expected
-    again = output(load(name, "bfloat16", processor=here), inputs)  # from the cache now
+    again = output(load(name, "bfloat16", processor=here), inputs)  # now from the cache
     assert again.tobytes() == output(parted, inputs).tobytes()
     assert parted.metadata == whole.metadata == opened("onnxruntime", name).metadata
 
@@ -117,41 +117,42 @@ def test_the_front_holds_no_trained_layer_but_sinc_filters(name: str, halves: bo
     before = len(model.get_ops())
     front, rest = cut(name, model, library, halves=halves)
     kinds = [node.get_type_name() for node in front.get_ops()]
-    # sinc filters, unless others heard them or the rest does; spectrum and mels
+    # sinc filters, unless another graph or the rest has them; spectrum and mels
     layers = {"segmentation": 0 if halves else 1, "segmentation_from_peaks": 0, "embedding": 2}
     assert kinds.count("Convolution") == layers[name]
     assert len(front.get_ops()) < 0.3 * len(rest.get_ops())
     assert len(model.get_ops()) == before
     behind = {node.get_type_name() for node in rest.get_ops()}
     assert "Log" not in behind
-    assert name != "segmentation_from_peaks" or "Maximum" not in behind  # what levels the peaks
+    # the normalization of sinc features
+    assert name != "segmentation_from_peaks" or "Maximum" not in behind
 
 
-def test_the_sinc_filters_hear_two_numbers_of_8_bits_for_one() -> None:
+def test_the_sinc_filters_receive_two_8_bit_numbers_for_each_sample() -> None:
     library, model, _ = read("segmentation")
     front, rest = cut("segmentation", model, library, halves=True)
     compiled = library.Core().compile_model(front, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    heard = compiled(samples("segmentation"))[0]
+    received = compiled(samples("segmentation"))[0]
     filters = next(node for node in rest.get_ordered_ops() if node.get_type_name() == "Convolution")
-    for parts in (heard, np.array(filters.input_value(1).get_node().data)):
+    for parts in (received, np.array(filters.input_value(1).get_node().data)):
         assert parts.shape[1] == 3
         upper = parts[:, 0].view(np.uint32)
         assert not (upper & 0xFFFF).any()
         assert np.abs(parts[:, 1:]).max() > 0
-    assert np.array_equal(heard[:, 0], heard[:, 2])
-    whole = heard[:, 0].astype(np.float64) + heard[:, 1]
+    assert np.array_equal(received[:, 0], received[:, 2])
+    whole = received[:, 0].astype(np.float64) + received[:, 1]
     assert abs(whole.mean(axis=1)).max() < 1e-6  # the waveform less its mean, over its deviation
     assert whole.std(axis=1) == pytest.approx(1, abs=0.02)
-    assert np.abs(heard[:, 1]).max() <= np.abs(whole).max() / 256
+    assert np.abs(received[:, 1]).max() <= np.abs(whole).max() / 256
 
 
-def test_a_graph_without_such_a_place_is_refused() -> None:
+def test_a_graph_without_a_place_to_cut_is_refused() -> None:
     library, model, _ = read("segmentation")
     with pytest.raises(ModelError, match=r"found 0 nodes .* to end its float32 front, expected 1"):
         cut("embedding", model, library, halves=False)
 
 
-def test_bfloat16_is_refused_where_openvino_would_take_float32(
+def test_bfloat16_is_refused_where_openvino_would_use_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(graph, "capabilities", lambda: frozenset({"FP32", "INT8"}))
@@ -163,7 +164,7 @@ def test_bfloat16_is_refused_where_openvino_would_take_float32(
 @pytest.mark.usefixtures("cache")
 def test_rounded_graphs_are_close_to_exact_ones() -> None:
     exact, rounded = (output(load("segmentation", p), samples("segmentation")) for p in ROUNDINGS)
-    # a phone call: with rounded sinc filters, 0.05
+    # with sinc filters rounded too, 0.05 on a telephone call
     assert 0 < np.abs(np.exp(exact) - np.exp(rounded)).mean() < 0.005
     inputs = samples("embedding") | {"masks": np.ones((2, 1, 59), np.float32)}
     exact, rounded = (output(load("embedding", p), inputs)[:, 0] for p in ROUNDINGS)
@@ -173,7 +174,7 @@ def test_rounded_graphs_are_close_to_exact_ones() -> None:
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_both_runtimes_say_the_same(name: str) -> None:
+def test_both_runtimes_give_the_same(name: str) -> None:
     inputs = samples(name)
     mine, other = (output(opened(b, name), inputs) for b in ("openvino", "onnxruntime"))
     if name != "embedding":
@@ -187,7 +188,7 @@ def compile_never(*_: object) -> None:
     raise AssertionError("compiled, although it lies in the cache")
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", ["segmentation", "embedding"])
 def test_the_second_start_compiles_nothing(
     name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,15 +220,16 @@ def test_a_damaged_cache_costs_a_warning(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expected = output(load("segmentation"), samples("segmentation"))
+    name = "post_embedding"  # compiles quickly
+    expected = load(name).run(samples(name))
     (path,) = cache.iterdir()
     DAMAGE[damage](path)
     with caplog.at_level(logging.WARNING):
-        found = output(load("segmentation"), samples("segmentation"))
-    assert found.tobytes() == expected.tobytes()
+        found = load(name).run(samples(name))
+    assert all(found[port].tobytes() == array.tobytes() for port, array in expected.items())
     assert caplog.messages == [f"{path}: damaged compile cache; compiling again"]
     monkeypatch.setattr(graph._Compiler, "compile", compile_never)
-    load("segmentation")  # it is whole again
+    load(name)  # the file is valid again
 
 
 def test_a_cache_that_cannot_be_written_costs_one_warning(
@@ -245,7 +247,7 @@ def test_a_cache_that_cannot_be_written_costs_one_warning(
 def test_a_read_only_cache_is_read(
     cache: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**_: object) -> None:  # as the system does to all but its administrator
+    def refuse(**_: object) -> None:  # as the system does for everybody but its administrator
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     load("segmentation")
@@ -260,7 +262,7 @@ def test_a_read_only_cache_is_read(
     )
 
 
-def test_the_cache_forgets_what_was_not_used_for_longest(cache: Path) -> None:
+def test_the_cache_drops_the_oldest_files(cache: Path) -> None:
     for number in range(compile_cache.KEPT + 3):
         compile_cache.store(f"{number:032}", b"compiled")
         os.utime(cache / f"{number:032}.compiled", (number, number))
@@ -268,7 +270,7 @@ def test_the_cache_forgets_what_was_not_used_for_longest(cache: Path) -> None:
     assert kept == list(range(3, compile_cache.KEPT + 3))
     assert compile_cache.fetch(f"{5:032}") == b"compiled"
     compile_cache.store("later", b"compiled")
-    assert (cache / f"{5:032}.compiled").exists()  # used last, if stored long ago
+    assert (cache / f"{5:032}.compiled").exists()
     assert not (cache / f"{3:032}.compiled").exists()
 
 
@@ -284,13 +286,13 @@ def fresh(program: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_telemetry_package_is_not_there_while_openvino_looks_for_it(tmp_path: Path) -> None:
+def test_the_telemetry_package_is_hidden_while_openvino_is_imported(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom hocket.backends.openvino.library import import_openvino\n"
         "library = import_openvino()\n"
         "import openvino.tools.ovc as tools\n"
         "print(type(tools.telemetry).__module__, 'openvino_telemetry' in sys.modules)\n"
-        "import openvino_telemetry\n"  # others may have it
+        "import openvino_telemetry\n"  # other code may import it
     )
     assert fresh(program, HOME=str(tmp_path)).split() == [
         "openvino.tools.ovc.telemetry_stub",
@@ -299,14 +301,14 @@ def test_the_telemetry_package_is_not_there_while_openvino_looks_for_it(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_telemetry_package_that_others_use_stays_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_telemetry_package_in_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = type(sys)("openvino_telemetry")
     monkeypatch.setitem(sys.modules, "openvino_telemetry", theirs)
     library.import_openvino()
     assert sys.modules["openvino_telemetry"] is theirs
 
 
-def test_openvino_is_not_imported_where_it_is_not_used() -> None:
+def test_openvino_is_not_imported_if_it_is_not_used() -> None:
     program = (
         "import sys\nfrom hocket import models\nfrom hocket.backends import Processor\n"
         "from hocket.config import GraphConfig, Runtime\n"
@@ -317,13 +319,13 @@ def test_openvino_is_not_imported_where_it_is_not_used() -> None:
     assert fresh(program).split() == ["True", "False"]
 
 
-def test_without_openvino_it_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino_the_error_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BackendError, match=r"OpenVINO cannot be imported .*pip install openvino'"):
         load("segmentation")
 
 
-def test_a_file_that_is_another_graph_is_refused(cache: Path) -> None:
+def test_a_file_of_another_graph_is_refused(cache: Path) -> None:
     with pytest.raises(ModelError, match=r"found inputs and outputs .*, expected "):
         open_openvino("embedding", *files("segmentation"), "float32", ONE, this_processor())
     with pytest.raises(ModelError, match="OpenVINO cannot load it"):
@@ -331,7 +333,7 @@ def test_a_file_that_is_another_graph_is_refused(cache: Path) -> None:
 
 
 def bindings_called(work: Callable[[], object]) -> set[str]:
-    """Compiled functions of OpenVINO's that `work` calls on this thread."""
+    """Compiled functions of OpenVINO that `work` calls on this thread."""
     found: set[str] = set()
 
     def note(_: object, event: str, called: Any) -> None:
@@ -347,7 +349,7 @@ def bindings_called(work: Callable[[], object]) -> set[str]:
 
 
 @pytest.mark.usefixtures("rounding")
-def test_threads_meet_in_no_function_of_the_bindings_that_is_not_set_up(
+def test_every_binding_that_threads_share_is_initialized_in_advance(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(library, "_prepared", set())

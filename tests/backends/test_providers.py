@@ -1,4 +1,4 @@
-"""GPUs by ONNX Runtime's providers: what is asked for, and what is said where it is not there."""
+"""GPUs through ONNX Runtime's providers: what is requested, and errors if it is missing."""
 
 import sys
 from types import SimpleNamespace
@@ -84,7 +84,7 @@ def test_the_gpu_comes_first_and_the_processor_last(
 
 
 @on_every_gpu
-def test_a_provider_that_is_left_out_is_an_error(
+def test_a_provider_that_was_not_loaded_is_an_error(
     monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     install(monkeypatch, FakeRuntime(["CPUExecutionProvider"]))
@@ -111,7 +111,7 @@ def test_a_driver_that_is_missing_is_one_line(
 
 
 @on_every_gpu
-def test_this_onnx_runtime_has_no_gpu_and_says_what_to_install(
+def test_without_a_gpu_the_error_says_what_to_install(
     backend: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(BackendError) as caught:
@@ -123,10 +123,10 @@ def test_this_onnx_runtime_has_no_gpu_and_says_what_to_install(
     assert capsys.readouterr().err == f"hocket: {message}\n"
 
 
-def test_every_choice_of_provider_ends_at_the_processor() -> None:
+def test_every_choice_of_providers_ends_with_the_processor() -> None:
     assert {providers[-1][0] for providers in PROVIDERS.values()} == {"CPUExecutionProvider"}
 
 
-def test_on_the_processor_bytes_that_are_no_graph_are_the_files_fault() -> None:
+def test_content_that_is_no_graph_is_the_files_fault() -> None:
     with pytest.raises(ModelError, match="ONNX Runtime cannot load it"):
         open_onnx("segmentation", b"rubbish", {})

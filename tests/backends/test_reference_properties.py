@@ -1,4 +1,4 @@
-"""The exported small graphs are the NumPy ones, and both are what the words say."""
+"""The exported small graphs equal their NumPy references, and both follow their definitions."""
 
 from itertools import groupby, product
 
@@ -17,12 +17,12 @@ from tests.helpers.paths import GOLDEN
 Array = NDArray[np.float32]
 
 BOTH = ("onnxruntime", "numpy")
-LEAST_RUN = 59
+LEAST_FRAMES = 59
 SLOTS = 50
 
 
 def run(name: str, **inputs: Array) -> dict[str, Array]:
-    """Outputs of a small graph; both backends give the same bytes, but for distances."""
+    """Outputs of a small graph; both backends give the same bytes, except for distances."""
     exported, reference = (opened(backend, name).run(inputs) for backend in BOTH)
     assert list(exported) == list(reference)
     for port, array in exported.items():
@@ -34,16 +34,16 @@ def run(name: str, **inputs: Array) -> dict[str, Array]:
     return exported
 
 
-def without_short_runs(mask: list[int]) -> list[int]:
+def without_short_segments(mask: list[int]) -> list[int]:
     kept: list[int] = []
     for value, group in groupby(mask):
         length = len(list(group))
-        kept += [value if length >= LEAST_RUN else 0] * length
+        kept += [value if length >= LEAST_FRAMES else 0] * length
     return kept
 
 
-def runs_around_the_limit(frames: int, generator: np.random.Generator) -> list[int]:
-    """A mask of runs and gaps, many just as long as a run must be, or one frame off."""
+def mask_around_the_limit(frames: int, generator: np.random.Generator) -> list[int]:
+    """A mask of segments and gaps, many exactly as long as a segment must be, or one frame off."""
     mask: list[int] = []
     value = int(generator.integers(2))
     while len(mask) < frames:
@@ -54,35 +54,35 @@ def runs_around_the_limit(frames: int, generator: np.random.Generator) -> list[i
 
 
 def filtered(segments: list[list[int]]) -> tuple[Array, Array]:
-    """Masks, a row each, after post_embedding, and the frames it counts in them."""
+    """Masks after post_embedding, a row each, and their frames."""
     stacked = np.array(segments, np.float32).T[None]
-    nobody = np.zeros((stacked.shape[2], 1), np.float32)
-    found = run("post_embedding", embeddings=nobody, database=nobody[:0], segments=stacked)
+    unknown = np.zeros((stacked.shape[2], 1), np.float32)
+    found = run("post_embedding", embeddings=unknown, database=unknown[:0], segments=stacked)
     return found["filtered"][0].T, found["activity"]
 
 
-def test_filtered_equals_a_loop_over_runs_on_ten_thousand_masks() -> None:
+def test_filtered_masks_equal_a_loop_over_segments() -> None:
     generator = np.random.default_rng(59)
     counts = {"kept": 0, "dropped": 0}
-    for frames in generator.integers(1, 700, 10_000 // SLOTS).tolist():
-        masks = [runs_around_the_limit(frames, generator) for _ in range(SLOTS)]
-        expected = [without_short_runs(mask) for mask in masks]
+    for frames in generator.integers(1, 700, 1_500 // SLOTS).tolist():
+        masks = [mask_around_the_limit(frames, generator) for _ in range(SLOTS)]
+        expected = [without_short_segments(mask) for mask in masks]
         found, activity = filtered(masks)
         assert found.tolist() == expected
         assert activity.tolist() == [sum(mask) for mask in masks]
         counts["kept"] += sum(map(sum, expected))
         counts["dropped"] += int(activity.sum()) - sum(map(sum, expected))
-    assert min(counts.values()) > 100_000  # frames
+    assert min(counts.values()) > 10_000  # frames
 
 
-@pytest.mark.parametrize("frames", [1, 57, 58, 59, 60, 117, 118])
-def test_filtered_equals_the_loop_on_every_single_run(frames: int) -> None:
+@pytest.mark.parametrize("frames", [1, 58, 59, 60, 118])
+def test_filtered_masks_equal_the_loop_on_every_single_segment(frames: int) -> None:
     masks = [
         [int(first <= frame < last) for frame in range(frames)]
         for last in range(1, frames + 1)
-        for first in (0, last // 2, max(0, last - LEAST_RUN), max(0, last - LEAST_RUN + 1))
+        for first in (0, last // 2, max(0, last - LEAST_FRAMES), max(0, last - LEAST_FRAMES + 1))
     ]
-    assert filtered(masks)[0].tolist() == [without_short_runs(mask) for mask in masks]
+    assert filtered(masks)[0].tolist() == [without_short_segments(mask) for mask in masks]
 
 
 @pytest.mark.parametrize("low", [-1.0, -1e30, -np.inf, 0.0 - 1e-7])
@@ -119,7 +119,7 @@ def test_the_best_class_is_decoded(log_probs: Array) -> None:
     ),
     arrays.arrays(np.float32, st.integers(1, 400), elements=st.floats(-1, 1, width=32)),
 )
-def test_embedding_inputs_are_copies_of_the_audio_and_frames_of_one_voice(
+def test_embedding_inputs_are_copies_of_the_audio_and_frames_of_single_slots(
     masks: NDArray[np.uint8], audio: Array
 ) -> None:
     found = run("embedding_inputs", audio=audio[None, None], masks=masks[None].astype(np.float32))
@@ -133,11 +133,10 @@ def vectors(generator: np.random.Generator, rows: int, dimension: int) -> Array:
     return (generator.standard_normal((rows, dimension)) * lengths).astype(np.float32)
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 192, 256])
-@pytest.mark.parametrize("speakers", [0, 1, 3, 40])
+@pytest.mark.parametrize(("dimension", "speakers"), [(1, 3), (2, 40), (192, 1), (192, 0)])
 def test_distances_equal_scipys(dimension: int, speakers: int) -> None:
     generator = np.random.default_rng(dimension + speakers)
-    for _ in range(10):
+    for _ in range(4):
         embeddings = vectors(generator, 5, dimension)
         database = vectors(generator, speakers, dimension)
         segments = np.ones((1, 3, 5), np.float32)

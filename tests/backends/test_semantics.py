@@ -1,4 +1,4 @@
-"""What graphs mean by their numbers, the same on every backend."""
+"""The meaning of the graphs' outputs, on every backend."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 
 def post(case: Case, **changed: Array) -> dict[str, Array]:
-    """Outputs of post_embedding: three slots at length 1, two speakers, a second of speech each."""
+    """Outputs of post_embedding: three slots of length 1, two speakers, a second of speech each."""
     good = {
         "embeddings": np.eye(3, 8, dtype=np.float32),
         "database": np.eye(2, 8, dtype=np.float32),
@@ -28,41 +28,39 @@ def post(case: Case, **changed: Array) -> dict[str, Array]:
 
 
 def slots(*active: slice) -> Array:
-    """Segments (1, 200, slots), one slot for each stretch."""
+    """Segments (1, 200, slots), each slot active in these frames."""
     segments = np.zeros((1, 200, len(active)), np.float32)
-    for slot, stretch in enumerate(active):
-        segments[0, stretch, slot] = 1
+    for slot, frames in enumerate(active):
+        segments[0, frames, slot] = 1
     return segments
 
 
 @cases("post_embedding")
-def test_a_database_of_nobody_leaves_all_but_the_distances(case: Case) -> None:
-    nobody, somebody = post(case, database=np.empty((0, 8), np.float32)), post(case)
-    assert nobody.pop("distances").shape == (3, 0)
-    assert somebody.pop("distances").shape == (3, 2)
-    for name, array in nobody.items():
-        assert np.array_equal(array, somebody[name])
+def test_an_empty_database_changes_only_the_distances(case: Case) -> None:
+    empty, usual = post(case, database=np.empty((0, 8), np.float32)), post(case)
+    assert empty.pop("distances").shape == (3, 0)
+    assert usual.pop("distances").shape == (3, 2)
+    for name, array in empty.items():
+        assert np.array_equal(array, usual[name])
 
 
 @cases("post_embedding")
-@pytest.mark.parametrize("odd", [[0.0], [np.nan], [np.inf], [-np.inf], [np.inf, -np.inf]])
-def test_what_has_no_direction_is_far_from_everybody(case: Case, odd: list[float]) -> None:
-    vectors = np.ones((3, 8), np.float32)
-    vectors[1, : len(odd)] = odd
-    if odd == [0.0]:
-        vectors[1] = 0
-    as_slot = post(case, embeddings=vectors)
-    assert as_slot["distances"][1].tolist() == [np.inf, np.inf]
-    assert np.isfinite(as_slot["distances"][[0, 2]]).all()
-    assert as_slot["valid"].tolist() == [1, 0, 1]
-    as_speaker = post(case, database=vectors)
-    assert as_speaker["distances"][:, 1].tolist() == [np.inf] * 3
-    assert np.isfinite(as_speaker["distances"][:, [0, 2]]).all()
-    assert as_speaker["valid"].tolist() == [1, 1, 1]
+def test_a_vector_without_a_direction_is_infinitely_far(case: Case) -> None:
+    for odd in ([0.0] * 8, [np.nan], [np.inf], [-np.inf], [np.inf, -np.inf]):
+        vectors = np.ones((3, 8), np.float32)
+        vectors[1, : len(odd)] = odd
+        as_slot = post(case, embeddings=vectors)
+        assert as_slot["distances"][1].tolist() == [np.inf, np.inf]
+        assert np.isfinite(as_slot["distances"][[0, 2]]).all()
+        assert as_slot["valid"].tolist() == [1, 0, 1]
+        as_speaker = post(case, database=vectors)
+        assert as_speaker["distances"][:, 1].tolist() == [np.inf] * 3
+        assert np.isfinite(as_speaker["distances"][:, [0, 2]]).all()
+        assert as_speaker["valid"].tolist() == [1, 1, 1]
 
 
 @cases("post_embedding")
-def test_distances_are_of_directions_only(case: Case) -> None:
+def test_distances_depend_on_directions_only(case: Case) -> None:
     vectors = np.array([[1, 0], [0, 1], [-3e30, 0], [1e-30, 0], [1, 1]], np.float32)
     found = post(case, embeddings=vectors, database=vectors, segments=slots(*[slice(200)] * 5))
     angles = np.deg2rad([0, 90, 180, 0, 45])
@@ -71,7 +69,7 @@ def test_distances_are_of_directions_only(case: Case) -> None:
 
 
 @cases("post_embedding")
-def test_a_slot_counts_with_over_ten_frames_and_an_embedding_of_some_length(case: Case) -> None:
+def test_a_slot_is_valid_with_over_ten_frames_and_an_embedding_of_some_length(case: Case) -> None:
     lengths = np.array([1, 1, 1, 0.11, 0.09], np.float32)
     segments_of = [slice(0), slice(10), slice(11), slice(11), slice(11)]
     vectors = np.eye(5, 8, dtype=np.float32) * lengths[:, None]
@@ -81,18 +79,18 @@ def test_a_slot_counts_with_over_ten_frames_and_an_embedding_of_some_length(case
 
 
 @cases("post_embedding")
-@pytest.mark.parametrize("first", [0, 70, 141])
-def test_a_run_of_59_frames_is_kept_and_one_of_58_is_not(case: Case, first: int) -> None:
-    segments = slots(slice(first, first + 59), slice(first + 1, first + 59), slice(200))
-    filtered = post(case, segments=segments)["filtered"]
-    assert np.array_equal(filtered[..., [0, 2]], segments[..., [0, 2]])
-    assert not filtered[..., 1].any()
+def test_a_segment_of_59_frames_is_kept_and_one_of_58_is_dropped(case: Case) -> None:
+    for first in (0, 70, 141):
+        segments = slots(slice(first, first + 59), slice(first + 1, first + 59), slice(200))
+        filtered = post(case, segments=segments)["filtered"]
+        assert np.array_equal(filtered[..., [0, 2]], segments[..., [0, 2]])
+        assert not filtered[..., 1].any()
 
 
 @cases("post_embedding")
-def test_runs_are_counted_one_by_one(case: Case) -> None:
+def test_segments_are_counted_separately(case: Case) -> None:
     segments = slots(slice(0, 200), slice(0, 200), slice(0, 0))
-    segments[0, 100, 0] = 0  # 100 and 99 frames: both stay, the gap stays too
+    segments[0, 100, 0] = 0  # 100 and 99 frames: both stay, and the gap too
     segments[0, [58, 117], 1] = 0  # 58, 58 and 82 frames
     filtered = post(case, segments=segments)["filtered"]
     assert np.flatnonzero(filtered[0, :, 0] == 0).tolist() == [100]
@@ -121,18 +119,18 @@ def test_a_slot_is_clean_where_it_speaks_alone(case: Case) -> None:
 
 
 @cases("embedding_inputs")
-@pytest.mark.parametrize("together", [2, 3])
-def test_who_is_never_alone_has_no_clean_frame(case: Case, together: int) -> None:
-    masks = np.zeros((1, 59, 3), np.float32)
-    masks[..., :together] = 1
-    found = case.graph.run(samples("embedding_inputs") | {"masks": masks})
-    assert not found["clean_masks"].any()
+def test_slots_that_always_overlap_have_no_clean_frame(case: Case) -> None:
+    for together in (2, 3):
+        masks = np.zeros((1, 59, 3), np.float32)
+        masks[..., :together] = 1
+        found = case.graph.run(samples("embedding_inputs") | {"masks": masks})
+        assert not found["clean_masks"].any()
 
 
 @cases("embedding")
 def test_an_empty_mask_gives_a_zero_embedding(case: Case) -> None:
     inputs = case.inputs
-    inputs["masks"][0, 1] *= inputs["masks"][0, 0]  # heard with and without it: the same
+    inputs["masks"][0, 1] *= inputs["masks"][0, 0]  # embedded with and without it, to compare
     silenced = inputs["masks"].copy()
     silenced[0, 1] = silenced[1] = 0
     usual = case.graph.run(inputs)["embeddings"]
@@ -143,7 +141,7 @@ def test_an_empty_mask_gives_a_zero_embedding(case: Case) -> None:
 
 
 @cases("embedding")
-def test_masks_come_at_any_frame_rate(case: Case) -> None:
+def test_masks_may_have_any_frame_rate(case: Case) -> None:
     waveform = samples("embedding")["waveform"]
     found = [
         case.graph.run({"waveform": waveform, "masks": np.ones((2, 1, frames), np.float32)})
@@ -152,7 +150,7 @@ def test_masks_come_at_any_frame_rate(case: Case) -> None:
     assert all(np.array_equal(f["embeddings"], found[0]["embeddings"]) for f in found)
 
 
-@cases(*WITH_WAVEFORM)
+@cases(*WITH_WAVEFORM, backends=INSTALLED)
 def test_a_row_of_a_batch_is_what_it_is_alone(case: Case) -> None:
     together = case.graph.run(case.inputs)
     for row in range(2):
@@ -169,7 +167,7 @@ def test_silence_has_no_mask_and_no_embedding(case: Case) -> None:
 
 
 @cases("sinc_peaks")
-def test_peaks_are_the_highest_of_three_and_the_highest_of_the_negatives(case: Case) -> None:
+def test_sinc_features_are_the_highest_of_three_and_of_the_negatives(case: Case) -> None:
     waveform = case.inputs["waveform"][:1]
     upright, turned = (case.graph.run({"waveform": sign * waveform})["peaks"] for sign in (1, -1))
     step, field = (int(case.graph.metadata[f"place_{name}"]) for name in ("step", "field"))
@@ -180,7 +178,7 @@ def test_peaks_are_the_highest_of_three_and_the_highest_of_the_negatives(case: C
 
 
 @cases("segmentation_from_peaks")
-def test_from_peaks_a_window_is_what_it_is_from_its_sound(case: Case) -> None:
+def test_segmentation_from_sinc_features_equals_segmentation_from_sound(case: Case) -> None:
     whole = opened(case.backend, "segmentation")
     for offset in (0.0, 0.25):
         waveform = case.inputs["waveform"] + np.float32(offset)
@@ -200,7 +198,7 @@ def test_joined_graphs_are_the_chain_of_their_parts(backend: str) -> None:
     assert masks.any()
     assert np.array_equal(joined, masks)
     assert np.array_equal(fused["masks"], masks)
-    audio = np.resize(waveform, (1, 1, 16_000))  # not looked at here
+    audio = np.resize(waveform, (1, 1, 16_000))  # not used here
     clean = opened(backend, "embedding_inputs").run({"audio": audio, "masks": masks})["clean_masks"]
     embeddings = opened("onnxruntime", "embedding").run(
         {"waveform": waveform, "masks": clean[None]}

@@ -1,4 +1,4 @@
-"""A graph is one for all threads; each call computes on one of them, and none changes a bit."""
+"""A graph may be called on several threads; each call computes on one, without any difference."""
 
 import sys
 import threading
@@ -25,7 +25,7 @@ def load(backend: str, name: str, threads: int | None) -> Graph:
 
 
 def batches(name: str) -> list[Arrays]:
-    """Four different inputs, of different lengths."""
+    """Four different inputs of different lengths."""
     inputs = samples(name)
     waveform = inputs["waveform"]
     return [
@@ -44,12 +44,10 @@ def test_the_number_of_threads_changes_no_bit(backend: str, name: str) -> None:
     alone = load(backend, name, 1)
     expected = [outputs(alone, inputs) for inputs in batches(name)]
     assert len(set(expected)) == 4
-    for threads in (2, 3, None):
+    for threads in (2, None):
         graph = load(backend, name, threads)
-        with ThreadPoolExecutor(4) as pool:  # more than there are streams for
-            for _ in range(2):
-                found = list(pool.map(partial(outputs, graph), batches(name)))
-                assert found == expected
+        with ThreadPoolExecutor(4) as pool:  # more than the runtime has streams for
+            assert list(pool.map(partial(outputs, graph), batches(name))) == expected
 
 
 @on_every_runtime
@@ -66,7 +64,7 @@ def test_one_call_takes_one_thread(backend: str, name: str) -> None:
 
 
 def running() -> int:
-    """Threads of this process that compute, or would if a core were free."""
+    """Threads of this process that compute, or would on a free core."""
     states = []
     for task in Path("/proc/self/task").iterdir():
         try:
@@ -90,16 +88,16 @@ def test_two_calls_run_at_once(backend: str, name: str) -> None:
     workers = [threading.Thread(target=work) for _ in range(2)]
     for worker in workers:
         worker.start()
-    for _ in range(60):
+    for _ in range(40):
         time.sleep(0.01)
         seen.append(running())
     stop.set()
     for worker in workers:
         worker.join()
-    assert sum(number == 2 for number in seen) > 30, seen
+    assert sum(number == 2 for number in seen) > 20, seen
 
 
-def test_all_usable_cores_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_all_usable_cores_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Runtime(threads=3).workers == 3
     assert Runtime().workers >= 1
     monkeypatch.delattr("os.process_cpu_count", raising=False)

@@ -1,4 +1,4 @@
-"""Backends, precisions and presets, as the command line lists and takes them."""
+"""Backends, precisions and presets on the command line."""
 
 import platform
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.helpers.command_line import hocket
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32", "int8"])
-def test_backends_are_listed_with_what_auto_takes(
+def test_backends_are_listed_with_the_choice_of_auto(
     precision: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert hocket("backends", "--precision", precision) == 0
@@ -28,14 +28,14 @@ def test_backends_are_listed_with_what_auto_takes(
     shown = {"segmentation_from_peaks": "segmentation of streams"}
     for graph in ("segmentation", "segmentation_from_peaks", "embedding"):
         choice = choice_of(graph, GraphConfig(precision=precision))
-        said = f"{shown.get(graph, graph)} in {choice.precision}"
-        takers = [name for name, row in rows.items() if said in row]
+        entry = f"{shown.get(graph, graph)} in {choice.precision}"
+        takers = [name for name, row in rows.items() if entry in row]
         assert takers == [choice.backend]
     for name in ("cuda", "tensorrt", "coreml"):
         assert rows[name].startswith("installed") or "; " in rows[name]
 
 
-def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
+def test_backends_are_listed_even_if_a_precision_is_unavailable(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hocket.models.loading.this_processor", Processor)
@@ -47,7 +47,7 @@ def test_backends_are_listed_even_where_a_precision_is_not_to_be_had(
     )
 
 
-def test_a_backend_that_is_not_for_this_system_is_one_line(
+def test_a_backend_of_another_system_is_one_line(
     clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Linux")
@@ -65,11 +65,9 @@ def test_a_preset_gives_the_turns_of_its_settings(
     assert capsys.readouterr().out == expected
 
 
-def test_what_is_said_besides_replaces_a_part_of_the_preset(
-    clip: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = ("--precision", "float32", "--embedding", "campplus")
-    assert hocket("diarize", clip, "--preset", "fast", *said) == 0
+def test_other_options_override_the_preset(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--precision", "float32", "--embedding", "campplus")
+    assert hocket("diarize", clip, "--preset", "fast", *options) == 0
     fast = Config.preset("fast")
     config = replace(fast, graphs=GraphConfig("campplus", "float32"))
     expected = WRITERS["rttm"].write(Diarizer(config)(clip))

@@ -35,10 +35,10 @@ def test_the_constraints_of_the_page_are_met(
     assert err == ""
 
 
-def test_a_contradiction_is_said_before_anything_is_heard(
+def test_a_contradiction_is_reported_before_inference(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_diarize, "_diarize_one", lambda *_: pytest.fail("was heard"))
+    monkeypatch.setattr(cli_diarize, "_diarize_one", lambda *_: pytest.fail("diarized"))
     pair = '{"same": [[7, 9], [15, 17.5]]}', '{"different": [[7, 9], [15, 17.5]]}'
     (folder / "odd.json").write_text(f"[{pair[0]}, {pair[1]}]")
     assert hocket("diarize", "meeting.flac", "--constraints", "odd.json") == USAGE
@@ -53,7 +53,7 @@ def test_a_contradiction_is_said_before_anything_is_heard(
         assert hocket("diarize", "meeting.flac", "--constraints", *words) == USAGE
 
 
-def test_who_is_not_there_is_said_with_who_is(
+def test_an_unknown_label_is_reported_with_the_known_ones(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "odd.json").write_text('[{"is": "SPEAKER_07", "at": [7, 9]}]')
@@ -68,7 +68,7 @@ def turns_of(capsys: pytest.CaptureFixture[str]) -> list[tuple[float, float, str
     return [(float(row[3]), float(row[3]) + float(row[4]), row[7]) for row in rows]
 
 
-def test_a_name_that_is_given_wins_over_a_store(
+def test_a_name_by_constraint_overrides_the_store(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_clips(folder)

@@ -17,7 +17,7 @@ from tests.helpers.paths import CLIPS, CONVERSATION
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips of Anna and Ben, a meeting of both, and a store that knows both."""
+    """Clips of Anna and Ben, a meeting of both, and a store with both."""
     folder = tmp_path_factory.mktemp("people")
     write_clips(folder)
     store = folder / "team.db"
@@ -63,7 +63,9 @@ def test_the_right_names_are_given(
     assert (during, later) == ({"Ben"}, {"Anna"})
 
 
-def test_strangers_keep_their_numbers(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_speakers_keep_their_numbers(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert hocket("diarize", CONVERSATION, "--store", store) == 0
     plain = capsys.readouterr().out
     assert "Anna" not in plain
@@ -72,7 +74,7 @@ def test_strangers_keep_their_numbers(store: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == plain
 
 
-def test_who_is_named_counts_as_heard(people: Path, store: Path) -> None:
+def test_a_named_speaker_counts_as_seen(people: Path, store: Path) -> None:
     database = sqlite3.connect(store)
     database.execute("UPDATE speakers SET seen_at = '2020-01-01T00:00:00.000+00:00'")
     database.commit()
@@ -82,7 +84,7 @@ def test_who_is_named_counts_as_heard(people: Path, store: Path) -> None:
     assert speakers("show", "Anna", store=store) == 0
 
 
-def test_identify_and_verify_say_who_it_is(
+def test_identify_and_verify_print_the_answer(
     people: Path, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert speakers("identify", people / "meeting.flac", store=store) == 0
@@ -136,7 +138,7 @@ def test_forgetting_removes_the_voice(store: Path, capsys: pytest.CaptureFixture
 def test_export_and_import(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written, other = tmp_path / "team.json", tmp_path / "other.db"
     assert speakers("export", written, store=store) == 0
-    assert written.stat().st_mode & 0o077 == 0  # voices are nobody else's to read
+    assert written.stat().st_mode & 0o077 == 0  # only its owner may read voices
     assert speakers("import", written, store=other) == 0
     capsys.readouterr()
     assert speakers("export", store=other) == 0
@@ -179,7 +181,7 @@ def sound_of(case: str, people: Path) -> np.ndarray:
         ("NaN", "NaN"),
     ],
 )
-def test_a_clip_that_teaches_nothing_is_refused_with_the_reason(
+def test_an_unsuitable_clip_is_refused_with_the_reason(
     people: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     case: str, reason: str,
 ) -> None:  # fmt: skip
@@ -202,7 +204,7 @@ def test_a_clip_that_teaches_nothing_is_refused_with_the_reason(
         ("Cleo", "anna.flac", ("--add",), UNUSABLE),
     ],
 )
-def test_who_is_refused_leaves_no_file(
+def test_a_refused_enrollment_leaves_no_file(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     name: str, clip: str, options: tuple[str, ...], code: int,
 ) -> None:  # fmt: skip
@@ -214,7 +216,7 @@ def test_who_is_refused_leaves_no_file(
     assert not list(tmp_path.glob("new.db*"))
 
 
-def test_one_of_several_people_is_enrolled_by_number(
+def test_one_of_several_speakers_is_enrolled_by_label(
     people: Path, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     meeting = people / "meeting.flac"
@@ -223,7 +225,7 @@ def test_one_of_several_people_is_enrolled_by_number(
     assert "SPEAKER_07 does not speak in it; found: SPEAKER_00" in capsys.readouterr().err
 
 
-def test_exemplars_are_added_to_who_is_there(
+def test_exemplars_are_added_to_a_known_speaker(
     people: Path, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = people / "anna.flac"
@@ -272,7 +274,7 @@ def test_a_store_that_cannot_be_used_is_one_line(
     assert not (tmp_path / "gone.db").exists()
 
 
-def test_the_environment_may_name_the_store(
+def test_the_environment_can_name_the_store(
     store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert hocket("speakers", "list") == USAGE
@@ -287,12 +289,12 @@ def test_models_that_share_weights_share_a_store(people: Path, store: Path) -> N
     assert hocket("diarize", clip, "--precision", "float32", "--store", store) == 0
 
 
-def test_another_model_hears_everybody_again(
+def test_another_model_embeds_all_exemplars_again(
     people: Path, store: Path, tmp_path: Path, resnet34: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     other = ("--embedding", "wespeaker-resnet34")
-    way_out = f"run 'hocket speakers reembed --store {store} --embedding wespeaker-resnet34'"
+    remedy = f"run 'hocket speakers reembed --store {store} --embedding wespeaker-resnet34'"
     meeting = people / "meeting.flac"
     for command in (
         ("speakers", "enroll", "Cleo", people / "anna.flac", *other),
@@ -300,7 +302,7 @@ def test_another_model_hears_everybody_again(
         ("diarize", meeting, *other),
     ):
         assert hocket(*command, "--store", store) == UNUSABLE
-        assert way_out in capsys.readouterr().err
+        assert remedy in capsys.readouterr().err
     assert speakers("reembed", *other, store=store) == 0
     assert speakers("show", "Anna", store=store) == 0
     assert "by wespeaker-resnet34" in capsys.readouterr().out
@@ -308,7 +310,7 @@ def test_another_model_hears_everybody_again(
     assert capsys.readouterr().out.startswith("yes: ")
 
 
-def test_exemplars_whose_recording_is_gone_are_dropped_only_if_asked(
+def test_exemplars_without_their_recording_are_dropped_only_if_requested(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, clip = tmp_path / "team.db", tmp_path / "anna.flac"

@@ -1,6 +1,5 @@
-"""hocket stream: from a file, a pipe and a microphone that is not there."""
+"""`hocket stream`: from a file, a pipe and a missing microphone."""
 
-import io
 import json
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 import soundfile
 
 from tests.helpers.audio import encode
-from tests.helpers.command_line import hocket
+from tests.helpers.command_line import StandardInput, hocket
 from tests.helpers.paths import CONVERSATION
 
 RATE = 16_000
@@ -21,26 +20,19 @@ def updates(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-class Input:
-    """Standard input that holds these bytes."""
-
-    def __init__(self, content: bytes) -> None:
-        self.buffer = io.BytesIO(content)
-
-
 def samples() -> np.ndarray:
     found, _ = soundfile.read(CONVERSATION, dtype="int16")
     return found
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
     assert hocket("stream", CONVERSATION, "--json", "--threads", 1) == 0
     return capsys.readouterr().out
 
 
-def test_every_update_is_an_object_a_line(said: str) -> None:
-    found = updates(said)
+def test_every_update_is_a_json_object_on_a_line(printed: str) -> None:
+    found = updates(printed)
     assert all(list(update) == ["time", "final", "tentative"] for update in found)
     turns = [turn for update in found for turn in update["final"]]
     assert all(list(turn) == ["start", "end", "speaker", "confidence"] for turn in turns)
@@ -50,8 +42,8 @@ def test_every_update_is_an_object_a_line(said: str) -> None:
     assert len({json.dumps(turn) for turn in turns}) == len(turns)
 
 
-def test_a_pipe_says_what_the_file_says(
-    said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_pipe_gives_the_updates_of_the_file(
+    printed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     floats = samples().astype(np.float32) / 32_768
     for form, content in [
@@ -60,14 +52,16 @@ def test_a_pipe_says_what_the_file_says(
         ("wav", encode(samples(), RATE, "WAV", "PCM_16")),
         ("wav", encode(samples(), RATE, "WAV", "PCM_32")),
     ]:
-        monkeypatch.setattr(sys, "stdin", Input(content))
+        monkeypatch.setattr(sys, "stdin", StandardInput(content))
         assert hocket("stream", "-", "--format", form, "--json", "--threads", 2) == 0
-        assert updates(capsys.readouterr().out) == updates(said)
+        assert updates(capsys.readouterr().out) == updates(printed)
 
 
-def test_final_turns_are_lines_without_json(said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_final_turns_are_lines_without_json(
+    printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert hocket("stream", CONVERSATION) == 0
-    turns = [turn for update in updates(said) for turn in update["final"]]
+    turns = [turn for update in updates(printed) for turn in update["final"]]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines] == [turn["speaker"] for turn in turns]
 
@@ -84,7 +78,7 @@ def test_final_turns_are_lines_without_json(said: str, capsys: pytest.CaptureFix
         (b"\0" * 900, ["--channels", "99"], 1, "stdin: was fed an array of shape"),
     ],
 )
-def test_odd_input_is_one_line(
+def test_unusable_input_is_one_line(
     content: bytes,
     options: list[str],
     code: int,
@@ -92,7 +86,7 @@ def test_odd_input_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Input(content))
+    monkeypatch.setattr(sys, "stdin", StandardInput(content))
     assert hocket("stream", "-", *options) == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -101,20 +95,20 @@ def test_odd_input_is_one_line(
     assert err.count("\n") == 1
 
 
-def test_nothing_on_standard_input_says_nothing(
+def test_empty_standard_input_prints_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Input(b""))
+    monkeypatch.setattr(sys, "stdin", StandardInput(b""))
     assert hocket("stream", "-", "--json") == 0
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert hocket("stream", tmp_path / "none.wav") == 1
     assert "none.wav" in capsys.readouterr().err
 
 
-def test_a_microphone_that_cannot_be_had_says_what_to_install(
+def test_a_missing_microphone_is_an_error_with_a_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
@@ -123,7 +117,7 @@ def test_a_microphone_that_cannot_be_had_says_what_to_install(
     assert hocket("stream", CONVERSATION, "--mic") == 2
 
 
-def test_interrupted_it_says_what_it_heard() -> None:
+def test_ctrl_c_ends_the_stream_with_its_last_turns() -> None:
     program = (
         "import sys, signal, os\n"
         "from hocket.audio.sources import Source\n"

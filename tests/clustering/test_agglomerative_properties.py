@@ -173,7 +173,7 @@ def test_few_voices_are_few_clusters(at_least: int) -> None:
 
 
 @given(SEEDS, st.integers(2, 12), st.integers(1, 14))
-def test_identical_voices_are_one_speaker_unless_told_otherwise(
+def test_identical_voices_are_one_speaker_unless_more_are_requested(
     seed: int, number: int, at_least: int
 ) -> None:
     voices = voices_of(np.repeat(scattered(1, seed).vectors, number, axis=0))

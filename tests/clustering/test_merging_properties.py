@@ -92,7 +92,7 @@ def test_numbers_of_groups_stay_within_the_requested_range(
 
 @pytest.mark.parametrize("how", LINKAGES)
 @pytest.mark.parametrize("at_least", [1, 3])
-def test_identical_groups_are_one_unless_told_otherwise(how: Linkage, at_least: int) -> None:
+def test_identical_groups_are_one_unless_more_are_requested(how: Linkage, at_least: int) -> None:
     groups = Groups(np.full((200, 4), 0.5, np.float32), np.arange(1.0, 201))
     labels = merge_nearest(groups, 0.1, how, at_least=at_least)
     assert len(np.unique(labels)) == at_least

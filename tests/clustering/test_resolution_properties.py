@@ -126,9 +126,7 @@ def test_one_voice_stays_one(number: int, seed: int) -> None:
 
 @settings(max_examples=30)
 @given(TURNS, st.floats(0, 0.55), SEEDS)
-def test_two_who_take_turns_are_split_out_of_one_cluster(
-    turns: list[int], cosine: float, seed: int
-) -> None:
+def test_two_speakers_who_take_turns_are_split(turns: list[int], cosine: float, seed: int) -> None:
     two = conversation(turns, cosine, seed)
     assert same_groups(problem(two).find(), two.speakers)
 

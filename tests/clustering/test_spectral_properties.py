@@ -111,7 +111,7 @@ def test_a_few_voices_are_grouped(sizes: list[int], seed: int) -> None:
 
 
 @given(SEEDS, st.integers(2, 40))
-def test_identical_voices_are_one_speaker_unless_told_otherwise(seed: int, number: int) -> None:
+def test_identical_voices_are_one_speaker_unless_more_are_requested(seed: int, number: int) -> None:
     vectors = np.repeat(plant([1], seed)[0], number, axis=0)
     assert cluster(vectors).tolist() == [0] * number
     assert number_of(cluster(vectors, minimum=2)) == 2

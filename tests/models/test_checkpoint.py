@@ -1,4 +1,4 @@
-"""Checkpoints give their tensors, of every type and by name; known metadata is passed over."""
+"""Checkpoints give their tensors, of every type and by name; known metadata is skipped."""
 
 import zipfile
 from collections import OrderedDict
@@ -72,7 +72,9 @@ def test_any_byte_is_a_bool(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [saved, legacy])
-def test_views_of_one_storage(tmp_path: Path, write: Callable[[Any], bytes]) -> None:
+def test_views_of_one_storage_are_separate_arrays(
+    tmp_path: Path, write: Callable[[Any], bytes]
+) -> None:
     values = ramp(24)
     shared = storage(values)
     found = read(
@@ -104,10 +106,10 @@ def test_each_storage_is_read_once(tmp_path: Path) -> None:
         zipfile.ZipFile, "read", autospec=True, side_effect=zipfile.ZipFile.read
     ) as asked:
         assert len(read(tmp_path, saved(views))) == 12
-    assert asked.call_count == 2 + 3  # the byte order and the pickle come first
+    assert asked.call_count == 2 + 3  # besides the byte order and the pickle
 
 
-def test_a_parameter_is_a_tensor_and_a_storage_is_none(tmp_path: Path) -> None:
+def test_parameters_are_tensors_and_storages_are_skipped(tmp_path: Path) -> None:
     untyped = Storage(b"\1\2", UNTYPED_STORAGE, "bytes", 2)
     content = saved(
         {
@@ -122,7 +124,7 @@ def test_a_parameter_is_a_tensor_and_a_storage_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict"])
-def test_wrapped_tensors_come_first(tmp_path: Path, wrapper: str) -> None:
+def test_wrapped_tensors_are_preferred(tmp_path: Path, wrapper: str) -> None:
     inner: Any = {
         "a": tensor(ramp(3)),
         "epoch": 4,
@@ -130,7 +132,7 @@ def test_wrapped_tensors_come_first(tmp_path: Path, wrapper: str) -> None:
         5: tensor(ramp(1)),
     }
     assert list(read(tmp_path, saved({"other": tensor(ramp(2)), wrapper: inner}))) == ["a"]
-    # a wrapper's name may as well be a tensor's, or have nothing in it
+    # the name of a wrapper may also be that of a tensor, or hold nothing
     for value in (tensor(ramp(2)), {}, {"a": 1}, [tensor(ramp(1))], None):
         content = saved({wrapper: value, "other": tensor(ramp(2))})
         assert "other" in read(tmp_path, content)
@@ -144,7 +146,7 @@ def test_a_module_leaves_an_attribute_on_its_state_dict(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 @pytest.mark.parametrize("write", [saved, legacy])
-def test_known_metadata_is_passed_over(
+def test_known_metadata_is_skipped(
     tmp_path: Path, write: Callable[[Any, int], bytes], protocol: int
 ) -> None:
     found = read(tmp_path, write(lightning(), protocol))

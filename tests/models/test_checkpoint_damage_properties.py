@@ -1,4 +1,4 @@
-"""Whatever the bytes of a checkpoint are, they give tensors or one error."""
+"""Arbitrary bytes of a checkpoint give tensors or one error."""
 
 import tempfile
 from pathlib import Path
@@ -75,22 +75,24 @@ def test_a_damaged_file_gives_tensors_or_one_error(
 
 @TRACTABLE
 @given(flips=FLIPS, kept=KEPT)
-def test_a_damaged_pickle_with_a_good_checksum(flips: list[tuple[int, int]], kept: float) -> None:
+def test_a_damaged_pickle_with_a_good_checksum_gives_tensors_or_one_error(
+    flips: list[tuple[int, int]], kept: float
+) -> None:
     outcome(zipped(damage(PROGRAM, flips, kept), CONTENTS))
 
 
 @TRACTABLE
 @given(parts=st.lists(st.sampled_from(FRAGMENTS), max_size=40))
-def test_any_program(parts: list[bytes]) -> None:
+def test_any_program_gives_tensors_or_one_error(parts: list[bytes]) -> None:
     outcome(zipped(program(*parts), {"0": bytes(16)}))
 
 
 @TRACTABLE
 @given(content=st.binary(max_size=200), start=st.sampled_from([b"", b"PK\3\4", b"\x80\2", b"\x80"]))
-def test_any_bytes(content: bytes, start: bytes) -> None:
+def test_any_bytes_give_tensors_or_one_error(content: bytes, start: bytes) -> None:
     outcome(start + content)
 
 
-def test_the_properties_above_see_tensors_too() -> None:
+def test_the_properties_above_include_valid_files() -> None:
     for content in (*GOOD.values(), zipped(PROGRAM, CONTENTS)):
         assert list(outcome(content) or ()) == ["a"]

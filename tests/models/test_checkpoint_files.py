@@ -1,4 +1,4 @@
-"""Files that are no checkpoint, damaged or out of their bounds are one error that says why."""
+"""Files that are no checkpoint, damaged or out of bounds are one error with the reason."""
 
 import io
 import os
@@ -73,7 +73,7 @@ def test_no_tensor_reaches_outside_its_storage(
     refused(tmp_path, legacy(value))
 
 
-def test_a_negated_tensor_is_not_mistaken_for_the_opposite(tmp_path: Path) -> None:
+def test_a_negated_tensor_is_refused(tmp_path: Path) -> None:
     def flagged(flags: dict[str, bool]) -> bytes:
         more: Any = (False, {}, flags)
         return saved({"a": Tensor(storage(ramp(4)), 0, (4,), (1,), more)})
@@ -82,12 +82,12 @@ def test_a_negated_tensor_is_not_mistaken_for_the_opposite(tmp_path: Path) -> No
     read(tmp_path, flagged({}))
 
 
-def test_a_tensor_of_no_storage(tmp_path: Path) -> None:
+def test_a_tensor_without_a_storage_is_refused(tmp_path: Path) -> None:
     for odd in ("text", None, tensor(ramp(1)), PurePosixPath("a")):
         refused(tmp_path, saved({"a": Tensor(odd, 0, (1,), (1,))}))
 
 
-def test_a_storage_that_is_missing_or_short(tmp_path: Path) -> None:
+def test_a_missing_or_short_storage_is_refused(tmp_path: Path) -> None:
     written, found = pickled({"a": tensor(ramp(4))})
     (key,) = found
     refused(tmp_path, zipped(written), f"data/{key}")
@@ -114,12 +114,14 @@ def test_repeated_elements_are_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no such.bin", "a\0b.bin", "x" * 5000])
-def test_missing(name: str) -> None:
+def test_a_missing_file_is_named(name: str) -> None:
     with pytest.raises(ModelError, match=r"cannot be opened \(.*\); check path and permissions"):
         read_checkpoint(Path(name))
 
 
-def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -129,7 +131,7 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read_checkpoint(tmp_path / "a.bin")
 
 
-def test_directory(tmp_path: Path) -> None:
+def test_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is a directory or a device; give the checkpoint file"):
         read_checkpoint(tmp_path)
 
@@ -166,7 +168,9 @@ def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:
         (safetensors({}), "holds no tensors by name"),
     ],
 )
-def test_what_is_no_checkpoint_is_told_apart(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_other_files_are_refused_with_what_they_are(
+    tmp_path: Path, content: bytes, expected: str
+) -> None:
     refused(tmp_path, content, expected)
 
 
@@ -175,7 +179,7 @@ def test_before_torch_2_no_byte_order_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [saved, legacy])
-def test_a_truncated_file(tmp_path: Path, write: Callable[[Any], bytes]) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, write: Callable[[Any], bytes]) -> None:
     whole = write({"a": tensor(ramp(50)), "b": tensor(ramp(50))})
     for length in range(5, len(whole), 7):
         refused(tmp_path, whole[:length])
@@ -190,7 +194,7 @@ def archive_of(*entries: tuple[str, bytes], compression: int = zipfile.ZIP_STORE
     return buffer.getvalue()
 
 
-def test_other_zip_files(tmp_path: Path) -> None:
+def test_other_zip_files_are_refused(tmp_path: Path) -> None:
     good, _ = pickled({})
     refused(tmp_path, archive_of(("a.txt", b"a")), "is a zip of 0 files */data.pkl")
     refused(tmp_path, archive_of(("a/data.pkl", good), ("b/data.pkl", good)), "is a zip of 2 files")
@@ -204,7 +208,7 @@ def test_a_damaged_storage_is_noticed(tmp_path: Path) -> None:
     refused(tmp_path, bytes(content), "is damaged (Bad CRC-32 for file 'weights/data/")
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = saved({"a": tensor(np.zeros(1 << 20, np.uint8))}, compression=zipfile.ZIP_DEFLATED)
     assert len(packed) < 1 << 12
     refused(tmp_path, packed, "zip entries are compressed")
@@ -235,7 +239,7 @@ def test_entries_that_overlap_are_refused(tmp_path: Path) -> None:
     refused(tmp_path, many, "zip")
 
 
-def test_an_entry_that_claims_more_than_the_file(tmp_path: Path) -> None:
+def test_an_entry_larger_than_the_file_is_refused(tmp_path: Path) -> None:
     content = bytearray(saved({"a": tensor(ramp(4))}))
     place = content.rindex(b"PK\1\2", 0, content.rindex(b"weights/data/"))
     struct.pack_into("<2L", content, place + 20, 1 << 30, 1 << 30)
@@ -266,7 +270,7 @@ def test_an_entry_that_claims_more_than_the_file(tmp_path: Path) -> None:
         None,
     ],
 )
-def test_a_safetensors_entry_out_of_bounds(tmp_path: Path, key: Any) -> None:
+def test_a_safetensors_entry_out_of_bounds_is_refused(tmp_path: Path, key: Any) -> None:
     refused(tmp_path, safetensors({"a": key}, bytes(8)))
     good = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     refused(tmp_path, safetensors({"good": good, "a": key}, bytes(8)))
@@ -276,7 +280,7 @@ def test_a_safetensors_entry_out_of_bounds(tmp_path: Path, key: Any) -> None:
 @pytest.mark.parametrize(
     "header", [b"{", b"{}}", b"{" + b'"a":[' * 100_000, b'{"a": ' + b"9" * 5000 + b"}", b"{\xff}"]
 )
-def test_a_safetensors_header_that_is_none(tmp_path: Path, header: bytes) -> None:
+def test_an_invalid_safetensors_header_is_refused(tmp_path: Path, header: bytes) -> None:
     refused(tmp_path, struct.pack("<Q", len(header)) + header, "is damaged")
     refused(tmp_path, struct.pack("<Q", len(header) + 1) + header, "is truncated")
 

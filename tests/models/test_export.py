@@ -1,4 +1,4 @@
-"""`hocket models export`: a folder for another program, and a page that is true of it."""
+"""`hocket models export`: a folder for other programs, with a correct description."""
 
 import ast
 import hashlib
@@ -33,7 +33,7 @@ PLACED = "wespeaker-resnet34"
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says of one graph.
+    """The description of one graph.
 
     ports: direction, name and axes of each.
     numbers: shape, mean, and the first numbers of the middle row, by output.
@@ -72,7 +72,7 @@ def sections(page: str) -> dict[str, Section]:
 
 
 def run_code(page: str) -> dict[str, Any]:
-    """Names that the page's program leaves behind."""
+    """Variables that the program in the description leaves."""
     (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, Any] = {}
     exec(program, names)
@@ -105,7 +105,7 @@ def _sections_made_once() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def exported(resnet34_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything, with the user's weights placed."""
+    """Everything, with the user's weights."""
     folder = tmp_path_factory.mktemp("exported") / "new" / "graphs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOCKET_MODELS", str(resnet34_folder))
@@ -120,13 +120,13 @@ def page(exported: Path) -> str:
 
 @pytest.fixture(scope="module")
 def example(exported: Path, page: str) -> dict[str, Any]:
-    """Names of the page's program, run where it says it is to be run."""
+    """Variables of the program in the description, run in the exported folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(exported)
         return run_code(page)
 
 
-def test_every_graph_and_all_weights_are_there_unaltered(exported: Path) -> None:
+def test_every_graph_and_all_weights_are_exported_unaltered(exported: Path) -> None:
     catalogue = models.read_catalogue()
     graphs = {artefact.file.path.name for artefact in catalogue.artefacts.values()}
     weights = {weights.file_name for weights in catalogue.weights.values()}
@@ -138,7 +138,7 @@ def test_every_graph_and_all_weights_are_there_unaltered(exported: Path) -> None
     check_hashes(exported)
 
 
-def test_the_page_has_a_section_for_every_graph_and_a_row_for_every_port(
+def test_the_description_has_a_section_for_every_graph_and_a_row_for_every_port(
     exported: Path, page: str
 ) -> None:
     found, catalogue = sections(page), models.read_catalogue()
@@ -158,11 +158,11 @@ def test_the_page_has_a_section_for_every_graph_and_a_row_for_every_port(
 
 
 @pytest.mark.parametrize("name", list(models.read_catalogue().artefacts))
-def test_the_page_prints_what_plain_onnx_runtime_computes(
+def test_the_description_has_the_numbers_that_onnx_runtime_computes(
     exported: Path, page: str, example: dict[str, Any], name: str
 ) -> None:
     section = sections(page)[f"{name}.onnx"]
-    # one thread, as the page: int8 rounds another way where two share a sum, by 0.05 at most
+    # one thread, as in the description: int8 rounds differently if two share a sum, by 0.05 at most
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(exported / f"{name}.onnx"), options)
@@ -172,19 +172,19 @@ def test_the_page_prints_what_plain_onnx_runtime_computes(
     for output, (shape, mean, row) in section.numbers.items():
         array = found[output]
         assert array.shape == shape
-        assert len(np.unique(array)) > 1  # something is heard: a wrong graph would show
+        assert len(np.unique(array)) > 1  # a wrong graph would show
         assert array[np.isfinite(array)].mean() == pytest.approx(mean, rel=0.01, abs=1e-6)
         rows = array.reshape(-1, shape[-1])
         assert rows[len(rows) // 2, : len(row)].tolist() == pytest.approx(row, rel=0.01, abs=1e-6)
         assert len(row) == min(4, shape[-1])
 
 
-def test_the_pages_program_finds_speech(example: dict[str, Any]) -> None:
+def test_the_program_in_the_description_finds_speech(example: dict[str, Any]) -> None:
     assert np.asarray(example["masks"]).shape == (1, 589, 3)
     assert np.asarray(example["masks"]).any()
 
 
-def test_weights_that_were_not_placed_are_left_out_and_what_was_there_is_replaced(
+def test_weights_that_were_not_added_are_left_out_and_old_files_replaced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("segmentation.onnx", "README.md", HASHES, "mine.txt"):
@@ -203,14 +203,14 @@ def test_weights_that_were_not_placed_are_left_out_and_what_was_there_is_replace
     check_hashes(tmp_path)
 
 
-def test_an_altered_file_is_not_handed_on(copied: Path, tmp_path: Path) -> None:
+def test_an_altered_file_is_not_exported(copied: Path, tmp_path: Path) -> None:
     (copied / "campplus.weights").write_bytes(b"altered")
     with pytest.raises(ModelError, match=r"campplus\.weights: found sha256"):
         export("onnx", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_that_cannot_be_written_is_one_line(
+def test_a_folder_that_cannot_be_written_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -231,7 +231,7 @@ def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
 # --- Core ML, written by another package
 
 
-def test_without_the_forge_the_package_to_install_is_named(
+def test_without_the_forge_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(exporting, "entry_points", lambda **_: [])
@@ -244,7 +244,7 @@ def test_without_the_forge_the_package_to_install_is_named(
 
 @pytest.fixture
 def forge(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A package that writes folders, and what it was given."""
+    """A package that writes folders, and what it received."""
     given: list[str] = []
 
     def write(
@@ -266,7 +266,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return given
 
 
-def test_an_exporter_gets_the_verified_weights_and_its_packages_are_found(
+def test_an_exporter_receives_the_verified_weights_and_its_packages_are_found(
     forge: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = coreml_folder()
@@ -290,7 +290,7 @@ def test_an_exporter_gets_the_verified_weights_and_its_packages_are_found(
     check_hashes(folder)
 
 
-def test_the_core_ml_page_names_packages_and_its_program_runs(
+def test_the_core_ml_description_names_packages_and_its_program_runs(
     forge: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export("coreml", tmp_path)

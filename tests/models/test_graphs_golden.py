@@ -1,4 +1,4 @@
-"""The shipped graphs against arrays recorded from the reference implementations.
+"""The shipped graphs compared with arrays recorded from the reference implementations.
 
 segmentation.npz: pyannote.audio 4.0.7; campplus.npz: 3D-Speaker's CAM++. Both on the conversation.
 """
@@ -53,8 +53,8 @@ def test_log_probabilities_equal_pyannotes() -> None:
     assert np.abs(np.exp(log_probs.astype(np.float64)).sum(axis=-1) - 1).max() <= 1e-5
 
 
-def test_windows_that_share_peaks_say_what_pyannotes_say() -> None:
-    """Peaks are found once, of the whole sound: each window takes its own of them."""
+def test_windows_that_share_sinc_features_give_what_pyannotes_give() -> None:
+    """The features are computed once for the whole sound; each window takes its own."""
     golden, windows = golden_windows()
     sound = np.pad(conversation(), (0, 160_000))[None, None]
     peaks, graph = (
@@ -74,7 +74,7 @@ def test_windows_that_share_peaks_say_what_pyannotes_say() -> None:
 
 
 @pytest.mark.parametrize("crop", range(4))
-def test_embeddings_point_where_3d_speakers_do(crop: int) -> None:
+def test_embeddings_have_the_direction_of_3d_speakers(crop: int) -> None:
     golden = np.load(GOLDEN / "campplus.npz")
     start, end = golden["spans"][crop]
     expected = golden["embeddings"][crop]
@@ -86,8 +86,8 @@ def test_embeddings_point_where_3d_speakers_do(crop: int) -> None:
     assert cosine >= COSINE
 
 
-def test_masks_decide_what_an_embedding_hears() -> None:
-    """Pooling one half under a mask equals giving the graph that half, but for the seam."""
+def test_masks_restrict_what_an_embedding_covers() -> None:
+    """One half under a mask equals that half as the input, except at the seam."""
     graph = load("embedding")
     whole = conversation()[None, None, 128_000:192_000]
     halves = np.repeat(np.eye(2, dtype=np.float32), 50, axis=1)[None]

@@ -1,4 +1,4 @@
-"""int8: chosen on purpose, published only with its figures, and never far from float32."""
+"""int8: used where it is chosen, published only with its figures, and close to float32."""
 
 import tomllib
 
@@ -26,7 +26,7 @@ def speech() -> np.ndarray:
     return read_audio(CONVERSATION, target_rate=16_000).samples
 
 
-def test_the_graphs_that_decide_turns_are_published_in_int8() -> None:
+def test_the_graphs_of_the_engine_are_published_in_int8() -> None:
     names = {"segmentation", "segmentation_from_peaks", "embedding-campplus-local"}
     assert set(VARIANTS) == {f"{name}-int8" for name in names}
 
@@ -42,7 +42,7 @@ def test_a_variant_is_published_with_its_figures_and_costs_little(name: str) -> 
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_variant_is_a_fraction_of_what_it_stands_for(name: str) -> None:
+def test_a_variant_is_much_smaller(name: str) -> None:
     weights = {key: entry["bytes"] for key, entry in MANIFEST["weights"].items()}
     (own,), (whole,) = (
         VARIANTS[name]["weights"],
@@ -52,7 +52,7 @@ def test_a_variant_is_a_fraction_of_what_it_stands_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("graph", ["segmentation", "segmentation_from_peaks"])
-def test_int8_hears_the_same_speech(speech: np.ndarray, graph: str) -> None:
+def test_int8_segments_the_same_speech(speech: np.ndarray, graph: str) -> None:
     windows = np.stack([speech[a : a + 160_000] for a in (0, 160_000, 320_000)])[:, None]
     inputs = {"waveform": windows}
     if graph == "segmentation_from_peaks":
@@ -61,11 +61,11 @@ def test_int8_hears_the_same_speech(speech: np.ndarray, graph: str) -> None:
         load(graph, precision).run(inputs)["log_probs"] for precision in ("float32", "int8")
     )
     share = float((exact.argmax(axis=-1) != rounded.argmax(axis=-1)).mean())
-    assert 0 < share < 0.03  # some frame differs: it is another graph
+    assert 0 < share < 0.03  # some frames differ, so it is another graph
     assert np.abs(np.exp(exact) - np.exp(rounded)).mean() < 0.01
 
 
-def test_int8_embeddings_point_where_float32_embeddings_do(speech: np.ndarray) -> None:
+def test_int8_embeddings_have_the_direction_of_float32(speech: np.ndarray) -> None:
     pieces = np.stack([speech[a : a + 32_000] for a in range(16_000, 400_000, 48_000)])[:, None]
     inputs = {"waveform": pieces, "masks": np.ones((len(pieces), 1, 1), np.float32)}
     exact, rounded = (
@@ -87,8 +87,8 @@ def test_the_whole_engine_runs_in_int8() -> None:
     assert Diarizer(config)(next(CLIPS.glob("*.flac"))).turns
 
 
-class ProgressCallback:
-    """A graph that keeps how many windows it was given in each call."""
+class Recorder:
+    """A graph that keeps the number of windows of each call."""
 
     def __init__(self, graph: Graph) -> None:
         self.spec, self.metadata, self._graph = graph.spec, graph.metadata, graph
@@ -106,11 +106,11 @@ def test_windows_of_one_call_share_no_scale_in_int8(
     windows = WindowConfig(step_s=2.5, batch=3)
     config = Config(graphs=GraphConfig(precision=precision), windows=windows)
     diarizer = Diarizer(config)
-    heard = ProgressCallback(diarizer.segmentation_graph)
-    diarizer.segmentation_graph = heard
+    recorder = Recorder(diarizer.segmentation_graph)
+    diarizer.segmentation_graph = recorder
     diarizer.infer(speech[: 19 * 16_000])
-    assert sum(heard.calls) == 5
-    assert set(heard.calls) == batches
+    assert sum(recorder.calls) == 5
+    assert set(recorder.calls) == batches
 
 
 @pytest.mark.parametrize("precision", ["", "INT8", "float16"])
@@ -121,7 +121,7 @@ def test_an_unknown_precision_is_refused_with_those_there_are(precision: str) ->
     assert str(caught.value) == expected
 
 
-def test_a_graph_without_an_int8_variant_is_not_replaced_by_another() -> None:
+def test_a_graph_without_an_int8_variant_is_refused() -> None:
     for graph, embedding in (
         ("embedding", "wespeaker-resnet34"),
         ("fused", "campplus"),

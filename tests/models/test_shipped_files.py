@@ -1,4 +1,4 @@
-"""The shipped files: complete, unaltered, and refused when they are not."""
+"""The shipped files: complete, unaltered, and refused if they are not."""
 
 import hashlib
 import logging
@@ -44,7 +44,7 @@ def sha256(path: Path) -> str:
 
 
 def list_as_it_is(path: Path, before: str) -> None:
-    """Let the manifest beside `path`, which listed sha256 `before`, list the file as it is now."""
+    """Make the manifest beside `path`, which listed sha256 `before`, list the file as it is."""
     manifest = path.with_name("manifest.toml")
     text = manifest.read_text()
     assert text.count(f'"{before}"') == 1
@@ -53,13 +53,13 @@ def list_as_it_is(path: Path, before: str) -> None:
 
 @pytest.fixture
 def unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing may reach ONNX Runtime."""
+    """Fail if ONNX Runtime is used."""
     monkeypatch.setattr(
         onnxruntime, "InferenceSession", lambda *_, **__: pytest.fail("ONNX Runtime was asked")
     )
 
 
-def test_the_manifest_lists_every_graph_of_the_contract_and_every_file_that_ships() -> None:
+def test_the_manifest_lists_every_graph_and_every_file_that_ships() -> None:
     catalogue = models.read_catalogue()
     embeddings = set(catalogue.calibrations)
     for graph in SPECS:
@@ -80,7 +80,7 @@ def test_the_manifest_lists_every_graph_of_the_contract_and_every_file_that_ship
     assert sum(file.size for file in files) < 36e6  # the wheel stays under 40 MB
 
 
-def test_weights_carry_licence_and_attribution_and_those_that_ship_may_be_sold() -> None:
+def test_weights_have_licence_and_attribution_and_shipped_ones_may_be_sold() -> None:
     catalogue = models.read_catalogue()
     shipped = {name for name, weights in catalogue.weights.items() if weights.file}
     assert shipped == set(SHIPPED)
@@ -91,7 +91,7 @@ def test_weights_carry_licence_and_attribution_and_those_that_ship_may_be_sold()
             assert weights.licence in {"MIT", "Apache-2.0"}
 
 
-def test_every_embedding_model_has_a_threshold_and_a_reason_for_it() -> None:
+def test_every_embedding_model_has_a_threshold_with_a_reason() -> None:
     catalogue = models.read_catalogue()
     assert GraphConfig().embedding in catalogue.calibrations
     for name in catalogue.calibrations:
@@ -102,7 +102,7 @@ def test_every_embedding_model_has_a_threshold_and_a_reason_for_it() -> None:
 
 
 @pytest.mark.parametrize("graph", SPECS)
-def test_what_ships_loads_and_says_what_it_is(graph: str) -> None:
+def test_a_shipped_graph_loads_and_states_what_it_is(graph: str) -> None:
     opened, artefact = load(graph), models.read_catalogue().artefact(graph, "campplus", "float32")
     assert opened.spec is SPECS[graph]
     assert opened.metadata["graph"] == graph
@@ -125,11 +125,11 @@ def test_an_unknown_embedding_model_is_refused_with_the_known_ones(embedding: st
         assert str(caught.value) == expected
 
 
-# --- files that are not what they were
+# --- altered and missing files
 
 
 @pytest.mark.parametrize(("graph", "file"), PAIRS)
-def test_a_missing_file_is_named_with_its_hash_and_what_restores_it(
+def test_a_missing_file_is_named_with_its_hash_and_the_remedy(
     copied: Path, unread: None, graph: str, file: str
 ) -> None:
     before = sha256(copied / file)
@@ -159,10 +159,10 @@ def lengthen(path: Path) -> None:
 @pytest.mark.parametrize(
     ("graph", "file"), [*PAIRS, *((graph, f"{graph}.onnx") for graph in sorted(REFERENCES))]
 )
-def test_an_altered_file_is_refused_before_the_runtime_sees_it(
+def test_an_altered_file_is_refused_before_the_runtime_gets_it(
     copied: Path, unread: None, graph: str, file: str
 ) -> None:
-    """Small graphs too: NumPy stands in for an absent file, not for an altered one."""
+    """Small graphs too: NumPy replaces a missing file, not an altered one."""
     path, content = copied / file, (copied / file).read_bytes()
     for alter in (flip_a_bit, cut_in_half, empty, lengthen):
         path.write_bytes(content)
@@ -176,7 +176,7 @@ def test_the_command_that_restores_names_this_package() -> None:
     assert RESTORE == "run 'pip install --force-reinstall hocket'"
 
 
-def test_channels_of_a_network_are_one_file_refused_if_it_is_not_what_it_was(
+def test_the_file_of_a_model_of_channels_is_verified(
     copied: Path,
 ) -> None:
     path = copied / "channels-campplus.npz"
@@ -211,7 +211,7 @@ def test_a_swapped_hash_in_the_manifest_is_refused(
 
 
 @pytest.mark.parametrize("file", ["segmentation.onnx", "segmentation.weights"])
-def test_a_damaged_file_with_a_hash_to_match_is_one_line_of_the_loader(
+def test_a_damaged_file_with_a_matching_hash_is_one_line_of_the_loader(
     copied: Path, file: str
 ) -> None:
     for alter in (cut_in_half, empty):
@@ -221,7 +221,7 @@ def test_a_damaged_file_with_a_hash_to_match_is_one_line_of_the_loader(
         assert refusal("segmentation").startswith("graph 'segmentation': ")
 
 
-def test_weights_are_the_verified_ones_and_not_those_of_the_working_directory(
+def test_weights_in_the_working_directory_are_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = np.random.default_rng(0).standard_normal((1, 1, 16_000)).astype(np.float32)
@@ -241,7 +241,7 @@ def test_weights_are_the_verified_ones_and_not_those_of_the_working_directory(
         ("segmentation", "segmentation.onnx", "embedding_inputs.onnx"),
     ],
 )
-def test_a_foreign_graph_under_the_right_name_and_hash_is_refused(
+def test_another_graph_under_the_right_name_and_hash_is_refused(
     copied: Path, graph: str, file: str, foreign: str
 ) -> None:
     before = sha256(copied / file)
@@ -267,11 +267,11 @@ def test_a_manifest_without_the_graph_is_one_clear_error(copied: Path) -> None:
     assert refusal("fused") == f"{manifest}: lists no graph 'fused'; {RESTORE}"
 
 
-# --- small graphs can do without their file
+# --- small graphs work without their file
 
 
 @pytest.mark.parametrize("graph", sorted(REFERENCES))
-def test_a_small_graph_without_its_file_is_computed_by_numpy_and_that_is_said_once(
+def test_a_small_graph_without_its_file_is_computed_by_numpy_with_one_warning(
     copied: Path, caplog: pytest.LogCaptureFixture, graph: str
 ) -> None:
     usual = load(graph)
@@ -292,7 +292,7 @@ def test_a_small_graph_without_its_file_is_computed_by_numpy_and_that_is_said_on
         assert found[name] == pytest.approx(array, abs=1e-6)
 
 
-def test_an_embedding_model_is_its_weights() -> None:
+def test_an_embedding_model_is_identified_by_its_weights() -> None:
     spread, local = models.embedding_model("campplus"), models.embedding_model("campplus-local")
     assert spread.sha256 == local.sha256 == models.read_catalogue().weights["campplus"].file.sha256
     assert (local.name, local.dimension) == ("campplus-local", 192)
@@ -301,6 +301,6 @@ def test_an_embedding_model_is_its_weights() -> None:
         models.embedding_model("x")
 
 
-def test_weights_that_are_placed_are_what_a_model_is(resnet34: Path) -> None:
+def test_added_weights_identify_the_model(resnet34: Path) -> None:
     placed = hashlib.sha256(resnet34.read_bytes()).hexdigest()
     assert models.embedding_model("wespeaker-resnet34").sha256 == placed

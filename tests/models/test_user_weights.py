@@ -42,10 +42,10 @@ def row(listed: str, name: str) -> str:
     return found
 
 
-# --- what works
+# --- valid checkpoints
 
 
-def test_what_ships_and_what_was_placed_is_listed_and_verified(
+def test_shipped_and_added_files_are_listed_and_verified(
     resnet34_checkpoint: Path, user_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     catalogue = models.read_catalogue()
@@ -75,7 +75,7 @@ def test_what_ships_and_what_was_placed_is_listed_and_verified(
     assert capsys.readouterr().out.count(": ok\n") == 16
 
 
-def test_the_library_diarizes_with_placed_weights(resnet34: Path) -> None:
+def test_the_library_diarizes_with_added_weights(resnet34: Path) -> None:
     chosen, usual = Diarizer(Config(graphs=CHOSEN)), Diarizer()
     for clip in sorted(CLIPS.glob("*.flac")):
         samples, rate = soundfile.read(clip, dtype="float32", frames=6 * 16_000)
@@ -84,12 +84,12 @@ def test_the_library_diarizes_with_placed_weights(resnet34: Path) -> None:
         assert found.embeddings.shape == (len(expected.speakers), 256)
         assert np.isfinite(found.embeddings).all()
         assert found.turns
-        # who speaks is up to random weights, when somebody does is not
+        # speakers depend on random weights, speech does not
         speech, usual_speech = (sum(t.duration for t in r.turns) for r in (found, expected))
         assert speech == pytest.approx(usual_speech, rel=0.2)
 
 
-def test_the_command_diarizes_with_placed_weights(
+def test_the_command_diarizes_with_added_weights(
     resnet34: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clip = tmp_path / "clip.wav"
@@ -105,7 +105,7 @@ def test_the_command_diarizes_with_placed_weights(
 
 
 def wrapped(tensors: Tensors) -> bytes:
-    """As pyannote.audio publishes them: a prefix, counters, and layers of another use."""
+    """As pyannote.audio publishes them: a prefix, counters, and layers of other networks."""
     inner: Tensors = {f"resnet.{name}": values for name, values in tensors.items()}
     for name in tensors:
         if name.endswith("running_mean"):
@@ -131,7 +131,7 @@ def beside_averages(tensors: Tensors) -> bytes:
 
 
 @pytest.mark.parametrize("write", [wrapped, in_double, shuffled, beside_averages])
-def test_the_same_tensors_in_another_dress_make_the_same_file(
+def test_the_same_tensors_in_another_container_give_the_same_file(
     tmp_path: Path, resnet34: Path, write: Callable[[Tensors], bytes]
 ) -> None:
     expected, other = resnet34.read_bytes(), tmp_path / "other.ckpt"
@@ -144,7 +144,7 @@ def test_the_same_tensors_in_another_dress_make_the_same_file(
     assert models.find_weights(models.read_catalogue().weights[NAME]) == placed
 
 
-def test_every_tensor_lies_where_the_layout_says(resnet34: Path) -> None:
+def test_every_tensor_lies_where_the_layout_states(resnet34: Path) -> None:
     content, tensors = resnet34.read_bytes(), recipe_weights()
     layout = json.loads((models.FOLDER / f"{NAME}.layout.json").read_bytes())
     assert sorted(place["name"] for place in layout) == sorted(tensors)
@@ -154,7 +154,7 @@ def test_every_tensor_lies_where_the_layout_says(resnet34: Path) -> None:
     assert len(content) == models.read_catalogue().weights[NAME].size
 
 
-# --- what is refused
+# --- refused checkpoints
 
 
 def changed(
@@ -177,7 +177,7 @@ def without(name: str) -> Callable[[Tensors], bytes]:
 
 
 def dead(tensors: Tensors) -> bytes:
-    """Nothing gets through the first layer; the last one's bias remains."""
+    """Nothing passes the first layer, so only the bias of the last one remains."""
     return checkpoint(tensors | {"seg_1.weight": np.zeros_like(tensors["seg_1.weight"])})
 
 
@@ -218,7 +218,7 @@ REFUSED: dict[str, tuple[Callable[[Tensors], bytes], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_such_checkpoint_is_refused_and_nothing_is_written(
+def test_another_checkpoint_is_refused_and_nothing_is_written(
     case: str, tmp_path: Path, user_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write, problem = REFUSED[case]
@@ -246,7 +246,7 @@ def test_a_program_in_a_checkpoint_is_refused_and_not_run(
 
 
 @pytest.mark.parametrize("name", ["", "campplus", "segmentation", "resnet34", "../evil"])
-def test_only_what_takes_a_checkpoint_gets_one(
+def test_only_models_without_shipped_weights_accept_a_checkpoint(
     resnet34_checkpoint: Path, user_folder: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     assert hocket("models", "add", resnet34_checkpoint, "--as", name) == USAGE
@@ -255,15 +255,13 @@ def test_only_what_takes_a_checkpoint_gets_one(
     assert not user_folder.exists()
 
 
-def test_a_checkpoint_that_is_not_there_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (tmp_path / "gone.pt", tmp_path):
         assert hocket("models", "add", path, "--as", NAME) == UNUSABLE
         assert capsys.readouterr().err.startswith(f"hocket: {path}: ")
 
 
-def test_a_refused_checkpoint_leaves_the_placed_one_alone(
+def test_a_refused_checkpoint_leaves_the_added_one_alone(
     resnet34: Path, user_folder: Path, tmp_path: Path
 ) -> None:
     before, path = files(user_folder), tmp_path / "given.bin"
@@ -273,10 +271,10 @@ def test_a_refused_checkpoint_leaves_the_placed_one_alone(
     assert models.load("embedding", CHOSEN, Runtime()).metadata["dimension"] == "256"
 
 
-# --- what is not as it was placed
+# --- altered weights
 
 
-def test_weights_not_placed_yet_are_named_with_the_command(
+def test_weights_that_were_not_added_are_named_with_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     expected = f"{NAME}: the weights of wespeaker-voxceleb-resnet34-LM are yours to place; {REMEDY}"
@@ -288,7 +286,7 @@ def test_weights_not_placed_yet_are_named_with_the_command(
     assert capsys.readouterr() == ("", f"hocket: {expected}\n")
 
 
-def test_weights_altered_after_they_were_placed_are_refused_with_both_hashes(
+def test_weights_altered_after_they_were_added_are_refused_with_both_hashes(
     resnet34: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = models.find_weights(models.read_catalogue().weights[NAME]).sha256
@@ -304,14 +302,14 @@ def test_weights_altered_after_they_were_placed_are_refused_with_both_hashes(
     assert (out.count(": ok\n"), err.count("expected")) == (14, 2)
 
 
-def test_placed_weights_that_are_gone_are_refused_with_the_command(resnet34: Path) -> None:
+def test_added_weights_that_are_missing_are_named_with_the_command(resnet34: Path) -> None:
     resnet34.unlink()
     with pytest.raises(ModelError, match=rf"^{resnet34}: No such file.* sha256 \w+; {REMEDY}$"):
         models.load("embedding", CHOSEN, Runtime())
 
 
 @pytest.mark.parametrize("content", [b"", b"sha256 = ", b"\xff\xfe", b"other = 'x'"])
-def test_a_damaged_note_is_one_clear_error(
+def test_a_damaged_note_is_one_error(
     resnet34: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     resnet34.with_name(f"{NAME}.toml").write_bytes(content)
@@ -331,7 +329,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_left(
     assert hocket("models", "add", resnet34_checkpoint, "--as", NAME) == UNUSABLE
 
 
-def test_a_full_disk_leaves_what_was_placed_before(
+def test_a_full_disk_leaves_the_old_weights(
     resnet34: Path, user_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, path = files(user_folder), tmp_path / "other.pt"

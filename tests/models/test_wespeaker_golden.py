@@ -1,6 +1,7 @@
-"""The ResNet34 graph against WeSpeaker's network as pyannote.audio runs it.
+"""The ResNet34 graph compared with WeSpeaker's network as pyannote.audio runs it.
 
-wespeaker.npz: both with weights drawn by the rule in `tests.checkpoints`, on the conversation.
+wespeaker.npz: both on the conversation, with weights drawn by the rule in
+`tests.helpers.checkpoints`.
 """
 
 from pathlib import Path
@@ -15,8 +16,8 @@ from hocket.config import GraphConfig, Runtime
 from tests.helpers.checkpoints import recipe_weights
 from tests.helpers.paths import CONVERSATION, GOLDEN
 
-RELATIVE = 1e-3  # length of the difference; seen: 1e-7
-WITHOUT_BIAS = 1e-4  # of what the input does: the random bias alone is most of an embedding
+RELATIVE = 1e-3  # length of the difference; measured: 1e-7
+WITHOUT_BIAS = 1e-4  # relative to the part without the bias, which is most of an embedding
 
 
 def relative(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
@@ -29,7 +30,7 @@ def golden() -> dict[str, NDArray]:
         return dict(recorded)
 
 
-def test_the_rule_draws_the_tensors_that_were_recorded_with(golden: dict[str, NDArray]) -> None:
+def test_the_rule_draws_the_tensors_of_the_recording(golden: dict[str, NDArray]) -> None:
     assert list(recipe_weights()) == golden["keys"].tolist()
 
 

@@ -82,7 +82,7 @@ def test_one_subsegment_is_one_speaker(count: SpeakerCount | None, seconds: floa
 
 
 @on_every_count
-def test_identical_voices_are_one_speaker_unless_told_otherwise(
+def test_identical_voices_are_one_speaker_unless_more_are_requested(
     count: SpeakerCount | None,
 ) -> None:
     result = finish(with_embeddings(1.0), count)

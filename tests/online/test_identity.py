@@ -52,7 +52,7 @@ def test_a_subsegment_stays_with_its_slot_unless_it_is_much_nearer_another_speak
         assert label(slots_of(state), np.array([0, -1, -1]), CONFIG).tolist() == [expected]
 
 
-def test_two_who_spoke_at_the_same_time_are_never_merged() -> None:
+def test_speakers_who_spoke_at_the_same_time_are_never_merged() -> None:
     state = state_of(A, unit(A + 0.2 * B), window=A[None])
     assert pair_of(state) == (0, 1)
     assert len(merge(state, 0, 1).names) == 1

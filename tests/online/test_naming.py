@@ -109,7 +109,7 @@ def test_of_two_candidates_the_nearer_gets_the_name() -> None:
 
 
 @pytest.mark.parametrize("apart", [0, 1])
-def test_two_who_are_one_known_speaker_are_merged_unless_they_overlapped(
+def test_two_speakers_who_are_one_known_speaker_are_merged_unless_they_overlapped(
     apart: int,
 ) -> None:
     one, other = (A + B) / np.sqrt(2), (A - B) / np.sqrt(2)  # at right angles, 0.29 from Ada
@@ -120,7 +120,7 @@ def test_two_who_are_one_known_speaker_are_merged_unless_they_overlapped(
     assert duplicates(state, to_known[:, :0], CONFIG) is None
 
 
-def test_two_who_are_different_known_speakers_are_never_merged() -> None:
+def test_speakers_who_are_different_known_speakers_are_never_merged() -> None:
     one, other = away(0.05), A
     known = (KnownSpeaker("Ada", A[None]), KnownSpeaker("Bo", one[None]))
     state = state_of(one, other, known=known)

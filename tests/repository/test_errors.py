@@ -65,7 +65,7 @@ def test_the_tree_shows_every_class() -> None:
 
 
 @pytest.mark.parametrize(("name", "parent", "builtin"), documented())
-def test_an_error_is_what_the_tree_says(name: str, parent: str, builtin: str | None) -> None:
+def test_an_error_has_the_bases_of_the_tree(name: str, parent: str, builtin: str | None) -> None:
     found = CLASSES[name]
     assert issubclass(found, HocketError)
     assert parent in {base.__name__ for base in found.__bases__}
@@ -91,7 +91,7 @@ def test_a_message_stays_one_line(kind: type[HocketError], name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", AUDIO_ERRORS)
-def test_an_audio_error_says_what_is_wrong_and_what_to_do(kind: type[AudioError]) -> None:
+def test_an_audio_error_has_a_problem_and_a_remedy(kind: type[AudioError]) -> None:
     error = kind("talk.wav", "is empty", "give another")
     assert str(error) == "talk.wav: is empty; give another"
     assert (error.source, error.problem, error.remedy) == ("talk.wav", "is empty", "give another")
@@ -144,7 +144,7 @@ class FailingSession:
         raise RuntimeError("node 7 failed:\n  out of memory\n")
 
 
-def test_a_failure_of_the_runtime_is_told_on_one_line() -> None:
+def test_an_error_of_the_runtime_is_one_line() -> None:
     graph = OnnxRuntimeGraph(GraphSpec((), ()), FailingSession())
     with pytest.raises(BackendError) as caught:
         graph.run({})

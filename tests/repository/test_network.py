@@ -79,7 +79,7 @@ def test_openvino_imported_as_it_comes_would_be_caught(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6"])
-def test_the_seal_kills_whoever_asks_for_a_socket(tmp_path: Path, family: str) -> None:
+def test_the_seal_kills_a_process_that_opens_a_socket(tmp_path: Path, family: str) -> None:
     done = run_sealed(tmp_path, "-c", f"import socket; socket.socket(socket.{family})")
     assert done.returncode == -signal.SIGSYS
 

@@ -1,4 +1,4 @@
-"""Stores as JSON: what goes out comes in, and what is damaged changes nothing."""
+"""Export and import of stores as JSON: exact, and damaged documents change nothing."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,9 @@ def names(store: SpeakerStore) -> list[str]:
     return [speaker.name for speaker in store.speakers()]
 
 
-def test_what_goes_out_comes_in_to_the_last_bit(store: SpeakerStore, other: SpeakerStore) -> None:
+def test_an_imported_document_equals_the_exported_one_bit_for_bit(
+    store: SpeakerStore, other: SpeakerStore
+) -> None:
     written = export_speakers(store)
     taken = import_speakers(other, written)
     assert taken == other.speakers()
@@ -47,19 +49,19 @@ def test_what_goes_out_comes_in_to_the_last_bit(store: SpeakerStore, other: Spea
     assert other.model == store.model
 
 
-def test_an_empty_store_goes_out_and_comes_in(other: SpeakerStore, tmp_path: Path) -> None:
+def test_an_empty_store_is_exported_and_imported(other: SpeakerStore, tmp_path: Path) -> None:
     with SpeakerStore(tmp_path / "third.db") as third:
         assert import_speakers(third, export_speakers(other)) == ()
 
 
-def test_numbers_of_speakers_are_a_stores_own(store: SpeakerStore, other: SpeakerStore) -> None:
+def test_ids_belong_to_a_store(store: SpeakerStore, other: SpeakerStore) -> None:
     own = other.enroll("Ben", [exemplar(axis(5))], MODEL)
     import_speakers(other, export_speakers(store))
     assert names(other) == ["Ben", "Anna", "Zoë"]
     assert other.speaker(own.id).name == "Ben"
 
 
-def test_a_name_that_is_there_is_refused_kept_or_added_to(
+def test_a_name_in_use_is_refused_skipped_or_added_to(
     store: SpeakerStore, other: SpeakerStore
 ) -> None:
     other.enroll("anna", [exemplar(axis(5))], MODEL)
@@ -71,11 +73,11 @@ def test_a_name_that_is_there_is_refused_kept_or_added_to(
     assert other.speaker("Anna").exemplars == 1
     import_speakers(other, written, "add")
     assert other.speaker("Anna").exemplars == 4
-    import_speakers(other, written, "add")  # what is there already is not there twice
+    import_speakers(other, written, "add")  # exemplars that exist already are not added twice
     assert other.speaker("Anna").exemplars == 4
 
 
-def test_another_models_voices_do_not_come_in(store: SpeakerStore, other: SpeakerStore) -> None:
+def test_embeddings_of_another_model_are_refused(store: SpeakerStore, other: SpeakerStore) -> None:
     other.enroll("Ben", [exemplar(axis(5))], OTHER)
     with pytest.raises(StoreError, match="'hocket speakers reembed"):
         import_speakers(other, export_speakers(store))
@@ -130,14 +132,12 @@ def test_a_damaged_document_changes_nothing(
 
 
 @pytest.mark.parametrize("document", ["", "{", "[]", "null", '"text"', "[" * 100_000])
-def test_what_is_no_document_is_said_to_be_none(other: SpeakerStore, document: str) -> None:
+def test_text_that_is_no_document_is_refused(other: SpeakerStore, document: str) -> None:
     with pytest.raises(SpeakerError, match=r"not JSON|not a document of speakers"):
         import_speakers(other, document)
 
 
-def test_names_of_files_that_are_no_text_are_escaped(
-    store: SpeakerStore, other: SpeakerStore
-) -> None:
+def test_file_names_that_are_no_text_are_escaped(store: SpeakerStore, other: SpeakerStore) -> None:
     odd = replace(exemplar(axis(7)), source="caf\udce9.wav", consent="\udcff")
     store.add("Anna", [odd], MODEL)
     import_speakers(other, export_speakers(store))
@@ -146,7 +146,7 @@ def test_names_of_files_that_are_no_text_are_escaped(
         store.speaker("caf\udce9")
 
 
-def test_embeddings_are_numbers_that_others_can_read(store: SpeakerStore) -> None:
+def test_embeddings_are_numbers_that_other_programs_can_read(store: SpeakerStore) -> None:
     content = json.loads(export_speakers(store))
     assert content["model"] == {"name": "synthetic", "sha256": "a" * 64, "dimension": 16}
     embedding = content["speakers"][0]["exemplars"][0]["embedding"]

@@ -1,4 +1,4 @@
-"""Clusters of a recording and speakers of a store: who is named, who is only suggested."""
+"""Clusters of a recording matched with speakers of a store: named, suggested or unknown."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Iterator[SpeakerStore]:
 
 
 def found(store: SpeakerStore, *voices: np.ndarray, seconds: float = 10.0) -> list[str]:
-    """Who the clusters are: a name, a name with a question mark, or a dash."""
+    """The match of each cluster: a name, a name with a question mark, or a dash."""
     matches = store.identify(result_of(list(voices), seconds))
     assert [match.cluster for match in matches] == [f"SPEAKER_{i:02d}" for i in range(len(voices))]
     return [
@@ -36,7 +36,7 @@ def found(store: SpeakerStore, *voices: np.ndarray, seconds: float = 10.0) -> li
     ]
 
 
-def test_everybody_is_found(store: SpeakerStore) -> None:
+def test_every_known_speaker_is_found(store: SpeakerStore) -> None:
     assert found(store, axis(2), axis(0), axis(1)) == ["Cleo", "Anna", "Ben"]
 
 
@@ -58,19 +58,19 @@ def test_exactly_on_a_threshold_is_near_enough(
     assert match.certain == (expected == "Anna")
 
 
-def test_one_name_is_one_cluster_and_the_nearer_gets_it(store: SpeakerStore) -> None:
+def test_a_name_goes_to_one_cluster_only_and_the_nearer_gets_it(store: SpeakerStore) -> None:
     assert found(store, between(0, 5, 0.7), between(0, 6, 0.9)) == ["-", "Anna"]
 
 
-def test_a_cluster_yields_only_where_it_is_near_to_somebody_else(store: SpeakerStore) -> None:
+def test_a_cluster_yields_only_if_it_is_near_another_speaker(store: SpeakerStore) -> None:
     both = 0.9 * axis(0) + 0.43 * axis(1)
     assert found(store, both.astype(np.float32), between(0, 5, 0.95)) == ["Ben?", "Anna"]
-    # nobody is moved to a worse name only so that one more has any
+    # no cluster gets a worse name only to give one to another
     assert found(store, between(0, 1, 0.95), between(0, 5, 0.42)) == ["Anna", "-"]
 
 
-def test_a_match_says_how_probable_it_is(store: SpeakerStore) -> None:
-    """Of the speaker it names, suggests, or, if it is nobody, of the nearest."""
+def test_a_match_has_a_probability(store: SpeakerStore) -> None:
+    """Of the speaker who is named or suggested, or else of the nearest."""
     voices = [axis(0), between(1, 2, 0.75), axis(7), np.zeros_like(axis(0))]
     near, doubtful, far, mute = store.identify(result_of(voices))
     assert near.probability > 0.99
@@ -80,12 +80,12 @@ def test_a_match_says_how_probable_it_is(store: SpeakerStore) -> None:
     assert mute.probability == 0
 
 
-def test_too_little_speech_is_nobody(store: SpeakerStore) -> None:
+def test_a_cluster_with_little_speech_is_unknown(store: SpeakerStore) -> None:
     assert found(store, axis(0), seconds=2.9) == ["-"]
     assert found(store, axis(0), seconds=3.0) == ["Anna"]
 
 
-def test_a_cluster_without_a_voice_is_nobody(store: SpeakerStore) -> None:
+def test_a_cluster_without_an_embedding_is_unknown(store: SpeakerStore) -> None:
     nothing, nan = np.zeros_like(axis(0)), np.full_like(axis(0), np.nan)
     assert found(store, nothing, axis(1), nan) == ["-", "Ben", "-"]
     assert found(store) == []
@@ -108,7 +108,7 @@ def test_a_suggestion_names_nobody(store: SpeakerStore) -> None:
     assert name_speakers(result, store.identify(result)).speakers == ("SPEAKER_00",)
 
 
-def test_the_command_line_says_what_it_suggests(
+def test_the_command_line_shows_suggestions(
     store: SpeakerStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     named = name_known(store, result_of([between(0, 5, 0.5), axis(1)]), "talk.wav")
@@ -120,7 +120,7 @@ def test_the_command_line_says_what_it_suggests(
     )
 
 
-def test_a_store_that_may_only_be_read_still_names(
+def test_a_write_protected_store_still_names(
     store: SpeakerStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (
@@ -133,7 +133,7 @@ def test_a_store_that_may_only_be_read_still_names(
     assert complaint.startswith(f"hocket: {store.path}: may only be read")
 
 
-def test_turns_of_one_time_stay_in_order(store: SpeakerStore) -> None:
+def test_simultaneous_turns_stay_in_order(store: SpeakerStore) -> None:
     result = result_of([axis(2), axis(0)])
     together = (Turn(0, 10, "SPEAKER_00"), Turn(0, 10, "SPEAKER_01"))
     result = replace(result, turns=together)
@@ -141,7 +141,7 @@ def test_turns_of_one_time_stay_in_order(store: SpeakerStore) -> None:
     assert [turn.speaker for turn in named.turns] == ["Anna", "Cleo"]
 
 
-def test_a_verification_is_by_the_models_threshold(store: SpeakerStore) -> None:
+def test_verification_uses_the_models_threshold(store: SpeakerStore) -> None:
     near, far = between(0, 5, 0.6), between(0, 5, 0.4)
     assert store.verify("Anna", near, MODEL).same
     assert not store.verify("Anna", far, MODEL).same
@@ -149,7 +149,7 @@ def test_a_verification_is_by_the_models_threshold(store: SpeakerStore) -> None:
 
 
 @pytest.mark.timed
-def test_a_hundred_thousand_exemplars_are_searched_at_once() -> None:
+def test_a_hundred_thousand_exemplars_are_searched_in_an_instant() -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(100_000, 192)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

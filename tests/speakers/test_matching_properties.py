@@ -1,4 +1,4 @@
-"""Distances, exclusive assignment and the choice of exemplars, for any voices."""
+"""Distances, exclusive assignment and the choice of exemplars."""
 
 from itertools import permutations
 
@@ -59,7 +59,7 @@ def test_a_distance_is_one_minus_the_mean_of_nearest_and_all(
 
 
 @given(crowds(), SEEDS, st.floats(0.2, 1e6))
-def test_how_long_an_embedding_is_does_not_matter(
+def test_the_length_of_an_embedding_does_not_matter(
     crowd: tuple[ExemplarIndex, list[NDArray[np.float32]]], seed: int, factor: float
 ) -> None:
     known, _ = crowd
@@ -69,7 +69,7 @@ def test_how_long_an_embedding_is_does_not_matter(
 
 
 @given(crowds(), st.sampled_from([0.0, np.nan, np.inf, -np.inf]), st.integers(0, DIMENSION - 1))
-def test_what_has_no_direction_is_infinitely_far(
+def test_an_embedding_without_a_direction_is_infinitely_far(
     crowd: tuple[ExemplarIndex, list[NDArray[np.float32]]], value: float, index: int
 ) -> None:
     known, _ = crowd
@@ -81,7 +81,7 @@ def test_what_has_no_direction_is_infinitely_far(
     assert np.isfinite(found[1]).all()
 
 
-def test_embeddings_of_another_size_name_both() -> None:
+def test_embeddings_of_another_size_are_refused_with_both_sizes() -> None:
     known = index_exemplars(np.array([1]), np.eye(1, 4, dtype=np.float32))
     with pytest.raises(SpeakerError, match=r"\(1, 3\).* 4 numbers"):
         distances(np.ones((1, 3), np.float32), known)
@@ -92,7 +92,7 @@ def total_worth(found: NDArray[np.float32], pairs: list[tuple[int, int]], limit:
 
 
 @given(st.integers(0, 4), st.integers(0, 4), SEEDS, st.floats(0, 2))
-def test_an_assignment_is_exclusive_near_enough_and_the_best(
+def test_an_assignment_is_exclusive_within_the_limit_and_optimal(
     voices: int, speakers: int, seed: int, limit: float
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -115,7 +115,7 @@ def test_an_assignment_is_exclusive_near_enough_and_the_best(
 
 
 @given(st.integers(1, 14), st.integers(1, 10), SEEDS)
-def test_of_the_two_most_alike_the_shorter_goes(number: int, most: int, seed: int) -> None:
+def test_of_the_two_most_similar_the_shorter_is_dropped(number: int, most: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     vectors, seconds = subsegments(rng, number), rng.integers(1, 5, number).astype(float)
     gone = surplus(vectors, seconds, most).tolist()
@@ -130,7 +130,7 @@ def test_of_the_two_most_alike_the_shorter_goes(number: int, most: int, seed: in
 
 
 @given(SEEDS, st.floats(0.2, 1e6))
-def test_normalising_twice_changes_nothing(seed: int, factor: float) -> None:
+def test_normalizing_twice_changes_nothing(seed: int, factor: float) -> None:
     drawn = np.random.default_rng(seed).normal(size=DIMENSION) + 1
     once = checked_embedding((drawn * factor).astype(np.float32), DIMENSION)
     np.testing.assert_allclose(np.linalg.norm(once.astype(float)), 1, atol=1e-6)
@@ -138,11 +138,11 @@ def test_normalising_twice_changes_nothing(seed: int, factor: float) -> None:
 
 
 @given(st.integers(1, 4), st.integers(1, 5), SEEDS)
-def test_a_margin_is_how_much_further_the_nearest_other_is(
+def test_a_margin_is_the_lead_over_the_nearest_other_speaker(
     voices: int, speakers: int, seed: int
 ) -> None:
     found = np.random.default_rng(seed).uniform(0, 2, (voices, speakers)).astype(np.float32)
-    found[0, 0] = found[0, -1]  # two may be as near as each other
+    found[0, 0] = found[0, -1]  # two speakers at the same distance
     for row, margin in zip(found, margins(found), strict=True):
         for index, distance in enumerate(row):
             others = np.delete(row, index)
@@ -150,7 +150,7 @@ def test_a_margin_is_how_much_further_the_nearest_other_is(
             assert margin[index] == pytest.approx(expected, abs=1e-6)
 
 
-def test_who_is_near_and_has_nobody_beside_is_probable() -> None:
+def test_a_near_speaker_without_rivals_is_probable() -> None:
     weights = (5.0, -15.0, 9.0)
     found = np.array([[0.2, 0.8], [0.2, 0.25], [0.5, 0.9], [np.inf, np.inf]], np.float32)
     likely = probabilities(found, weights)

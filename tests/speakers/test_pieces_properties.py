@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from hocket.speakers import MOST_EXEMPLARS
 from hocket.speakers.enroll import pieces_of
 
-STRETCHES = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 400)), max_size=8)
+SEGMENTS = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 400)), max_size=8)
 
 
-@given(STRETCHES, st.integers(1, 100), st.integers(0, 100))
-def test_pieces_are_speech_in_order_and_not_too_long(
+@given(SEGMENTS, st.integers(1, 100), st.integers(0, 100))
+def test_pieces_are_speech_in_order_and_bounded_in_length(
     drawn: list[tuple[int, int]], usual: int, more: int
 ) -> None:
     crops = np.cumsum(np.array(drawn, np.int64).reshape(-1)).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The store by made-up voices: who gets in, who is changed, who is who."""
+"""The store: enrolling, updating, matching, renaming, merging, splitting, forgetting."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ from tests.helpers.voice_vectors import (
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SpeakerStore]:
-    """A store with nobody in it."""
+    """An empty store."""
     with SpeakerStore(tmp_path / "team.db") as made:
         yield made
 
@@ -38,7 +38,7 @@ def names(store: SpeakerStore) -> list[str]:
     return [speaker.name for speaker in store.speakers()]
 
 
-def test_a_new_store_knows_nobody(store: SpeakerStore) -> None:
+def test_a_new_store_is_empty(store: SpeakerStore) -> None:
     assert store.speakers() == ()
     assert store.model is None
     assert store.nearest(axis(0), MODEL) == []
@@ -46,7 +46,7 @@ def test_a_new_store_knows_nobody(store: SpeakerStore) -> None:
     assert (match.speaker, match.distance, match.certain) == (None, np.inf, False)
 
 
-def test_who_is_enrolled_is_there_with_all_that_is_known(store: SpeakerStore) -> None:
+def test_an_enrolled_speaker_has_all_details(store: SpeakerStore) -> None:
     given = [exemplar(7 * axis(2), 4.0, "a.wav"), exemplar(axis(3), 6.5, "b.wav")]
     speaker = store.enroll("  Anna  Maria ", given, MODEL)
     assert store.speakers() == (speaker,)
@@ -63,7 +63,7 @@ def test_who_is_enrolled_is_there_with_all_that_is_known(store: SpeakerStore) ->
     assert store.model.sha256 == MODEL.sha256
 
 
-def test_what_was_enrolled_is_there_after_closing(store: SpeakerStore) -> None:
+def test_an_enrolled_speaker_is_there_after_closing(store: SpeakerStore) -> None:
     before = enroll(store, "Anna", 1)
     store.close()
     with SpeakerStore(store.path, create=False) as again:
@@ -73,7 +73,7 @@ def test_what_was_enrolled_is_there_after_closing(store: SpeakerStore) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf, 1e-4])
-def test_a_nan_embedding_makes_no_speaker(store: SpeakerStore, value: float) -> None:
+def test_a_nan_embedding_creates_no_speaker(store: SpeakerStore, value: float) -> None:
     odd = exemplar(np.full(DIMENSION, value, np.float32))
     with pytest.raises(SpeakerError, match=r"NaN or infinite|no direction"):
         store.enroll("Anna", [exemplar(axis(0)), odd], MODEL)
@@ -113,7 +113,7 @@ def test_an_embedding_of_another_size_is_refused_with_both_sizes(
     assert names(store) == ["Anna"]
 
 
-def test_an_update_normalises_as_an_insert_does(store: SpeakerStore) -> None:
+def test_an_added_exemplar_is_normalized_like_the_first(store: SpeakerStore) -> None:
     given = np.arange(1, DIMENSION + 1, dtype=np.float32) * 40
     store.enroll("Anna", [exemplar(given)], MODEL)
     store.add("Anna", [exemplar(given / 9)], MODEL)
@@ -122,21 +122,21 @@ def test_an_update_normalises_as_an_insert_does(store: SpeakerStore) -> None:
     np.testing.assert_allclose(one.embedding, other.embedding, atol=1e-6)
 
 
-def test_known_speakers_never_collide_with_new_ids(store: SpeakerStore) -> None:
+def test_names_that_are_numbers_never_collide_with_ids(store: SpeakerStore) -> None:
     ids = [enroll(store, name, index) for index, name in enumerate(["7", "2", "Anna"])]
     assert len(set(ids)) == 3
     assert enroll(store, "1", 3) not in ids
     assert {speaker.name: speaker.id for speaker in store.speakers()}["7"] == ids[0]
 
 
-def test_an_id_is_never_given_again(store: SpeakerStore) -> None:
+def test_an_id_is_never_used_again(store: SpeakerStore) -> None:
     last = enroll(store, "Anna", 0)
     store.forget("Anna")
     store.compact()
     assert enroll(store, "Ben", 1) > last
 
 
-def test_a_name_is_a_name_and_an_id_an_id(store: SpeakerStore) -> None:
+def test_names_and_ids_are_distinct(store: SpeakerStore) -> None:
     anna, seven = enroll(store, "Anna", 0), enroll(store, "1", 1)
     assert store.speaker("1").id == seven
     assert store.speaker(1).id == anna
@@ -144,7 +144,7 @@ def test_a_name_is_a_name_and_an_id_an_id(store: SpeakerStore) -> None:
 
 
 @pytest.mark.parametrize("again", ["Anna", " anna ", "ANNA", "\uff21nna"])
-def test_a_name_is_given_once(store: SpeakerStore, again: str) -> None:
+def test_a_name_is_used_once(store: SpeakerStore, again: str) -> None:
     enroll(store, "Anna", 0)
     enroll(store, "Ben", 1)
     with pytest.raises(SpeakerError, match="Anna: is in the store already"):
@@ -154,14 +154,14 @@ def test_a_name_is_given_once(store: SpeakerStore, again: str) -> None:
     assert names(store) == ["Anna", "Ben"]
 
 
-def test_names_that_rttm_would_not_tell_apart_are_one(store: SpeakerStore) -> None:
+def test_names_that_rttm_cannot_distinguish_are_one(store: SpeakerStore) -> None:
     enroll(store, "Anna B", 0)
     with pytest.raises(SpeakerError, match="already"):
         enroll(store, "Anna_B", 1)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\x00b", "SPEAKER_03", "speaker_3", "id:3", "x" * 201])
-def test_a_name_that_means_something_else_is_refused(store: SpeakerStore, name: str) -> None:
+def test_reserved_names_are_refused(store: SpeakerStore, name: str) -> None:
     enroll(store, "Anna", 0)
     with pytest.raises(SpeakerError, match=r"give|leave"):
         enroll(store, name, 1)
@@ -171,7 +171,7 @@ def test_a_name_that_means_something_else_is_refused(store: SpeakerStore, name: 
 
 
 @pytest.mark.parametrize("who", ["Zoe", 99, -1, "", 2**70])
-def test_an_unknown_speaker_is_said_to_be_unknown(store: SpeakerStore, who: int | str) -> None:
+def test_an_unknown_speaker_is_refused(store: SpeakerStore, who: int | str) -> None:
     enroll(store, "Anna", 0)
     attempts: list[Any] = [
         lambda: store.speaker(who),
@@ -192,7 +192,7 @@ def test_an_unknown_speaker_is_said_to_be_unknown(store: SpeakerStore, who: int 
     assert names(store) == ["Anna"]
 
 
-def test_another_models_voices_are_refused_and_the_way_out_is_named(store: SpeakerStore) -> None:
+def test_another_models_embeddings_are_refused_with_the_remedy(store: SpeakerStore) -> None:
     enroll(store, "Anna", 0)
     way_out = f"'hocket speakers reembed --store {store.path} --embedding another'"
     attempts: list[Any] = [
@@ -217,7 +217,7 @@ def test_models_of_the_same_weights_are_one(store: SpeakerStore) -> None:
     assert store.speaker("Anna").exemplars == 2
 
 
-def test_a_store_that_was_emptied_takes_another_model(store: SpeakerStore) -> None:
+def test_an_emptied_store_accepts_another_model(store: SpeakerStore) -> None:
     enroll(store, "Anna", 0)
     store.forget("Anna")
     store.enroll("Ben", [exemplar(axis(1))], OTHER)
@@ -233,7 +233,7 @@ def test_replacing_all_exemplars_changes_the_model(store: SpeakerStore) -> None:
     assert len(store.nearest(axis(1), OTHER, most=5)) == 1
 
 
-def test_weights_that_are_not_placed_enrol_nobody(store: SpeakerStore) -> None:
+def test_weights_that_were_not_added_enroll_nobody(store: SpeakerStore) -> None:
     with pytest.raises(StoreError, match="not placed; 'hocket models add'"):
         store.enroll("Anna", [exemplar(axis(0))], replace(MODEL, sha256=""))
 
@@ -246,7 +246,7 @@ def test_without_an_exemplar_there_is_no_speaker(store: SpeakerStore) -> None:
 @pytest.mark.parametrize(
     "times", [{"seconds": 0.0}, {"seconds": -1.0}, {"seconds": np.nan}, {"start": np.inf}]
 )
-def test_times_must_be_times(store: SpeakerStore, times: dict[str, float]) -> None:
+def test_times_must_be_finite(store: SpeakerStore, times: dict[str, float]) -> None:
     with pytest.raises(SpeakerError, match="finite times"):
         store.enroll("Anna", [replace(exemplar(axis(0)), **times)], MODEL)
 
@@ -260,7 +260,7 @@ def test_at_most_ten_exemplars_stay_the_longest_and_most_diverse(store: SpeakerS
     assert store.speaker("Anna").exemplars == MOST_EXEMPLARS
 
 
-def test_reassigning_an_exemplar_recomputes_both_voices(store: SpeakerStore) -> None:
+def test_moving_an_exemplar_recomputes_both_voices(store: SpeakerStore) -> None:
     enroll(store, "Anna", 0, 1)
     enroll(store, "Ben", 2)
     before = store.verify("Ben", axis(1), MODEL).distance
@@ -272,7 +272,7 @@ def test_reassigning_an_exemplar_recomputes_both_voices(store: SpeakerStore) -> 
     assert store.verify("Anna", axis(1), MODEL).distance == pytest.approx(1)
 
 
-def test_reassigning_respects_the_cap(store: SpeakerStore) -> None:
+def test_moving_respects_the_limit(store: SpeakerStore) -> None:
     store.enroll("Anna", [exemplar(noisy(0, seed)) for seed in range(10)], MODEL)
     store.enroll("Ben", [exemplar(noisy(1, seed)) for seed in range(10)], MODEL)
     moved = [kept.id for kept in store.exemplars("Anna")[:3]]
@@ -283,14 +283,14 @@ def test_reassigning_respects_the_cap(store: SpeakerStore) -> None:
         store.move([999], "Ben")
 
 
-def test_a_rename_keeps_the_voice(store: SpeakerStore) -> None:
+def test_a_renamed_speaker_keeps_the_voice(store: SpeakerStore) -> None:
     anna = enroll(store, "Anna", 0)
     assert store.rename("Anna", "anna").name == "anna"
     assert store.rename("anna", "Anna Maria").id == anna
     assert store.nearest(axis(0), MODEL)[0][0].name == "Anna Maria"
 
 
-def test_a_merge_keeps_all_voices_and_one_name(store: SpeakerStore) -> None:
+def test_a_merge_keeps_all_exemplars_and_one_name(store: SpeakerStore) -> None:
     enroll(store, "Anna", 0)
     ben = enroll(store, "Ben", 1)
     store.set_permanent("Anna")
@@ -303,7 +303,7 @@ def test_a_merge_keeps_all_voices_and_one_name(store: SpeakerStore) -> None:
     assert names(store) == ["Ben"]
 
 
-def test_a_split_gives_some_exemplars_to_somebody_new(store: SpeakerStore) -> None:
+def test_a_split_moves_some_exemplars_to_a_new_speaker(store: SpeakerStore) -> None:
     anna = enroll(store, "Anna", 0, 1)
     first, second = (kept.id for kept in store.exemplars("Anna"))
     for wrong in ([], [first, second], [999]):
@@ -332,7 +332,7 @@ def test_permanent_speakers_stay(store: SpeakerStore) -> None:
         store.purge(timedelta(days=-1))
 
 
-def test_who_was_heard_is_not_inactive(store: SpeakerStore) -> None:
+def test_a_speaker_who_was_seen_is_not_inactive(store: SpeakerStore) -> None:
     anna, _ = enroll(store, "Anna", 0), enroll(store, "Ben", 1)
     with store.file.writing() as database:
         database.execute("UPDATE speakers SET seen_at = '2020-01-01T00:00:00.000+00:00'")
@@ -340,7 +340,7 @@ def test_who_was_heard_is_not_inactive(store: SpeakerStore) -> None:
     assert [speaker.name for speaker in store.purge(timedelta(days=30))] == ["Ben"]
 
 
-def test_the_order_of_speakers_is_that_of_ids(store: SpeakerStore) -> None:
+def test_speakers_are_ordered_by_id(store: SpeakerStore) -> None:
     for name in ("Zoe", "Anna", "Ben"):
         enroll(store, name, 0)
     assert names(store) == ["Zoe", "Anna", "Ben"]
@@ -348,7 +348,7 @@ def test_the_order_of_speakers_is_that_of_ids(store: SpeakerStore) -> None:
     assert [speaker.name for speaker, _ in found] == ["Zoe", "Anna", "Ben"]
 
 
-def test_a_store_that_is_only_to_be_read_says_so(store: SpeakerStore) -> None:
+def test_a_read_only_store_refuses_changes(store: SpeakerStore) -> None:
     enroll(store, "Anna", 0)
     with SpeakerStore(store.path, read_only=True) as reader:
         assert reader.nearest(axis(0), MODEL)[0][0].name == "Anna"
@@ -356,7 +356,7 @@ def test_a_store_that_is_only_to_be_read_says_so(store: SpeakerStore) -> None:
             reader.rename("Anna", "Ben")
 
 
-def test_changes_by_others_are_seen_at_once(store: SpeakerStore) -> None:
+def test_changes_by_others_are_visible_at_once(store: SpeakerStore) -> None:
     enroll(store, "Anna", 0)
     assert store.nearest(axis(1), MODEL)[0][0].name == "Anna"
     with SpeakerStore(store.path) as other:
@@ -366,7 +366,7 @@ def test_changes_by_others_are_seen_at_once(store: SpeakerStore) -> None:
     assert store.nearest(axis(1), MODEL, most=9)[0][0].name == "Anna"
 
 
-def test_the_matrix_is_read_only_when_something_changed(
+def test_the_matrix_is_read_again_only_after_a_change(
     store: SpeakerStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hocket.speakers import rows

@@ -20,9 +20,9 @@ from bench.accuracy.channels import (
 from bench.errors import BenchError
 from bench.people.voices import find_voices
 from bench.tests.helpers import run
+from bench.tests.speech import RATE, speech, write_cast
 from hocket.embedding.bands import band_levels
 from hocket.embedding.channels import ChannelModel, compensate, membership
-from tests.speech import RATE, speech, write_cast
 
 DIMENSION, VOICES = 24, 40
 LEVELS = {

@@ -68,7 +68,7 @@ def test_the_command_writes_all_pages(tmp_path: Path, monkeypatch: pytest.Monkey
     written = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
     assert len(written) == 3
     assert not any("\nold\n" in text for text in written.values())
-    assert "| preset | x real time |" in written["measured"]
+    assert "| system | DER % |" in written["measured"]
     assert PEOPLE_SECTIONS.keys() == {"speakers.md", "016-speaker-store.md"}
 
 

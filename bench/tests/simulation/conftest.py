@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.simulation.voices import VoicePool
-from tests.speech import write_cast
+from bench.tests.speech import write_cast
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,7 @@ from bench.simulation.codecs import AMR, aligned, lag, through_codec, through_fi
 from bench.simulation.making import simulate
 from bench.simulation.music import music
 from bench.simulation.voices import VoicePool
-from tests.speech import RATE, rms, speaking, speech, write_speakers
+from bench.tests.speech import RATE, rms, speaking, speech, write_speakers
 
 Calls = dict[str, Conversation]
 

@@ -17,7 +17,7 @@ from bench.simulation.meetings import meeting
 from bench.simulation.scene import Scene, Script, excerpt
 from bench.simulation.voices import VoicePool
 from bench.simulation.words import Words
-from tests.speech import RATE, RICH, rms, speaking, talker_seconds, write_speakers
+from bench.tests.speech import RATE, RICH, rms, speaking, talker_seconds, write_speakers
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from bench.simulation.voices import VoicePool, half_of
 from bench.simulation.words import Words
 from bench.simulation.writing import Batch, write_conversations
 from bench.tests.helpers import run
-from tests.speech import (
+from bench.tests.speech import (
     RATE,
     RICH,
     SINGLE,

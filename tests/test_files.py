@@ -1,0 +1,28 @@
+"""Output files: distinct names, and atomic writes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hocket.files import distinct_paths, write_whole
+
+
+def test_a_numbered_name_never_equals_a_given_name() -> None:
+    names = [path.name for path in distinct_paths(Path(), ["a", "A", "a-2", "a"], ".x")]
+    assert names == ["a.x", "A-3.x", "a-2.x", "a-4.x"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.rttm"
+    path.write_text("old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, "new")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("out.rttm", "old")]
