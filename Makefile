@@ -19,12 +19,12 @@ demo: $(VENV)/demo/installed
 
 ## hocket's tests; none needs torch
 test: $(VENV)/test/installed
-	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 -m "not timed"
+	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not timed"
 	$(BIN)/python -m pytest -m timed
 
 ## tests of the benchmark
 bench-test: $(VENV)/test/installed
-	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 bench/tests
+	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal bench/tests
 
 ## every gate without torch: format, lint, types, layers, tests
 check: lint test bench-test

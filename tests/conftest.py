@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hocket.audio import decoding
 from hocket.models import catalogue, loading
 from tests.helpers.checkpoints import checkpoint, recipe_weights
 from tests.helpers.paths import CONVERSATION
-from tests.helpers.shared_graphs import opened_once
+from tests.helpers.shared_graphs import MEMO, opened_once
 
 settings.register_profile(  # no deadlines, and the same examples on every run
     "hocket",
@@ -25,21 +26,24 @@ settings.register_profile(  # no deadlines, and the same examples on every run
 )
 settings.load_profile("hocket")
 
+USERS = count()  # making a folder for each test took a tenth of the time of quick ones
+
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_user_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _no_user_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Empty folders for fixtures of wider scope, which run before `user_folder`."""
+    folder = tmp_path_factory.mktemp("nobody")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOCKET_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
+        patch.setenv("HOCKET_MODELS", str(folder / "models"))
         patch.setenv("HOCKET_CACHE", str(tmp_path_factory.mktemp("compiled")))
         patch.delenv("XDG_CACHE_HOME", raising=False)  # a fake engine would write there
-        yield
+        yield folder
 
 
 @pytest.fixture(autouse=True)
-def user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_folder(_no_user_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for weights that a user adds; it does not exist yet."""
-    folder = tmp_path_factory.mktemp("user") / "models"
+    folder = _no_user_folder / str(next(USERS)) / "models"
     monkeypatch.setenv("HOCKET_MODELS", str(folder))
     return folder
 
@@ -51,6 +55,14 @@ def _graphs_opened_once() -> Iterator[None]:
         for name in ("open_onnx", "open_openvino"):
             patch.setattr(loading, name, opened_once(getattr(loading, name)))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _outputs_remembered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal inputs are computed once, except where graphs or their repeatability are tested."""
+    of_graphs = request.path.parent.name in {"backends", "models"}
+    computes = any(request.node.get_closest_marker(name) for name in ("computes", "timed"))
+    monkeypatch.setattr(MEMO, "used", not of_graphs and not computes)
 
 
 @pytest.fixture

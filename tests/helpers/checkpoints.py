@@ -8,6 +8,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ STORAGES = {"f4": "FloatStorage", "f2": "HalfStorage", "f8": "DoubleStorage", "i
 OPENING, CLOSING = pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK, pickle.SETITEMS
 
 
+@cache
 def recipe_weights() -> dict[str, NDArray[np.float32]]:
     """Tensors of WeSpeaker's ResNet34 by the rule of `hocket_forge.wespeaker.recipe_weights`.
 

@@ -17,6 +17,7 @@ from hocket.errors import GraphInputError
 from hocket.graph import SPECS, Graph
 from tests.helpers.coreml_double import fake_package
 from tests.helpers.paths import CONVERSATION
+from tests.helpers.shared_graphs import own_graph
 
 Arrays = dict[str, Any]
 INSTALLED = tuple(sorted(installed_backends()))
@@ -57,7 +58,7 @@ def opened(backend: str, name: str) -> Graph:
         chosen = GraphConfig(
             "campplus", "float32", backend if backend in INSTALLED else "onnxruntime"
         )
-        inner = models.load(name, chosen, Runtime(threads=2))
+        inner = own_graph(models.load(name, chosen, Runtime(threads=2)))
     return CoreMLGraph(name, fake_package(name, inner)) if backend == "coreml" else inner
 
 

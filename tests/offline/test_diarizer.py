@@ -108,11 +108,13 @@ def covered(turns: tuple[Turn, ...]) -> float:
     return total
 
 
+@pytest.mark.computes
 def test_every_run_gives_the_same_bytes(diarizer: Diarizer, conversation: Result) -> None:
     assert everything(diarizer(CONVERSATION)) == everything(conversation)
     assert everything(Diarizer()(CONVERSATION)) == everything(conversation)
 
 
+@pytest.mark.computes
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_runtime_changes_nothing(
     diarizer: Diarizer, conversation: Result, threads: int

@@ -1,7 +1,7 @@
 """Defects of FluidAudio that hocket does not have, on speech; see docs/fluidaudio.md."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,30 +31,15 @@ from tests.helpers.shared import ONE_THREAD, RATE, samples_of
 Sound = NDArray[np.float32]
 
 
-@dataclass(eq=False)
-class Memo(Recorder):
-    """A graph that computes nothing twice."""
-
-    results: dict[tuple[bytes, ...], dict[str, NDArray[np.float32]]] = field(default_factory=dict)
-
-    def run(self, inputs: Tensors) -> dict[str, NDArray[np.float32]]:
-        key = tuple(array.tobytes() for array in inputs.values())
-        if key in self.results:
-            self.given.append(inputs)
-        else:
-            self.results[key] = super().run(inputs)
-        return self.results[key]
-
-
 @pytest.fixture(scope="module")
-def graphs() -> tuple[Memo, Memo]:
+def graphs() -> tuple[Recorder, Recorder]:
     """The segmentation and the embedding network of all tests here."""
     diarizer = Diarizer(runtime=ONE_THREAD).load()
-    return Memo(diarizer.segmentation_graph), Memo(diarizer.embedding_graph)
+    return Recorder(diarizer.segmentation_graph), Recorder(diarizer.embedding_graph)
 
 
 @pytest.fixture(autouse=True)
-def _shared(graphs: tuple[Memo, Memo], monkeypatch: pytest.MonkeyPatch) -> None:
+def _shared(graphs: tuple[Recorder, Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, graph in zip(("segmentation_graph", "embedding_graph"), graphs, strict=True):
         graph.given.clear()
         monkeypatch.setattr(Diarizer, name, graph)
@@ -173,7 +158,7 @@ def test_overlap_is_found_without_a_setting(conversation: Sound) -> None:
 # No speakers out of nothing
 
 
-class Broken(Memo):
+class Broken(Recorder):
     """An embedding network whose output has one value throughout."""
 
     value = 0.0
@@ -186,7 +171,7 @@ class Broken(Memo):
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_a_network_that_fails_creates_no_speaker(
-    conversation: Sound, graphs: tuple[Memo, Memo], monkeypatch: pytest.MonkeyPatch,
+    conversation: Sound, graphs: tuple[Recorder, Recorder], monkeypatch: pytest.MonkeyPatch,
     value: float,
 ) -> None:  # fmt: skip
     broken = Broken(graphs[1].graph)
@@ -277,7 +262,7 @@ ELSEWHERE = {  # below, in test_reported_defects.py, test_finish.py and test_pld
 SETTINGS = [(part, name) for part, changed in CHANGED.items() for name in changed]
 
 
-def outcome(config: Config, part: str, graphs: tuple[Memo, Memo]) -> object:
+def outcome(config: Config, part: str, graphs: tuple[Recorder, Recorder]) -> object:
     """Turns of half a minute of a meeting, and the shapes of all network inputs."""
     sound = samples_of(CLIPS / "trn00.flac")
     config = replace(config, graphs=GraphConfig(precision="float32"))  # int8 has no batches
@@ -299,7 +284,7 @@ def usual_outcomes() -> dict[bool, object]:
 def test_every_setting_has_an_effect(
     part: str,
     name: str,
-    graphs: tuple[Memo, Memo],
+    graphs: tuple[Recorder, Recorder],
     usual_outcomes: dict[bool, object],
 ) -> None:
     usual = Config()
@@ -330,7 +315,7 @@ def test_settings_of_the_tracker_reach_it() -> None:
 
 
 def test_the_sound_of_an_enrollment_is_padded_to_the_grid(
-    words: Sound, graphs: tuple[Memo, Memo]
+    words: Sound, graphs: tuple[Recorder, Recorder]
 ) -> None:
     lengths = []
     for grid_s in (0.25, 3.0):
@@ -354,6 +339,7 @@ def test_the_number_of_speakers_is_found_without_a_setting(conversation: Sound) 
     assert result.speakers == ("SPEAKER_00", "SPEAKER_01")
 
 
+@pytest.mark.computes
 def test_a_voice_has_the_same_embedding_every_time(words: Sound) -> None:
     diarizer = Diarizer(runtime=ONE_THREAD)
     once, again = (extract_voice(words, diarizer, sample_rate=RATE) for _ in range(2))

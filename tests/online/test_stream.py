@@ -83,6 +83,7 @@ def test_speech_is_shown_within_two_seconds_and_final_within_ten() -> None:
         assert all(update.time - turn.start <= 10 for turn in update.final)
 
 
+@pytest.mark.computes
 @settings(max_examples=4)
 @given(st.lists(st.integers(1, 90_000), max_size=12), st.integers(1, 3))
 def test_any_division_into_parts_and_any_number_of_threads_give_the_same_updates(

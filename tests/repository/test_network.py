@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,45 +25,50 @@ NO_CHILDREN = "import resource as r; assert r.getrusage(r.RUSAGE_CHILDREN).ru_ma
 on_every_runtime = pytest.mark.parametrize("backend", INSTALLED)
 
 
-def run_sealed(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program without network, in a home of its own, as a user would."""
+def start_sealed(home: Path, *command: str) -> subprocess.Popen[str]:
+    """Start a Python program without network, in a home of its own, as a user would."""
     environment = {key: value for key, value in os.environ.items() if key not in HUSHING}
-    del environment["HOCKET_CACHE"]
-    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    return subprocess.run(
+    environment.pop("HOCKET_CACHE", None)
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    return subprocess.Popen(
         [sys.executable, str(SEALED), sys.executable, *command],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
         env=environment,
-        cwd=tmp_path,
+        cwd=home,
     )
 
 
-@on_every_runtime
-def test_diarizing_opens_no_network_socket(tmp_path: Path, backend: str) -> None:
-    command = ("-m", "hocket.cli.main", "diarize", "--backend", backend, str(CONVERSATION))
-    done = run_sealed(tmp_path, *command)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("SPEAKER conversation 1 ")
+def run_sealed(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """The same, run to its end."""
+    with start_sealed(home, *command) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
-def test_nothing_is_sent_later_either(tmp_path: Path) -> None:
-    """ONNX Runtime's telemetry, left on, uploads some seconds after the first session."""
-    lingering = (
+@pytest.fixture(scope="module", autouse=True)
+def lingering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that waits after diarizing. It starts first, so that other tests run meanwhile."""
+    program = (
         "import hocket, time; from hocket.config import GraphConfig;"
         f"configs = [hocket.Config(graphs=GraphConfig(backend=b)) for b in {INSTALLED!r}];"
         f"found = [hocket.Diarizer(config)({str(CONVERSATION)!r}) for config in configs];"
         f"time.sleep(15); {NO_CHILDREN}"
     )
-    done = run_sealed(tmp_path, "-c", lingering)
-    assert done.returncode == 0, done.stderr
+    with start_sealed(tmp_path_factory.mktemp("lingering"), "-c", program) as process:
+        yield process
+        process.kill()
 
 
 @on_every_runtime
-def test_telemetry_leaves_no_identifier_behind(tmp_path: Path, backend: str) -> None:
+def test_diarizing_opens_no_network_socket_and_leaves_no_identifier(
+    tmp_path: Path, backend: str
+) -> None:
     command = ("-m", "hocket.cli.main", "diarize", "--backend", backend, str(CONVERSATION))
-    assert run_sealed(tmp_path, *command).returncode == 0
+    done = run_sealed(tmp_path, *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("SPEAKER conversation 1 ")
     left = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
     compiled = Path("cache", "hocket", "compiled")
     assert [path for path in left if path.parent != compiled] == []
@@ -94,3 +100,9 @@ def test_the_seal_holds_for_threads_and_children(tmp_path: Path) -> None:
 
 def test_other_sockets_still_work(tmp_path: Path) -> None:
     assert run_sealed(tmp_path, "-c", "import socket; socket.socketpair()").returncode == 0
+
+
+def test_nothing_is_sent_later_either(lingering: subprocess.Popen[str]) -> None:
+    """ONNX Runtime's telemetry, left on, uploads some seconds after the first session."""
+    _, errors = lingering.communicate(timeout=120)
+    assert lingering.returncode == 0, errors
