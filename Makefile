@@ -19,8 +19,8 @@ demo: $(VENV)/demo/installed
 
 ## hocket's tests; none needs torch
 test: $(VENV)/test/installed
-	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not timed"
-	$(BIN)/python -m pytest -m timed
+	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/test_times.py
+	$(BIN)/python -m pytest tests/test_times.py
 
 ## tests of the benchmark
 bench-test: $(VENV)/test/installed

@@ -61,8 +61,9 @@ def _graphs_opened_once() -> Iterator[None]:
 def _outputs_remembered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal inputs are computed once, except where graphs or their repeatability are tested."""
     of_graphs = request.path.parent.name in {"backends", "models"}
-    computes = any(request.node.get_closest_marker(name) for name in ("computes", "timed"))
-    monkeypatch.setattr(MEMO, "used", not of_graphs and not computes)
+    computes = of_graphs or request.path.name == "test_times.py"
+    computes |= request.node.get_closest_marker("computes") is not None
+    monkeypatch.setattr(MEMO, "used", not computes)
 
 
 @pytest.fixture

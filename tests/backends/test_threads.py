@@ -50,19 +50,6 @@ def test_the_number_of_threads_changes_no_bit(backend: str, name: str) -> None:
             assert list(pool.map(partial(outputs, graph), batches(name))) == expected
 
 
-@on_every_runtime
-@trained
-@pytest.mark.timed
-def test_one_call_takes_one_thread(backend: str, name: str) -> None:
-    graph, inputs = load(backend, name, 2), samples(name)
-    graph.run(inputs)
-    wall, busy = time.perf_counter(), time.process_time()
-    for _ in range(3):
-        graph.run(inputs)
-    busy, wall = time.process_time() - busy, time.perf_counter() - wall
-    assert busy <= 1.1 * wall + 0.02
-
-
 def running() -> int:
     """Threads of this process that compute, or would on a free core."""
     states = []

@@ -1,6 +1,5 @@
 """Clusters of a recording matched with speakers of a store: named, suggested or unknown."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from hocket.cli.speakers import name_known
 from hocket.formats.writers import WRITERS, document
 from hocket.result import Turn
 from hocket.speakers import SpeakerStore, name_speakers
-from hocket.speakers.matching import distances, index_exemplars
 from tests.helpers.voice_vectors import MODEL, axis, between, exemplar, result_of
 
 
@@ -146,18 +144,3 @@ def test_verification_uses_the_models_threshold(store: SpeakerStore) -> None:
     assert store.verify("Anna", near, MODEL).same
     assert not store.verify("Anna", far, MODEL).same
     assert store.verify("Anna", near, MODEL).distance == pytest.approx(0.4, abs=1e-6)
-
-
-@pytest.mark.timed
-def test_a_hundred_thousand_exemplars_are_searched_in_an_instant() -> None:
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(100_000, 192)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    known = index_exemplars(np.repeat(np.arange(10_000), 10), vectors)
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        found = distances(vectors[:1], known)
-        times.append(time.perf_counter() - started)
-    assert int(found.argmin()) == 0
-    assert min(times) <= 0.05
