@@ -77,8 +77,11 @@ def post_embedding(
         infinite; activity (slots,) in frames; valid (slots,); filtered (1, frames, slots).
     """
     distances = np.full((len(embeddings), len(database)), np.inf)
-    for slot, speaker in np.ndindex(distances.shape):
-        distances[slot, speaker] = _cosine_distance(embeddings[slot], database[speaker])
+    directions, known = map(_direction, embeddings), [*map(_direction, database)]
+    for slot, direction in enumerate(directions):
+        for speaker, other in enumerate(known):
+            if direction is not None and other is not None:
+                distances[slot, speaker] = 1 - direction @ other
     activity = segments[0].sum(axis=0, dtype=np.float64)
     with np.errstate(over="ignore"):  # a length that overflows float32 is long enough
         long_enough = [
@@ -105,11 +108,13 @@ def _has_direction(vector: NDArray[np.float32]) -> bool:
     return bool(np.isfinite(vector).all() and np.any(vector != 0))
 
 
-def _cosine_distance(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
-    if not (_has_direction(left) and _has_direction(right)):
-        return float("inf")
-    a, b = left.astype(np.float64), right.astype(np.float64)
-    return float(1 - (a / np.linalg.norm(a)) @ (b / np.linalg.norm(b)))
+def _direction(vector: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """The vector at unit length; None if it has no direction."""
+    if not _has_direction(vector):
+        return None
+    exact = vector.astype(np.float64)
+    unit: NDArray[np.float64] = exact / np.linalg.norm(exact)
+    return unit
 
 
 _FUNCTIONS: dict[str, Callable[..., Outputs]] = {
