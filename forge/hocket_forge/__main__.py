@@ -18,7 +18,7 @@ from hocket_forge.graphs import RECIPES
 from hocket_forge.manifest import read_artefacts, read_variants, write_artefacts
 from hocket_forge.parity import Check
 from hocket_forge.sources import ForgeError
-from hocket_forge.workspace import PACKAGES
+from hocket_forge.workspace import MADE, PACKAGES
 
 
 def build() -> None:
@@ -38,12 +38,14 @@ def coreml() -> None:
     from hocket_forge.coreml_parity import converted
 
     failed, cores, fresh = [], os.cpu_count(), get_context("spawn")
+    MADE.unlink(missing_ok=True)
     with ProcessPoolExecutor(cores, fresh, torch.set_num_threads, (1,)) as pool:
         found = pool.map(partial(converted, folder=PACKAGES), RECIPES)
         for name, results in zip(RECIPES, found, strict=True):
             failed += _report(name, results)
     if failed:
         raise ForgeError(f"{len(failed)} checks failed: {'; '.join(failed)}")
+    MADE.touch()
 
 
 def measure(data: str, calibration: str) -> None:

@@ -14,10 +14,13 @@ from coremltools.proto.Model_pb2 import Model
 from hocket_forge import coreml
 from hocket_forge.coreml_parity import checks
 from hocket_forge.graphs import RECIPES
+from hocket_forge.workspace import MADE, PACKAGES, ROOT
 from torch import nn
 
 CONTENT = Path("Data/com.apple.CoreML")
 MODEL, WEIGHTS = CONTENT / "model.mlmodel", CONTENT / "weights" / "weight.bin"
+# on these depends what a package holds, as in the Makefile
+SOURCES = ("forge/hocket_forge", "src/hocket", "constraints.txt", "forge/pyproject.toml")
 # the other four of `RECIPES` use the same code and take minutes
 NAMES = (
     "segmentation",
@@ -39,8 +42,19 @@ def _folder() -> Path:
 
 
 @cache
+def is_current(stamp: Path = MADE) -> bool:
+    """Whether `make coreml` has made all packages since the last change of a source."""
+    roots = [ROOT / source for source in SOURCES]
+    files = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
+    changes = [path.stat().st_mtime_ns for path in files if path.suffix != ".pyc"]
+    return stamp.exists() and stamp.stat().st_mtime_ns > max(changes)
+
+
+@cache
 def built(name: str) -> Path:
     """The package of one of `RECIPES`; it must not be altered."""
+    if is_current():
+        return PACKAGES / f"{name}.mlpackage"
     return made(name, RECIPES[name].module(), _folder())
 
 

@@ -4,13 +4,14 @@ import hashlib
 import shutil
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tomli_w
 from hocket_forge import __main__ as shell
-from hocket_forge import manifest, parity, quantize, workspace
+from hocket_forge import coreml_parity, manifest, parity, quantize, workspace
 from hocket_forge.graphs import RECIPES
 from hocket_forge.parity import Check
 from hocket_forge.sources import WEIGHTS, ForgeError
@@ -75,6 +76,25 @@ def test_build_writes_nothing_and_returns_1_when_a_check_fails(
     assert printed.err == (
         f"hocket_forge: 1 checks failed, nothing was written: {failing}: second\n"
     )
+
+
+@pytest.mark.parametrize("found", [0.5, 1.5])
+def test_packages_are_marked_as_made_only_when_all_pass(
+    found: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stamp = tmp_path / "made"
+    stamp.touch()
+
+    def converted(name: str, folder: Path) -> list[Check]:
+        assert folder == workspace.PACKAGES
+        assert not stamp.exists()
+        return [Check("first", found if name == "segmentation" else 0.0, 1.0)]
+
+    monkeypatch.setattr(shell, "MADE", stamp)
+    monkeypatch.setattr(shell, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(coreml_parity, "converted", converted)
+    assert shell.main(["coreml"]) == int(found > 1)
+    assert stamp.exists() == (found <= 1)
 
 
 def test_a_failed_build_leaves_what_was_built_before(

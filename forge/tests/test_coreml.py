@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 import tomllib
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
@@ -26,7 +27,7 @@ from hocket.graph import SPECS
 from hocket.models.catalogue import Artefact, read_catalogue
 from hocket.models.export import Exporter
 
-from .packages import MODEL, NAMES, WEIGHTS, built, made, operations, spec
+from .packages import MODEL, NAMES, WEIGHTS, built, is_current, made, operations, spec
 
 ONE_INPUT = [
     name
@@ -184,6 +185,14 @@ def test_a_build_replaces_earlier_packages(tmp_path: Path) -> None:
     assert package == tmp_path / "powerset_decode.mlpackage"
     assert not stale.exists()
     assert (package / MODEL).exists()
+
+
+def test_packages_from_before_the_last_change_are_not_current(tmp_path: Path) -> None:
+    assert not is_current(tmp_path / "missing")
+    for name, time, current in (("older", 0, False), ("newer", 2**40, True)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time, time))
+        assert is_current(tmp_path / name) is current
 
 
 def artefacts(*names: str) -> list[Artefact]:

@@ -11,6 +11,7 @@ from hocket_forge import coreml
 from hocket_forge.coreml_parity import EvaluatedModel, checks, open_evaluated
 from hocket_forge.fbank import Fbank
 from hocket_forge.graphs import RECIPES
+from hocket_forge.parity import windows
 from hocket_forge.post_embedding import PostEmbedding
 from hocket_forge.powerset import PowersetDecode
 from numpy.typing import NDArray
@@ -41,6 +42,12 @@ RUNS = {
     "segmentation_from_peaks": ("1 x 160000", "3 x 160000", "17 x 80000"),
     "embedding-campplus": ("1 x 160000", "3 x 160000", "17 x 16321"),
 }
+
+
+@pytest.fixture
+def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer random cases of `post_embedding`, for packages with an error."""
+    monkeypatch.setattr(windows, "RANDOM_CASES", 20)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +93,7 @@ def test_wrong_values_of_log_probabilities_are_noticed(tmp_path: Path) -> None:
         ("var_47", "maximum", "minimum", ["distances"]),
     ],
 )
+@pytest.mark.usefixtures("few_cases")
 def test_one_swapped_operation_is_noticed(
     output: str, was: str, instead: str, caught: list[str], tmp_path: Path
 ) -> None:
@@ -97,6 +105,7 @@ def test_one_swapped_operation_is_noticed(
     assert failures("post_embedding", package) == [f"{name} = NumPy" for name in caught]
 
 
+@pytest.mark.usefixtures("few_cases")
 def test_a_small_graph_in_float16_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -115,6 +124,7 @@ class Infinite(PostEmbedding):
         return torch.where(finite, distances, torch.inf), activity, valid, filtered
 
 
+@pytest.mark.usefixtures("few_cases")
 def test_infinity_written_as_the_largest_float_is_noticed(tmp_path: Path) -> None:
     package = made("post_embedding", Infinite(), tmp_path)
     one, zero = np.ones((1, 192), np.float32), np.zeros((1, 192), np.float32)

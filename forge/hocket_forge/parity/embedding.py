@@ -22,6 +22,7 @@ from hocket_forge.parity.common import (
     golden,
     relative,
     run,
+    runner,
     speech,
     worst,
 )
@@ -133,7 +134,7 @@ def _batches(
     model: ModelProto, network: nn.Module, allowed: float, weights: str
 ) -> Iterator[Check]:
     """Ragged masks: every slot of a batch as in the module, and as without the batch."""
-    audio, generator = speech(), np.random.default_rng(7)
+    audio, generator, session = speech(), np.random.default_rng(7), runner(model)
     for batch, slots, frames, length in (
         (1, 1, 1, 16_000),
         (4, 3, 589, 160_000),
@@ -144,12 +145,12 @@ def _batches(
         masks = (np.arange(frames) < ends).astype(np.float32)
         with torch.no_grad():
             expected = network(*map(torch.from_numpy, (waveform, masks))).numpy()
-        found = run(model, waveform, masks)[0]
+        found = session(waveform, masks)[0]
         name = f"{batch} x {slots} slots x {length} samples, {weights}"
         yield Check(f"embeddings = PyTorch, {name}", relative(found, expected), allowed)
         alone = np.concatenate(
-            [run(model, waveform[i : i + 1], masks[i : i + 1])[0] for i in range(batch)]
+            [session(waveform[i : i + 1], masks[i : i + 1])[0] for i in range(batch)]
         )
         yield Check(f"embeddings in a batch = alone, {name}", cosine_gap(found, alone), 1e-6)
-    silent = run(model, audio[None, None, :16_000], np.zeros((1, 3, 58), np.float32))[0]
+    silent = session(audio[None, None, :16_000], np.zeros((1, 3, 58), np.float32))[0]
     yield Check(f"empty masks, {weights}, give zeros", worst(silent, np.zeros_like(silent)), EXACT)

@@ -1,6 +1,7 @@
 """Parity of the graphs around the networks: with NumPy, and with their parts."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -81,15 +82,22 @@ def post_cases() -> Iterator[tuple[Array, Array, Array]]:
     yield extreme, extreme, np.ones((1, 100, 6), np.float32)
 
 
+@cache
+def _fused_case(name: str, batch: int, length: int) -> tuple[Array, Array, Array]:
+    """Speech, and the module's masks and embeddings for it."""
+    audio = speech()
+    rows = [cut(audio, 112_000 + 40_000 * row, length) for row in range(batch)]
+    waveform = np.stack(rows)[:, None]
+    with torch.no_grad():
+        masks, embeddings = RECIPES[name].module()(torch.from_numpy(waveform))
+    return waveform, masks.numpy(), embeddings.numpy()
+
+
 def fused(name: str, model: ModelProto) -> Iterator[Check]:
     """Masks and embeddings as in the module, for several batches and lengths."""
-    audio, module, session = speech(), RECIPES[name].module(), runner(model)
+    session = runner(model)
     for batch, length in ((1, 160_000), (3, 160_000), (2, 90_007)):
-        waveform = np.stack([cut(audio, 112_000 + 40_000 * row, length) for row in range(batch)])[
-            :, None
-        ]
-        with torch.no_grad():
-            masks, embeddings = (out.numpy() for out in module(torch.from_numpy(waveform)))
+        waveform, masks, embeddings = _fused_case(name, batch, length)
         found_masks, found = session(waveform)
         label = f"{batch} x {length} samples"
         yield Check(f"masks = PyTorch, {label}", worst(found_masks, masks), EXACT)
