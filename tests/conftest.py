@@ -15,11 +15,11 @@ from hocket.audio import decoding
 from hocket.models import catalogue, loading
 from tests.helpers.checkpoints import checkpoint, recipe_weights
 from tests.helpers.paths import CONVERSATION
-from tests.helpers.shared_graphs import MEMO, opened_once
+from tests.helpers.shared_graphs import MEMO, opened_once, read_once
 
 settings.register_profile(  # no deadlines, and the same examples on every run
     "hocket",
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -54,6 +54,7 @@ def _graphs_opened_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("open_onnx", "open_openvino"):
             patch.setattr(loading, name, opened_once(getattr(loading, name)))
+        patch.setattr(catalogue.ModelFile, "read", read_once(catalogue.ModelFile.read))
         yield
 
 

@@ -46,10 +46,11 @@ RUNS = {
 
 @pytest.fixture
 def few_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer random cases of `post_embedding`, for packages with an error."""
+    """Fewer random cases of `post_embedding` than `make coreml` checks."""
     monkeypatch.setattr(windows, "RANDOM_CASES", 20)
 
 
+@pytest.mark.usefixtures("few_cases")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_check_of_a_built_package_passes(name: str) -> None:
     found = list(checks(name, package_of(name)))

@@ -1,6 +1,5 @@
 """Graphs that tests share: each is opened once, and may remember its outputs."""
 
-import hashlib
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -13,9 +12,11 @@ from numpy.typing import NDArray
 
 from hocket.backends import this_processor
 from hocket.graph import Graph, GraphSpec, Tensors
+from hocket.models.catalogue import ModelFile
 
 Opening = Callable[..., Graph]
 Outputs = dict[str, NDArray[np.float32]]
+Key = tuple[Any, ...]
 
 MOST_BYTES = 300_000_000
 
@@ -28,18 +29,18 @@ class Memo:
     """
 
     used: bool = False
-    outputs: OrderedDict[bytes, Outputs] = field(default_factory=OrderedDict)
+    outputs: OrderedDict[Key, Outputs] = field(default_factory=OrderedDict)
     held_bytes: int = 0
     lock: Lock = field(default_factory=Lock)
 
-    def find(self, key: bytes) -> Outputs | None:
+    def find(self, key: Key) -> Outputs | None:
         with self.lock:
             if key not in self.outputs:
                 return None
             self.outputs.move_to_end(key)
             return self.outputs[key]
 
-    def add(self, key: bytes, outputs: Outputs) -> None:
+    def add(self, key: Key, outputs: Outputs) -> None:
         with self.lock:
             self.held_bytes += _size(outputs) - _size(self.outputs.get(key, {}))
             self.outputs[key] = outputs
@@ -55,7 +56,7 @@ class RememberingGraph:
     """A graph that gives the outputs of earlier equal inputs without computing them again."""
 
     graph: Graph
-    identity: bytes
+    identity: int
 
     @property
     def spec(self) -> GraphSpec:
@@ -75,30 +76,41 @@ class RememberingGraph:
             MEMO.add(key, outputs)
         return {name: array.copy() for name, array in outputs.items()}
 
-    def _key(self, inputs: Tensors) -> bytes:
-        found = hashlib.blake2b(self.identity)
-        for name, array in sorted(inputs.items()):
-            found.update(f"{name} {array.dtype} {array.shape}".encode())
-            found.update(np.ascontiguousarray(array))
-        return found.digest()
+    def _key(self, inputs: Tensors) -> Key:
+        arrays = sorted(inputs.items())
+        return self.identity, *((n, a.dtype.str, a.shape, hash(a.tobytes())) for n, a in arrays)
 
 
 def opened_once(open_graph: Opening) -> Opening:
     """The same function with a cache: the same file, options and runtime give the same graph."""
-    opened: dict[Any, tuple[Any, Graph]] = {}
+    opened: dict[Key, tuple[Any, Graph]] = {}
 
     def reopened(name: str, content: bytes, weights: Mapping[str, bytes], *how: Any) -> Graph:
-        bytes_of = hashlib.sha256(content)
-        for file in sorted(weights):
-            bytes_of.update(file.encode() + weights[file])
+        files = (content, *(weights[file] for file in sorted(weights)))
         runtimes = [sys.modules.get(runtime) for runtime in ("onnxruntime", "openvino")]
-        key = name, bytes_of.digest(), this_processor(), how, *map(id, runtimes)
+        key = name, *map(hash, files), *weights, this_processor(), how, *map(id, runtimes)
         if key not in opened:  # keeping runtimes alive keeps their ids unique
             graph = open_graph(name, content, weights, *how)
-            opened[key] = runtimes, RememberingGraph(graph, repr(key).encode())
+            opened[key] = runtimes, RememberingGraph(graph, hash(key))
         return opened[key][1]
 
     return reopened
+
+
+def read_once(read: Callable[[ModelFile], bytes]) -> Callable[[ModelFile], bytes]:
+    """`ModelFile.read` with a cache: a file that has not changed is read and verified once."""
+    contents: dict[Key, bytes] = {}
+
+    def reread(file: ModelFile) -> bytes:
+        if not (MEMO.used and file.path.exists()):
+            return read(file)
+        state = file.path.stat()
+        key = file, state.st_mtime_ns, state.st_size
+        if key not in contents:
+            contents[key] = read(file)
+        return contents[key]
+
+    return reread
 
 
 def own_graph(graph: Graph) -> Graph:
