@@ -4,7 +4,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -37,12 +37,8 @@ def coreml() -> None:
     """Convert every graph to Core ML, and check the saved packages against their references."""
     from hocket_forge.coreml_parity import converted
 
-    failed, cores, fresh = [], os.cpu_count(), get_context("spawn")
     MADE.unlink(missing_ok=True)
-    with ProcessPoolExecutor(cores, fresh, torch.set_num_threads, (1,)) as pool:
-        found = pool.map(partial(converted, folder=PACKAGES), RECIPES)
-        for name, results in zip(RECIPES, found, strict=True):
-            failed += _report(name, results)
+    failed = _failed(partial(converted, folder=PACKAGES), RECIPES)
     if failed:
         raise ForgeError(f"{len(failed)} checks failed: {'; '.join(failed)}")
     MADE.touch()
@@ -78,11 +74,22 @@ def report_check() -> None:
 
 
 def _require_parity(models: dict[str, ModelProto]) -> None:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda name: list(parity.checks(name, models[name])), models)
-        failed = [each for pair in zip(models, found, strict=True) for each in _report(*pair)]
+    failed = _failed(parity.all_checks, models, models.values())
     if failed:
         raise ForgeError(f"{len(failed)} checks failed, nothing was written: {'; '.join(failed)}")
+
+
+def _failed(
+    check: Callable[..., list[Check]], names: Iterable[str], *models: Iterable[ModelProto]
+) -> list[str]:
+    """Check graphs in one process per core; PyTorch exports only one graph per process at a time.
+
+    Prints every check; returns the names of those that failed.
+    """
+    cores, fresh = os.cpu_count(), get_context("spawn")
+    with ProcessPoolExecutor(cores, fresh, torch.set_num_threads, (1,)) as pool:
+        found = pool.map(check, names, *models)
+        return [each for pair in zip(names, found, strict=True) for each in _report(*pair)]
 
 
 def _report(name: str, results: Iterable[Check]) -> list[str]:

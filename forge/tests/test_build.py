@@ -21,6 +21,12 @@ from onnx import ModelProto
 FILES_OF_WEIGHTS = {"segmentation.weights", "campplus.weights", "wespeaker-resnet34.layout.json"}
 
 
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks of this process in place of those that other processes import."""
+    monkeypatch.setattr(shell, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of the forge's folder of models."""
@@ -91,7 +97,6 @@ def test_packages_are_marked_as_made_only_when_all_pass(
         return [Check("first", found if name == "segmentation" else 0.0, 1.0)]
 
     monkeypatch.setattr(shell, "MADE", stamp)
-    monkeypatch.setattr(shell, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
     monkeypatch.setattr(coreml_parity, "converted", converted)
     assert shell.main(["coreml"]) == int(found > 1)
     assert stamp.exists() == (found <= 1)

@@ -15,7 +15,7 @@ from hocket_forge.graphs import RECIPES
 from hocket_forge.parity import embedding, peaks, segmentation, variants, windows
 from hocket_forge.parity.common import EXACT, Check
 
-__all__ = ["Check", "checks"]
+__all__ = ["Check", "all_checks", "checks"]
 
 _CHECKS: dict[str, Callable[[ModelProto], Iterator[Check]]] = {
     "segmentation": segmentation.segmentation,
@@ -40,3 +40,8 @@ def checks(name: str, model: ModelProto) -> Iterator[Check]:
         yield from _CHECKS[name](model) if name in _CHECKS else variants.variant(name, model)
     except Exception as error:  # a broken graph may raise any error
         yield Check(f"stopped by {type(error).__name__}: {error}", np.inf, EXACT)
+
+
+def all_checks(name: str, model: ModelProto) -> list[Check]:
+    """All checks of a graph as a list, which a process can return to another."""
+    return list(checks(name, model))
