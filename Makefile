@@ -14,7 +14,10 @@ SOURCES := constraints.txt forge/pyproject.toml \
 # workers share the cores; threads of one wait for those of the other: property tests 207 -> 109 s
 ALONE := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test bench-test check lint site forge-test forge-build coreml models-report models-check clean
+.PHONY: environments demo test bench-test check lint site forge-test forge-build coreml models-report models-check clean
+
+## what the other targets run in: hocket as a user installs it, for tests, and with torch
+environments: $(VENV)/demo/installed $(VENV)/test/installed $(VENV)/forge/installed
 
 ## install hocket into an environment of its own and diarize the bundled conversation
 demo: $(VENV)/demo/installed

@@ -38,15 +38,15 @@ def opened(content: bytes) -> ModelProto:
     return model
 
 
-def pieces(speech: Array, starts: range) -> list[dict[str, Array]]:
-    """Pieces of two seconds."""
+def pieces(speech: Array, starts: range, length: int = 32_000) -> list[dict[str, Array]]:
+    """Pieces of two seconds, or another length in samples."""
     everything = np.ones((1, 1, 1), np.float32)
-    return [{"waveform": speech[a : a + 32_000][None, None], "masks": everything} for a in starts]
+    return [{"waveform": speech[a : a + length][None, None], "masks": everything} for a in starts]
 
 
 @pytest.fixture(scope="module")
 def calibration(speech: Array) -> list[dict[str, Array]]:
-    return pieces(speech, range(16_000, 400_000, 48_000))
+    return pieces(speech, range(16_000, 400_000, 48_000), length=16_000)
 
 
 @pytest.fixture(scope="module")
