@@ -21,7 +21,7 @@ environments: $(VENV)/demo/installed $(VENV)/test/installed $(VENV)/forge/instal
 
 ## install hocket into an environment of its own and diarize the bundled conversation
 demo: $(VENV)/demo/installed
-	$(DEMO)/hocket diarize --example --output demo/conversation.rttm --table
+	$(DEMO)/hocket diarize --example --output demo/conversation.rttm --overwrite --table
 
 ## hocket's tests; none needs torch
 test: $(VENV)/test/installed

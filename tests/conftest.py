@@ -114,7 +114,7 @@ def resnet34(resnet34_folder: Path, user_folder: Path) -> Path:
 def files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Everything that decoding opens: files, and libsndfile's sound files."""
     opened: list[Any] = []
-    for name in ("_open", "_open_sndfile"):
+    for name in ("open_source", "open_sound"):
         usual = getattr(decoding, name)
 
         def keep(*given: Any, usual: Any = usual) -> Any:

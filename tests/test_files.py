@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hocket.files import distinct_paths, write_whole
+from hocket.files import distinct_names, write_whole
 
 
 def test_a_numbered_name_never_equals_a_given_name() -> None:
-    names = [path.name for path in distinct_paths(Path(), ["a", "A", "a-2", "a"], ".x")]
-    assert names == ["a.x", "A-3.x", "a-2.x", "a-4.x"]
+    assert distinct_names(["a", "A", "a-2", "a"]) == ["a", "A-3", "a-2", "a-4"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(

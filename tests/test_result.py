@@ -10,6 +10,7 @@ import pytest
 from hocket import Result, Turn
 from hocket.errors import ConfigError, OutputError
 from hocket.formats.writers import document
+from hocket.notices import Notice
 from hocket.result import EmbeddingModel, UncertainSegment
 
 MODEL = EmbeddingModel("synthetic", "a" * 64, 4, 0.4, 0.6, 0.5, (6.0, -14.0, 6.0))
@@ -26,6 +27,7 @@ RESULT = Result(
     embedding_model=MODEL,
     count_confidence={1: 0.125, 2: 2 / 3},
     uncertain=(UncertainSegment(2.0, 3.0, "ben", 1 / 7, ("anna", "cleo")),),
+    notices=(Notice("damaged", "a part is lost", 1 / 3, 2.0), Notice("level", "is scaled")),
 )
 SILENT = Result("hush", (), (), (), np.zeros((0, 4), np.float32), 1.0, {})
 
@@ -58,6 +60,7 @@ CHANGES = {
     "embedding_model": None,
     "count_confidence": {2: 1.0},
     "uncertain": (),
+    "notices": (),
 }
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hocket.config import Config
     from hocket.errors import HocketError
-    from hocket.offline.diarizer import Diarizer, diarize
+    from hocket.offline.diarize import diarize
+    from hocket.offline.diarizer import Diarizer
     from hocket.online.stream import Stream
     from hocket.result import Result, Turn
     from hocket.speakers import SpeakerStore
@@ -41,7 +42,7 @@ _HOMES = {
     "SpeakerStore": "hocket.speakers",
     "Stream": "hocket.online.stream",
     "Turn": "hocket.result",
-    "diarize": "hocket.offline.diarizer",
+    "diarize": "hocket.offline.diarize",
     "enroll": "hocket.speakers.enroll",
     "verify": "hocket.speakers.enroll",
 }

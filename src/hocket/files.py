@@ -9,22 +9,22 @@ from pathlib import Path
 from hocket.errors import OutputError
 
 
-def distinct_paths(folder: Path, stems: Sequence[str], suffix: str) -> list[Path]:
-    """One path in `folder` for each stem; repeated stems get -2, -3, … in order.
+def distinct_names(stems: Sequence[str]) -> list[str]:
+    """A name for each stem; repeated stems get -2, -3, … in order.
 
     Names that differ only in case count as equal: some file systems cannot hold both.
     """
     reserved = {stem.casefold() for stem in stems}
     taken: set[str] = set()
-    paths = []
+    names = []
     for stem in stems:
         name, number = stem, 1
         while name.casefold() in taken or (number > 1 and name.casefold() in reserved):
             number += 1
             name = f"{stem}-{number}"
         taken.add(name.casefold())
-        paths.append(folder / f"{name}{suffix}")
-    return paths
+        names.append(name)
+    return names
 
 
 def write_whole(

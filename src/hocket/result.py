@@ -13,6 +13,7 @@ import numpy as np
 from hocket.arrays import Centroids
 from hocket.errors import ConfigError
 from hocket.files import write_whole
+from hocket.notices import Notice
 
 
 @dataclass(frozen=True, order=True)
@@ -89,7 +90,7 @@ class Result:
     speakers: names in order of first appearance.
     embeddings: (speakers, dimension) unit vectors, in the order of `speakers`; zero for the only
         speaker of a recording without a usable embedding.
-    duration: length of the recording in seconds.
+    duration: length of the recording in seconds; of a part of it, where the part ends.
     seconds: busy time per stage, added up over workers: stages work at the same time.
     copied: bytes of samples moved from one array to another, per stage.
     embedding_model: what made `embeddings`; None if unknown.
@@ -97,6 +98,7 @@ class Result:
         number; the rest to 1 is that of all other numbers. {0: 1.0} if nobody speaks; empty if
         unknown.
     uncertain: segments of turns with a confidence below 0.9, in order of time.
+    notices: what was lost, altered or guessed; empty if the recording was used as it is.
     """
 
     uri: str
@@ -110,6 +112,7 @@ class Result:
     embedding_model: EmbeddingModel | None = None
     count_confidence: Mapping[int, float] = field(default_factory=dict)
     uncertain: tuple[UncertainSegment, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     def __repr__(self) -> str:
         uri = self.uri if len(self.uri) <= 80 else f"{self.uri[:79]}…"
@@ -145,6 +148,7 @@ class Result:
                 {**asdict(each), "alternatives": list(each.alternatives)} for each in self.uncertain
             ],
             "count_confidence": {str(n): value for n, value in self.count_confidence.items()},
+            "notices": [asdict(notice) for notice in self.notices],
             "embeddings": self.embeddings.tolist(),
             "embedding_model": model,
             "seconds": self.seconds,
@@ -174,6 +178,7 @@ class Result:
                     for number, value in content.get("count_confidence", {}).items()
                 },
                 uncertain=tuple(map(_uncertain, content.get("uncertain", ()))),
+                notices=tuple(map(_notice, content.get("notices", ()))),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
@@ -208,6 +213,8 @@ class Result:
             content["count_confidence"] = {
                 str(number): round(value, 3) for number, value in self.count_confidence.items()
             }
+        if self.notices:
+            content["notices"] = [_rounded_notice(notice) for notice in self.notices]
         return json.dumps(content, ensure_ascii=False)
 
     def to_rttm(self) -> str:
@@ -271,6 +278,25 @@ class Result:
         return replace(self, turns=kept, exclusive_turns=exclusive, uncertain=uncertain)
 
 
+def moved(result: Result, seconds: float) -> Result:
+    """The result of a part of a recording, with the times of the whole."""
+    if not seconds:
+        return result
+
+    def later(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        return tuple(replace(a, start=a.start + seconds, end=a.end + seconds) for a in turns)
+
+    return replace(
+        result,
+        turns=later(result.turns),
+        exclusive_turns=later(result.exclusive_turns),
+        uncertain=tuple(
+            replace(a, start=a.start + seconds, end=a.end + seconds) for a in result.uncertain
+        ),
+        duration=result.duration + seconds,
+    )
+
+
 def in_milliseconds(turns: Sequence[Turn], duration: float) -> Iterator[tuple[int, int, Turn]]:
     """Start, end and the turn, rounded so that no turn ends after the recording."""
     last = int(duration * 1000)
@@ -309,6 +335,17 @@ def _uncertain(row: Mapping[str, Any]) -> UncertainSegment:
     start, end, confidence = (float(row[name]) for name in ("start", "end", "confidence"))
     alternatives = tuple(map(str, row["alternatives"]))
     return UncertainSegment(start, end, str(row["speaker"]), confidence, alternatives)
+
+
+def _notice(row: Mapping[str, Any]) -> Notice:
+    start, end = (None if row.get(key) is None else float(row[key]) for key in ("start", "end"))
+    return Notice(str(row["kind"]), str(row["text"]), start, end)
+
+
+def _rounded_notice(notice: Notice) -> dict[str, object]:
+    times = {"start": notice.start, "end": notice.end}
+    known = {key: round(value, 3) for key, value in times.items() if value is not None}
+    return {"kind": notice.kind, "text": notice.text, **known}
 
 
 def _model(row: Mapping[str, Any]) -> EmbeddingModel:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hocket.audio import decoding
+from hocket.audio import opening
 from hocket.errors import AudioFormatError, AudioNotFoundError
 from tests.helpers.audio import RATE, Pipe, encode, noise, read, wav
 
@@ -26,7 +26,7 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(decoding, "open", refuse, raising=False)
+    monkeypatch.setattr(opening, "open", refuse, raising=False)
     with pytest.raises(AudioNotFoundError, match=r"Permission denied.*permissions"):
         read(tmp_path / "a.wav")
 
@@ -75,9 +75,9 @@ def test_a_truncated_file_gives_its_decodable_part_and_a_warning(
         kept = read(source, name="cut").samples
         assert 0.45 * len(whole) < len(kept) < 0.51 * len(whole)
         np.testing.assert_allclose(kept[:-2000], whole[: len(kept) - 2000], atol=1e-6)
-        assert caplog.messages == [
-            f"cut: truncated or damaged; kept the first {len(kept) / RATE:.1f} s"
-        ]
+        (message,) = caplog.messages
+        assert f"{len(kept) / RATE:.1f} " in message
+        assert ("5.1 s" if kind == "MP3" else "5.0 s") in message  # the encoder pads
 
 
 @pytest.mark.parametrize("data", [wav(b"", 32000), encode(noise(RATE), kind="FLAC")[:2000]])
@@ -104,11 +104,7 @@ def test_a_wav_without_its_true_size_is_read_to_the_end(
     assert "truncated" not in caplog.text
 
 
-def test_an_mp3_longer_than_its_header_says_gives_a_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_joined_mp3s_are_read_whole(caplog: pytest.LogCaptureFixture) -> None:
     data = encode(noise(9 * RATE), kind="MP3")
-    read(data)
+    assert 17.5 < read(data + data).duration < 18.5
     assert not caplog.messages
-    read(data + data)
-    assert "goes on after the 9.0 s" in caplog.text

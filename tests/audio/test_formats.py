@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket.audio import decoding
+from hocket.audio import containers, sndfile
 from hocket.audio import reading as audio
 from hocket.errors import AudioFormatError
 from tests.helpers.audio import RATE, Pipe, Samples, encode, noise, pitch, read, tone
@@ -49,7 +49,8 @@ def test_an_mp3_after_junk_is_recognized_by_its_name(
 
 def test_an_mp3_read_in_blocks_has_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(noise(3 * RATE), kind="MP3")
-    monkeypatch.setattr(decoding, "BLOCK_FRAMES", 1000)
+    monkeypatch.setattr(sndfile, "BLOCK_FRAMES", 1000)
+    monkeypatch.setitem(sys.modules, "av", None)
     whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     np.testing.assert_allclose(read(data).samples, whole, atol=1e-6)
 
@@ -81,7 +82,7 @@ def test_without_pyav_the_error_says_what_to_install(
     with pytest.raises(AudioFormatError) as caught:
         read(data, name="a.bin")
     assert str(caught.value).startswith(f"a.bin: looks like {looks}, but libsndfile cannot")
-    assert "pip install 'hocket[av]'" in caught.value.remedy
+    assert "pip install av" in caught.value.remedy
 
 
 def encode_aac(kind: str, samples: Samples) -> bytes:
@@ -113,13 +114,13 @@ def test_pyav_reads_aac(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixt
 def test_block_size_changes_nothing_with_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode_aac("ipod", noise(44100))
     whole = read(data).samples
-    monkeypatch.setattr(decoding, "BLOCK_FRAMES", 2000)
+    monkeypatch.setattr(containers, "BLOCK_FRAMES", 2000)
     np.testing.assert_array_equal(read(data).samples, whole)
 
 
 def test_joined_blocks_have_one_number_of_channels() -> None:
     blocks = [np.ones((3, channels), "f4") for channels in (1, 2, 2)]
-    assert [block.shape for block in decoding._joined(blocks)] == [(3, 1), (6, 2)]
+    assert [block.shape for block in containers._joined(blocks)] == [(3, 1), (6, 2)]
 
 
 def test_pyav_gives_the_decodable_part_of_a_truncated_file(
@@ -128,7 +129,7 @@ def test_pyav_gives_the_decodable_part_of_a_truncated_file(
     data = encode_aac("adts", tone(3, 44100))
     kept = read(data[: len(data) // 2])
     assert 1 < kept.duration < 2
-    assert caplog.messages == [f"audio: truncated or damaged; kept the first {kept.duration:.1f} s"]
+    assert not caplog.messages  # ADTS states no length
     with pytest.raises(AudioFormatError, match="looks like MP4/M4A, but is truncated or damaged"):
         read(encode_aac("ipod", tone(3, 44100))[:9000])
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hocket.audio import decoding
 from hocket.audio import reading as audio
+from hocket.audio import sndfile
 from hocket.errors import AudioContentError
 from tests.helpers.audio import RATE, encode, noise, pitch, read, tone, wav
 
@@ -35,7 +35,7 @@ def test_resampling_keeps_length_pitch_level_and_time(rate: int) -> None:
 
 @pytest.mark.parametrize("rate", [0, -1, 999, 768001])
 def test_rates_out_of_range_are_refused(rate: int) -> None:
-    with pytest.raises(AudioContentError, match=f"rate of {rate} Hz; give audio of 1000 to"):
+    with pytest.raises(AudioContentError, match=f"rate of {rate} Hz; give a whole number"):
         read(noise(10), sample_rate=rate)
     if rate > 0:
         with pytest.raises(AudioContentError, match=f"rate of {rate} Hz"):
@@ -53,7 +53,7 @@ def test_block_size_changes_nothing(
     source = source[: len(source) // 2] if "cut" in kind else source
     results = []
     for frames in (997, 4096, 1 << 20):
-        monkeypatch.setattr(decoding, "BLOCK_FRAMES", frames)
+        monkeypatch.setattr(sndfile, "BLOCK_FRAMES", frames)
         monkeypatch.setattr(audio, "BLOCK_FRAMES", frames)
         results.append(read(source, **options).samples)
     np.testing.assert_array_equal(results[0], results[2])
@@ -62,7 +62,7 @@ def test_block_size_changes_nothing(
 
 def test_multichannel_audio_is_never_held_whole_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
-    soundfile.write(path, np.zeros((30 * 48000, 6), "i2"), 48000)
+    soundfile.write(path, np.zeros((60 * 48000, 6), "i2"), 48000)
     read(path)  # imports modules, which would count
     tracemalloc.start()
     try:
@@ -70,5 +70,5 @@ def test_multichannel_audio_is_never_held_whole_in_memory(tmp_path: Path) -> Non
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    whole = 30 * 48000 * 6 * 4
+    whole = 60 * 48000 * 6 * 4
     assert peak < 2 * recording.samples.nbytes + whole / 4

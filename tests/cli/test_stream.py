@@ -50,7 +50,7 @@ def test_a_pipe_gives_the_updates_of_the_file(
         ("s16le", samples().astype("<i2").tobytes() + b"\0"),
         ("f32le", floats.astype("<f4").tobytes() + b"\0\0"),
         ("wav", encode(samples(), RATE, "WAV", "PCM_16")),
-        ("wav", encode(samples(), RATE, "WAV", "PCM_32")),
+        ("auto", encode(floats, RATE, "WAV", "FLOAT")),
     ]:
         monkeypatch.setattr(sys, "stdin", StandardInput(content))
         assert hocket("stream", "-", "--format", form, "--json", "--threads", 2) == 0
@@ -70,8 +70,9 @@ def test_final_turns_are_lines_without_json(
     ("content", "options", "code", "message"),
     [
         (b"no header at all", ["--format", "wav"], 1, "stdin: has no WAV header"),
-        (b"", ["--format", "wav"], 1, "stdin: has no WAV header"),
-        (encode(np.zeros(99), RATE, "WAV", "PCM_24"), ["--format", "wav"], 1, "24 bits; give 8,"),
+        (encode(np.zeros(99), RATE), ["--format", "s16le"], 1, "looks like WAV, not like s16le"),
+        (encode(np.zeros(99), RATE, "OGG"), ["--format", "f32le"], 1, "looks like Ogg, not like"),
+        (b"OggS" + b"x" * 9_000, [], 1, "looks like Ogg, but is truncated or damaged"),
         (b"", ["--rate", "0"], 2, "give 1 or more of both"),
         (b"\0" * 64, ["--rate", "12"], 1, "stdin: has a sample rate of 12 Hz"),
         (b"", ["--channels", "-1"], 2, "give 1 or more of both"),
@@ -129,7 +130,7 @@ def test_ctrl_c_ends_the_stream_with_its_last_turns() -> None:
         "    yield sound\n"
         "    raise KeyboardInterrupt\n"
         "@contextmanager\n"
-        "def opened(path):\n"
+        "def opened(path, notices):\n"
         "    yield Source(16000, blocks())\n"
         "import hocket.cli.stream\n"
         "hocket.cli.stream.open_file = opened\n"

@@ -104,7 +104,7 @@ def test_the_command_leaves_out_turns_below_the_least_confidence(
     found = sorted({turn["confidence"] for turn in whole["turns"]})
     assert capsys.readouterr().err == ""
     least = found[-1] - 0.0005
-    assert hocket("diarize", clip, "-o", output, "--min-confidence", str(least)) == 0
+    assert hocket("diarize", clip, "-o", output, "--overwrite", "--min-confidence", str(least)) == 0
     left = json.loads(output.read_text())
     assert left["turns"] == [turn for turn in whole["turns"] if turn["confidence"] == found[-1]]
     assert left["speakers"] == whole["speakers"]

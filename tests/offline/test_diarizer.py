@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from bench.accuracy.scoring import score, summarize
 from bench.corpus import find_recordings
 from hocket import Config, Diarizer, Result, diarize
-from hocket.audio import decoding
 from hocket.audio import reading as audio
+from hocket.audio import sndfile
 from hocket.audio.reading import read_audio
 from hocket.config import PRESETS, ClusteringConfig, GraphConfig, Runtime, SpeakerCount, TurnConfig
 from hocket.errors import ArgumentError, Cancelled, ConfigError, GraphInputError
@@ -143,7 +143,7 @@ def diarizer_like(diarizer: Diarizer, runtime: Runtime) -> Diarizer:
 def test_the_size_of_blocks_changes_nothing(
     diarizer: Diarizer, conversation: Result, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "BLOCK_FRAMES", frames)
+    monkeypatch.setattr(sndfile, "BLOCK_FRAMES", frames)
     monkeypatch.setattr(audio, "BLOCK_FRAMES", frames)
     samples = samples_of(CONVERSATION)
     by_array = diarizer(samples, sample_rate=16_000, name=str(CONVERSATION))

@@ -17,7 +17,8 @@ import pytest
 import soundfile
 
 from hocket import Config, Diarizer
-from hocket.audio import decoding
+from hocket.audio import decoding, sndfile
+from hocket.audio.samples import Block
 from hocket.cli import main as cli
 from hocket.cli.outcome import FAILED, INTERRUPTED
 from hocket.config import Runtime, WindowConfig
@@ -54,7 +55,7 @@ def threads_left() -> list[str]:
 def test_a_runtime_that_fails_midway_leaves_no_thread_and_no_open_file(
     graph: str, call: int, talk: Path, files: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "BLOCK_FRAMES", 4_000)
+    monkeypatch.setattr(sndfile, "BLOCK_FRAMES", 4_000)
     diarizer, calls = diarizer_by_rule(), itertools.count(1)
 
     def fail_from_call() -> None:
@@ -101,9 +102,8 @@ def test_half_a_file_gives_the_speech_of_that_half(
     data = talk.read_bytes()
     result = diarizer_by_rule()(data[: len(data) // 2], name="half.wav")
     assert result.duration == pytest.approx(sum(length for _, length in TALK) / RATE / 2, abs=0.1)
-    assert [message.split(";")[0] for message in caplog.messages] == [
-        "half.wav: truncated or damaged"
-    ]
+    assert [notice.kind for notice in result.notices] == ["truncated"]
+    assert caplog.messages == [f"half.wav: {result.notices[0].text}"]
 
 
 def test_running_out_of_memory_while_decoding_is_one_line_and_leaves_no_file(
@@ -112,13 +112,13 @@ def test_running_out_of_memory_while_decoding_is_one_line_and_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    usual = decoding._sndfile_blocks
+    usual = decoding.sound_blocks
 
-    def run_out(*given: Any) -> Iterator[decoding.Block]:
+    def run_out(*given: Any) -> Iterator[Block]:
         yield from itertools.islice(usual(*given), 3)
         raise MemoryError
 
-    monkeypatch.setattr(decoding, "_sndfile_blocks", run_out)
+    monkeypatch.setattr(decoding, "sound_blocks", run_out)
     monkeypatch.setattr(Diarizer, "segmentation_graph", RuleSegmentation(SHIPPED))
     monkeypatch.setattr(Diarizer, "embedding_graph", RuleEmbedding(SHIPPED.frame_step))
     out = tmp_path / "out"

@@ -3,7 +3,6 @@
 However the input is divided, it is processed in the same blocks, so the output is the same.
 """
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,19 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
-from hocket.audio.decoding import to_float
-from hocket.audio.reading import (
-    HIGHEST_RATE,
-    LOWEST_RATE,
-    MOST_CHANNELS,
-    check_sample_type,
-    mono_blocks,
-)
+from hocket.audio.conversion import Conversion
+from hocket.audio.reading import MOST_CHANNELS, check_sample_type
+from hocket.audio.samples import to_float
 from hocket.errors import AudioContentError
+from hocket.notices import Notices
 
 BLOCKS_PER_SECOND = 10  # samples wait for at most a tenth of a second
-
-logger = logging.getLogger("hocket")
 
 
 class StreamInput:
@@ -33,17 +26,19 @@ class StreamInput:
         rate: Hz, of the input.
         target_rate: Hz, of the output.
         name: the stream's name in errors.
+        notices: get what is altered or guessed.
+
+    Raises:
+        AudioContentError: the rate is out of range.
     """
 
-    def __init__(self, rate: int, target_rate: int, name: str) -> None:
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE or int(rate) != rate:
-            remedy = f"give a whole number of {LOWEST_RATE} to {HIGHEST_RATE} Hz"
-            raise AudioContentError(name, f"has a sample rate of {rate!r} Hz", remedy)
+    def __init__(self, rate: int, target_rate: int, name: str, notices: Notices) -> None:
+        conversion = Conversion(rate, target_rate, name, notices, live=True)
         self._name, self._size = name, max(1, rate // BLOCKS_PER_SECOND)
         self._waiting: list[NDArray[np.float32]] = []
         self._count = self.channels = 0
         self._ready: list[NDArray[np.float32]] = []
-        self._blocks = mono_blocks(self._take(), name, rate, target_rate)
+        self._blocks = conversion.blocks(self._take())
         self._ended = False
 
     def feed(self, samples: NDArray[Any]) -> Iterator[Waveform]:
@@ -72,12 +67,16 @@ class StreamInput:
         return np.concatenate(self._waiting)
 
     def _take(self) -> Iterator[NDArray[np.float32]]:
-        """Blocks for `mono_blocks`, which takes one only after it was put into `_ready`."""
+        """Blocks for the conversion, which takes one only after it was put into `_ready`."""
         while self._ready or not self._ended:
             yield self._ready.pop(0)
 
-    def _columns(self, samples: NDArray[Any]) -> NDArray[Any]:
+    def _columns(self, samples: Any) -> NDArray[Any]:
         """View (samples, channels) of (samples,) or (samples, channels)."""
+        if isinstance(samples, bytes | bytearray | memoryview):
+            problem = f"was fed {type(samples).__name__}, whose samples may be of any type"
+            remedy = "give an array, such as np.frombuffer(content, np.int16)"
+            raise AudioContentError(self._name, problem, remedy)
         array = np.asarray(samples)
         check_sample_type(array, self._name, "was fed")
         columns = array[:, None] if array.ndim == 1 else array

@@ -2,46 +2,109 @@
 
     path, file object, bytes --decoding--> blocks (frames, channels)
     array --slices-----------------------> blocks (frames, channels)
-    blocks --non-finite to 0, mean of channels, soxr--> mono blocks at the target rate
+    blocks --conversion-------------------> mono blocks at the target rate
 
-The pipeline takes the mono blocks one by one; `read_audio` joins them. This is the only module that
-guesses what its input means.
+The pipeline takes the mono blocks one by one; `read_audio` joins them.
 """
 
-import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import PurePath
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hocket.arguments import check_type
 from hocket.arrays import Waveform
-from hocket.audio.decoding import BLOCK_FRAMES, Block, Decoded, decode, to_float
+from hocket.audio.conversion import Conversion
+from hocket.audio.decoding import check_track, decode
+from hocket.audio.excerpts import Excerpt, Regions
+from hocket.audio.samples import BLOCK_FRAMES, Block, to_float
 from hocket.errors import AudioContentError, ConfigError
 from hocket.errors import one_line as shown
+from hocket.notices import Notice, Notices
 
-LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 MOST_CHANNELS = 32
-LOUDEST = 1.5  # codecs and resampling overshoot 1 slightly; a higher peak is a wrong scale
+MIX = "mix"
+"""All channels, mixed."""
 
 AudioSource: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any]
 )
 
-logger = logging.getLogger("hocket")
+
+@dataclass(frozen=True)
+class Selection:
+    """What is used of a source.
+
+    track: number of the audio track, from 1; None: the one that the file marks as default.
+    channel: number of the channel, from 1; None: all of them, mixed.
+    excerpt: a part of the recording; None: all of it.
+    """
+
+    track: int | None = None
+    channel: int | None = None
+    excerpt: Excerpt | None = None
+
+    @property
+    def start_s(self) -> float:
+        """Where it begins, in seconds."""
+        return self.excerpt.start if self.excerpt else 0.0
+
+
+WHOLE = Selection()
+
+
+def select(
+    source: AudioSource,
+    name: str | None,
+    track: int | None,
+    channels: int | str,
+    start: float | None,
+    end: float | None,
+    regions: Regions | None,
+) -> Selection:
+    """A selection from what a user may give; `name` and `source` are those of the recording.
+
+    Raises:
+        ArgumentError: a value is of the wrong type.
+        ConfigError: a value is out of range, or a UEM file cannot be read.
+    """
+    check_type("name", name, str | None)
+    check_type("track", track, int | None)
+    check_type("channels", channels, int | str)
+    if isinstance(channels, str) and channels != MIX:
+        raise ConfigError(f"channels is '{channels}'; give {MIX}, or the number of a channel")
+    channel = None if isinstance(channels, str) else channels
+    if start is None and end is None and regions is None:
+        return Selection(track, channel)
+    return Selection(
+        track, channel, Excerpt.of(start, end, regions, stem_of(name or name_of(source)))
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A recording in memory: float32 mono samples, finite, C-contiguous and read-only."""
+    """A recording in memory.
+
+    samples: float32 mono, finite, C-contiguous and read-only.
+    sample_rate: Hz.
+    name: the recording's name in errors and outputs.
+    notices: what was lost, altered or guessed.
+    audible_s: length of what is not silent, in seconds.
+    start_s: where the samples begin in the recording, in seconds.
+    """
 
     samples: Waveform
     sample_rate: int
     name: str
+    notices: tuple[Notice, ...] = ()
+    audible_s: float = 0.0
+    start_s: float = 0.0
 
     @property
     def duration(self) -> float:
@@ -61,11 +124,17 @@ class AudioStream:
     name: the recording's name in errors and outputs.
     samples: number of samples that the header announces, which may be wrong; None if it does not.
     blocks: float32 mono samples at the target rate, finite and in order.
+    notices: what was lost, altered or guessed in the blocks so far.
+    audible_s: length of what is not silent in the blocks so far, in seconds.
+    start_s: where the blocks begin in the recording, in seconds.
     """
 
     name: str
     samples: int | None
     blocks: Iterator[Waveform]
+    notices: Notices = field(default_factory=lambda: Notices("audio"))
+    audible_s: Callable[[], float] = float
+    start_s: float = 0.0
 
 
 def stem_of(name: str) -> str:
@@ -80,6 +149,7 @@ def read_audio(
     sample_rate: int | None = None,
     target_rate: int,
     name: str | None = None,
+    selection: Selection = WHOLE,
 ) -> Recording:
     """Read a recording of any format, rate and channel count as mono at `target_rate`.
 
@@ -90,25 +160,34 @@ def read_audio(
         sample_rate: Hz, of an array; files carry their own.
         target_rate: Hz, of the result.
         name: the recording's name in errors and outputs. Default: its path, or "audio".
+        selection: what to use of it. Default: all, its channels mixed.
 
     Returns:
         A recording. Its samples are a view of the array if that is float32 mono at `target_rate`.
 
     Raises:
         AudioNotFoundError: the file does not exist, or may not be read.
-        AudioFormatError: not audio, damaged from the start, or a format that needs `hocket[av]`.
+        AudioFormatError: not audio, damaged from the start, or a format that needs PyAV.
         AudioContentError: no sample is finite, or the rate, shape or type is invalid.
-        ConfigError: an array without `sample_rate`, or another source with it.
+        ConfigError: an array without `sample_rate`, another source with it, or a selection of what
+            is not there.
     """
-    name = _name_of(source) if name is None else name
+    name = name_of(source) if name is None else name
     if isinstance(source, np.ndarray):
-        samples = _read_array(source, name, sample_rate, target_rate)
-    else:
-        with open_audio(source, sample_rate=sample_rate, target_rate=target_rate, name=name) as it:
-            samples = _level(_join(it.blocks), name)
+        return _read_array(source, name, sample_rate, target_rate, selection)
+    with open_audio(
+        source, sample_rate=sample_rate, target_rate=target_rate, name=name, selection=selection
+    ) as stream:
+        return _recording(_join(stream.blocks), target_rate, stream)
+
+
+def _recording(samples: Waveform, rate: int, stream: AudioStream) -> Recording:
+    """The samples of a stream that was read to its end."""
     if not len(samples):
-        logger.warning("%s: holds no samples", shown(name))
-    return Recording(samples, target_rate, name)
+        stream.notices.add("empty", "holds no samples")
+    samples.flags.writeable = False
+    notices, audible_s = tuple(stream.notices), stream.audible_s()
+    return Recording(samples, rate, stream.name, notices, audible_s, stream.start_s)
 
 
 @contextmanager
@@ -118,30 +197,35 @@ def open_audio(
     sample_rate: int | None = None,
     target_rate: int,
     name: str | None = None,
+    selection: Selection = WHOLE,
 ) -> Iterator[AudioStream]:
     """As `read_audio`, but block by block, so memory does not grow with the recording.
 
-    Errors in the audio are raised while the blocks are read. Files coded as floats are decoded
-    twice: if their scale is wrong, all samples must be divided by the same peak.
+    Errors in the audio are raised while the blocks are read.
     """
-    name = _name_of(source) if name is None else name
+    name = name_of(source) if name is None else name
     if isinstance(source, np.ndarray):
-        samples = _read_array(source, name, sample_rate, target_rate)
-        yield stream_of(Recording(samples, target_rate, name))
+        yield stream_of(_read_array(source, name, sample_rate, target_rate, selection))
         return
     if sample_rate is not None:
         raise ConfigError(f"{shown(name)}: sample_rate={sample_rate} is for arrays; leave it out")
-    with decode(source, name) as decoded:
-        announced = None
-        if decoded.frames is not None:
-            announced = decoded.frames * target_rate // decoded.rate
-        yield AudioStream(name, announced, _scaled(decoded, name, target_rate))
-
-
-def _scaled(decoded: Decoded, name: str, target_rate: int) -> Iterator[Waveform]:
-    gain = np.float32(1 / decoded.peak if decoded.peak > LOUDEST else 1)
-    for block in mono_blocks(decoded.blocks, name, decoded.rate, target_rate):
-        yield block if gain == 1 else block * gain
+    notices = Notices(name)
+    with decode(source, name, notices, track=selection.track) as decoded:
+        rate, frames = decoded.rate, decoded.frames
+        conversion = Conversion(rate, target_rate, name, notices, channel=selection.channel)
+        chosen = decoded.blocks
+        if selection.excerpt is not None:
+            chosen = selection.excerpt.blocks(chosen, rate)
+            frames = selection.excerpt.frames(frames, rate)
+        announced = None if frames is None else frames * target_rate // rate
+        yield AudioStream(
+            name,
+            announced,
+            conversion.blocks(chosen),
+            notices,
+            lambda: conversion.audible_s,
+            selection.start_s,
+        )
 
 
 def stream_of(recording: Recording) -> AudioStream:
@@ -149,10 +233,15 @@ def stream_of(recording: Recording) -> AudioStream:
     samples = recording.samples
     starts = range(0, len(samples), BLOCK_FRAMES)
     blocks = (samples[start : start + BLOCK_FRAMES] for start in starts)
-    return AudioStream(recording.name, len(samples), blocks)
+    notices = Notices(recording.name, recording.notices)
+    start_s = recording.start_s
+    return AudioStream(
+        recording.name, len(samples), blocks, notices, lambda: recording.audible_s, start_s
+    )
 
 
-def _name_of(source: Any) -> str:
+def name_of(source: Any) -> str:
+    """What a source is called unless the caller names it: its path, or "audio"."""
     path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
     if not isinstance(path, str | bytes | os.PathLike):
         return "audio"
@@ -173,21 +262,31 @@ def check_sample_type(array: NDArray[Any], name: str, verb: str) -> None:
         raise AudioContentError(name, f"{verb} an array of {array.dtype}", remedy)
 
 
-def _read_array(array: NDArray[Any], name: str, rate: int | None, target_rate: int) -> Waveform:
+def _read_array(
+    array: NDArray[Any], name: str, rate: int | None, target_rate: int, selection: Selection
+) -> Recording:
     if rate is None:
         raise ConfigError(f"{shown(name)}: an array has no rate of its own; pass sample_rate=")
     array = np.asarray(array if array.size else array.reshape(0))
     check_sample_type(array, name, "is")
     columns = _samples_first(array, name)
+    starts = range(0, len(columns), BLOCK_FRAMES)
+    notices = Notices(name)
+    check_track(selection.track, 1)
+    conversion = Conversion(rate, target_rate, name, notices, channel=selection.channel)
+    blocks: Iterator[Block] = (to_float(columns[first : first + BLOCK_FRAMES]) for first in starts)
+    if selection.excerpt is not None:
+        blocks = selection.excerpt.blocks(blocks, rate)
+    parts = list(conversion.blocks(blocks))
     mono = columns[:, 0]
-    ready = rate == target_rate and columns.shape[1] == 1 and mono.dtype == np.float32
-    if ready and mono.flags.c_contiguous and _peak(mono) <= LOUDEST:  # false for NaN
-        return _level(mono, name)
-    blocks = (
-        to_float(columns[start : start + BLOCK_FRAMES])
-        for start in range(0, len(columns), BLOCK_FRAMES)
+    is_ready = mono.dtype == np.float32 and mono.flags.c_contiguous
+    is_whole = columns.shape[1] == 1 and selection.excerpt is None
+    is_same = is_ready and is_whole and all(map(np.shares_memory, parts, repeat(mono)))
+    samples = mono if is_same else _join(iter(parts))
+    stream = AudioStream(
+        name, None, iter(parts), notices, lambda: conversion.audible_s, selection.start_s
     )
-    return _level(_join(mono_blocks(blocks, name, rate, target_rate)), name)
+    return _recording(samples, target_rate, stream)
 
 
 def _samples_first(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -201,73 +300,8 @@ def _samples_first(array: NDArray[Any], name: str) -> NDArray[Any]:
     return array if array.shape[1] == fewer else array.T
 
 
-def mono_blocks(
-    blocks: Iterable[Block], name: str, rate: int, target_rate: int
-) -> Iterator[Waveform]:
-    """Blocks (frames, channels) to mono blocks at the target rate; these are never overwritten."""
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        remedy = f"give audio of {LOWEST_RATE} to {HIGHEST_RATE} Hz"
-        raise AudioContentError(name, f"has a sample rate of {rate} Hz", remedy)
-    resampler = None
-    if rate != target_rate:
-        import soxr
-
-        resampler = soxr.ResampleStream(rate, target_rate, 1, quality="HQ")
-    values = bad = 0
-    for block in blocks:
-        finite, replaced = _finite(block)
-        values, bad = values + block.size, bad + replaced
-        mono = _mean_of_channels(finite)
-        yield resampler.resample_chunk(mono) if resampler else mono
-    if resampler:
-        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
-    if values and bad == values:
-        remedy = "check the program that wrote it"
-        raise AudioContentError(name, "all its samples are NaN or infinite", remedy)
-    if bad:
-        text = "%s: %d samples (%.3g %%) are NaN or infinite, taken as 0"
-        logger.warning(text, shown(name), bad, 100 * bad / values)
-
-
-def _finite(block: Block) -> tuple[Block, int]:
-    """The block with zeros for NaN and infinity, and how many there were."""
-    with np.errstate(invalid="ignore"):
-        if np.isfinite(block.sum(dtype=np.float64)):  # a sum is not finite if one term is not
-            return block, 0
-    finite = np.isfinite(block)
-    return np.where(finite, block, np.float32(0)), block.size - int(np.count_nonzero(finite))
-
-
-def _mean_of_channels(block: Block) -> Waveform:
-    if block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, 0])  # a copy only if it is strided
-    # float64, because a sum of large float32 numbers could overflow
-    mean: Waveform = block.mean(axis=1, dtype=np.float64).astype(np.float32)
-    return mean
-
-
 def _join(blocks: Iterable[Waveform]) -> Waveform:
     mono = bytearray()  # grows in place; concatenating blocks would need twice the memory
     for block in blocks:
         mono += block.data
     return np.ndarray(len(mono) // 4, np.float32, mono)
-
-
-def _level(samples: Waveform, name: str) -> Waveform:
-    """`samples`, read-only, divided in place by their peak if that exceeds LOUDEST.
-
-    The networks were trained on -1..1. Division keeps the waveform's shape: int16 values stored as
-    floats come out right except for their level.
-    """
-    peak = _peak(samples)
-    if not np.isfinite(peak):
-        raise AudioContentError(name, "is too loud for float32", "scale it to -1..1")
-    if peak > LOUDEST:
-        samples /= np.float32(peak)
-    samples.flags.writeable = False
-    return samples
-
-
-def _peak(samples: Waveform) -> float:
-    """Largest magnitude; NaN if any sample is NaN."""
-    return float(max(samples.max(), -samples.min())) if samples.size else 0.0

@@ -1,7 +1,6 @@
 """Audio sources of a stream: a file, standard input or a microphone."""
 
 import queue
-import wave
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
@@ -9,19 +8,24 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.audio.decoding import decode
+from hocket.audio import containers
+from hocket.audio.decoding import UNCOMPRESSED, decode, undecodable
+from hocket.audio.headers import Header, raw_blocks, read_header
+from hocket.audio.opening import format_of
 from hocket.errors import AudioFormatError, BackendError, ConfigError
+from hocket.notices import Notices
 
-RAW: Mapping[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
-"""Sample formats without a header, by their names in ffmpeg."""
+RAW: Mapping[str, str] = {"s16le": "PCM_16", "f32le": "FLOAT"}
+"""Formats of samples without a header, by their names in ffmpeg; and libsndfile's names."""
 
-FORMATS = (*RAW, "wav")
-"""Formats of standard input."""
+FORMATS = ("auto", *RAW, "wav")
+"""Formats of standard input; auto is what its first bytes show, or s16le if they show nothing."""
 
 FILE_S = 10.0  # length of blocks from a file
 CHUNK_S = 0.1  # length of blocks from a pipe
-WIDTHS: Mapping[int, np.dtype[Any]] = {1: np.dtype("u1"), 2: np.dtype("<i2"), 4: np.dtype("<i4")}
-"""Sample types of a WAV, by bytes per sample."""
+BEGINNING_BYTES = 4096  # of a pipe, that are looked at
+# what the first bytes of samples without a header may look like by chance: format and ffmpeg's name
+CHANCE: Mapping[str, str] = {"AAC": "aac", "MP3": "mp3"}
 
 
 class Source(NamedTuple):
@@ -32,9 +36,9 @@ class Source(NamedTuple):
 
 
 @contextmanager
-def open_file(path: str) -> Iterator[Source]:
+def open_file(path: str, notices: Notices) -> Iterator[Source]:
     """Open a recording of any format; errors as in `hocket.audio.reading.read_audio`."""
-    with decode(path, path) as decoded:
+    with decode(path, path, notices) as decoded:
         yield Source(decoded.rate, _gathered(decoded.blocks, round(FILE_S * decoded.rate)))
 
 
@@ -42,7 +46,7 @@ def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[NDA
     """Blocks of at least `least` samples, except the last, so that several windows run at once."""
     waiting: list[NDArray[np.float32]] = []
     for block in blocks:
-        waiting.append(block.copy())  # a decoder may reuse its memory
+        waiting.append(block)
         if sum(map(len, waiting)) >= least:
             yield np.concatenate(waiting)
             waiting = []
@@ -51,62 +55,98 @@ def _gathered(blocks: Iterable[NDArray[np.float32]], least: int) -> Iterator[NDA
 
 
 @contextmanager
-def open_input(file: BinaryIO, form: str, rate: int, channels: int) -> Iterator[Source]:
+def open_input(
+    file: BinaryIO, form: str, rate: int, channels: int, notices: Notices
+) -> Iterator[Source]:
     """Audio from a pipe.
 
     Args:
         file: the pipe.
         form: one of FORMATS.
-        rate: Hz; ignored for WAV, whose header has it.
-        channels: number of channels; also ignored for WAV.
+        rate: Hz of samples without a header.
+        channels: number of channels of samples without a header.
+        notices: get what is lost.
 
     Raises:
         ConfigError: there is no such format, or a number is invalid.
-        AudioFormatError: there is no WAV header, or the WAV has unsupported samples.
+        AudioFormatError: the first bytes are of another format, or cannot be decoded.
     """
     if form not in FORMATS:
         raise ConfigError(f"format is '{form}'; give one of {', '.join(FORMATS)}")
     if rate < 1 or channels < 1:
         raise ConfigError(f"found rate {rate} and {channels} channels; give 1 or more of both")
-    if form == "wav":
-        yield _open_wav(file)
-    else:
-        yield Source(rate, _raw_blocks(file, RAW[form], round(CHUNK_S * rate) or 1, channels))
+    pipe = _Pipe(file)
+    kind = _format_in(pipe.beginning)
+    if form in RAW and kind is not None:
+        remedy = "leave --format out, or give the format that it has"
+        raise AudioFormatError("stdin", f"looks like {kind}, not like {form}", remedy)
+    if form in RAW or (form == "auto" and kind is None):
+        header = Header(rate, channels, RAW.get(form, RAW["s16le"]), "LITTLE", 0, 0)
+        yield _uncompressed(pipe, header)
+        return
+    header_found = read_header(pipe.read) if kind in UNCOMPRESSED or form == "wav" else None
+    if header_found is not None:
+        yield _uncompressed(pipe, header_found)
+        return
+    with _open_compressed(file, pipe.beginning, kind, notices) as source:
+        yield source
 
 
-def _raw_blocks(
-    file: BinaryIO, kind: np.dtype[Any], size: int, channels: int
-) -> Iterator[NDArray[Any]]:
-    """Blocks of complete samples; an incomplete one at the end is dropped."""
-    width = kind.itemsize * channels
-    rest = b""
-    read = getattr(file, "read1", file.read)  # returns what is there, without waiting for more
-    while content := read(size * width):
-        content = rest + content
-        whole = len(content) // width * width
-        rest = content[whole:]
-        yield np.frombuffer(content[:whole], kind).reshape(-1, channels)
+class _Pipe:
+    """A pipe whose first bytes were looked at.
+
+    beginning: the first bytes; fewer than BEGINNING_BYTES only if no more came.
+    """
+
+    def __init__(self, file: BinaryIO, beginning: bytes = b"") -> None:
+        # returns what is there, without waiting for more
+        self._more = getattr(file, "read1", file.read)
+        while len(beginning) < BEGINNING_BYTES:
+            part = self._more(BEGINNING_BYTES - len(beginning))
+            if not part:
+                break
+            beginning += part
+        self.beginning = self._rest = beginning
+
+    def read(self, size: int) -> bytes:
+        """At most that many bytes; none at the end."""
+        if self._rest:
+            part, self._rest = self._rest[:size], self._rest[size:]
+            return part
+        found: bytes = self._more(size)
+        return found
 
 
-def _open_wav(file: BinaryIO) -> Source:
+def _format_in(beginning: bytes) -> str | None:
+    """The format that first bytes show, unless samples without a header may look the same."""
+    kind = format_of(beginning)
+    if kind is None or kind not in CHANCE or beginning.startswith(b"ID3"):
+        return kind
+    if containers.is_installed() and containers.is_recognized(beginning, (CHANCE[kind],)):
+        return kind
+    return None
+
+
+def _uncompressed(pipe: _Pipe, header: Header) -> Source:
+    frames = round(CHUNK_S * header.rate) or 1
+    return Source(header.rate, raw_blocks(pipe.read, header, frames))
+
+
+@contextmanager
+def _open_compressed(
+    file: BinaryIO, beginning: bytes, kind: str | None, notices: Notices
+) -> Iterator[Source]:
+    pipe: Any = _Pipe(file, beginning)
+    if not containers.is_installed():
+        raise undecodable("stdin", beginning, has_av=False)
     try:
-        sound = wave.open(file, "rb")  # noqa: SIM115 - it stays open as long as the pipe
-    except (wave.Error, EOFError) as error:
-        remedy = "give PCM of 8, 16 or 32 bits, or --format s16le"
-        raise AudioFormatError("stdin", f"has no WAV header ({error})", remedy) from error
-    kind = WIDTHS.get(sound.getsampwidth())
-    if kind is None:
-        found = f"has samples of {8 * sound.getsampwidth()} bits"
-        raise AudioFormatError("stdin", found, "give 8, 16 or 32")
-    size, channels = round(CHUNK_S * sound.getframerate()) or 1, sound.getnchannels()
-
-    def blocks() -> Iterator[NDArray[Any]]:
-        width = kind.itemsize * channels
-        while content := sound.readframes(size):
-            whole = len(content) // width * width
-            yield np.frombuffer(content[:whole], kind).reshape(-1, channels)
-
-    return Source(sound.getframerate(), blocks())
+        with containers.open_track(pipe, notices, live=True) as track:
+            yield Source(track.rate, track.blocks)
+    except containers.NoSoundError as error:
+        if kind is None or kind == "WAV":
+            remedy = "give WAV, or --format s16le for samples without a header"
+            raise AudioFormatError("stdin", "has no WAV header that is known", remedy) from error
+        raise undecodable("stdin", beginning, has_av=True) from error
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """The command `hocket diarize`."""
 
 import math
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import click
 
@@ -21,12 +20,14 @@ from hocket.cli.options import (
     threads_option,
 )
 from hocket.cli.outcome import FAILED, complain
+from hocket.cli.outputs import Existing, plan
+from hocket.cli.parts import Part, part_options
 from hocket.cli.speakers import name_known, open_known
 from hocket.clustering import CLUSTERERS
 from hocket.config import ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.corrections.constraints import Constraint, gather, read_constraints
 from hocket.errors import AudioError, HocketError, OutputError, StoreError, one_line
-from hocket.files import distinct_paths, write_whole
+from hocket.files import write_whole
 from hocket.formats.writers import WRITERS, document
 from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
@@ -40,6 +41,8 @@ from hocket.result import Result
     type=click.Path(),  # not yet a Path, which would drop a slash at its end
     help="A file for one recording; a folder, made if need be, for several.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+@click.option("--skip-existing", is_flag=True, help="Leave out recordings whose results exist.")
 @click.option(
     *("--format", "format_name"),
     type=click.Choice(tuple(WRITERS)),
@@ -53,6 +56,8 @@ from hocket.result import Result
     metavar="FILE",
     help="What you know of who speaks where, as JSON; docs/corrections.md. For one recording.",
 )
+@part_options
+@click.option("--strict", is_flag=True, help="Exit with 1 if anything was lost or guessed.")
 @preset_option
 @click.option(
     "--embedding",
@@ -84,8 +89,12 @@ def diarize_command(
     files: tuple[str, ...],
     example: bool,
     output: str | None,
+    overwrite: bool,
+    skip_existing: bool,
     format_name: str | None,
     constraints_file: str | None,
+    part: Part,
+    strict: bool,
     preset: str,
     embedding: str | None,
     precision: str | None,
@@ -104,16 +113,18 @@ def diarize_command(
     constraints = _constraints(files, constraints_file, count)
     if table is None:  # a format without a file is meant for standard output
         table = sys.stdout.isatty() and (format_name is None or output is not None)
-    format_name, places = _destinations(files, output, format_name)
+    format_name, jobs = plan(files, output, format_name, Existing(overwrite, skip_existing))
     config = _config(preset, embedding, precision, backend, clustering, plda)
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
     known = open_known(store, diarizer.embedding_model)
     if output is None and not table:
         click.echo(WRITERS[format_name].header, nl=False)
     failed = 0
-    for source, place in zip(files, places, strict=True):
+    for source, place, uri in jobs:
         try:
-            result = _diarize_one(diarizer, source, numbers, constraints)
+            result = _diarize_one(diarizer, source, part, numbers, constraints)
+            result = replace(result, uri=uri)
+            failed += int(strict and bool(result.notices))
             if known:
                 result = name_known(known, result, source)
             result = only_confident(result, min_confidence, source, complain)
@@ -170,45 +181,10 @@ def _constraints(
     return constraints
 
 
-def _destinations(
-    files: Sequence[str], output: str | None, format_name: str | None
-) -> tuple[str, list[Path | None]]:
-    """The format, and where each recording's result goes; None is standard output."""
-    if list(files).count(STDIN) > 1:
-        raise click.UsageError("standard input holds one recording; give - once")
-    several = len(files) > 1
-    if output is None:
-        format_name = format_name or "rttm"
-        if several and not WRITERS[format_name].joinable:
-            raise click.UsageError(f"{format_name} holds one recording; give -o FOLDER")
-        return format_name, [None] * len(files)
-    place = Path(output)
-    if several or place.is_dir() or output.endswith(("/", os.sep)):
-        if place.exists() and not place.is_dir():
-            raise click.UsageError(f"{output} is a file; several recordings need -o FOLDER")
-        format_name = format_name or "rttm"
-        return format_name, [*distinct_paths(place, [*map(_stem, files)], f".{format_name}")]
-    recording = Path(files[0])
-    if place.exists() and recording.exists() and place.samefile(recording):
-        raise click.UsageError(f"{output} is the recording itself; give -o another name")
-    return format_name or _format_of(place), [place]
-
-
-def _format_of(output: Path) -> str:
-    suffix = output.suffix.lower().removeprefix(".")
-    if suffix and suffix not in WRITERS:
-        known = ", ".join(WRITERS)
-        raise click.UsageError(f"{output}: there is no format '{suffix}'; give --format: {known}")
-    return suffix or "rttm"
-
-
-def _stem(source: str) -> str:
-    return "stdin" if source == STDIN else PurePath(source).stem or "audio"
-
-
 def _diarize_one(
     diarizer: Diarizer,
     source: str,
+    part: Part,
     numbers: Mapping[str, int | None],
     constraints: Sequence[Constraint],
 ) -> Result:
@@ -221,6 +197,7 @@ def _diarize_one(
             min_speakers=numbers["min_speakers"],
             max_speakers=numbers["max_speakers"],
             constraints=constraints,
+            **part._asdict(),
             progress=progress,
         )
 

@@ -1,5 +1,6 @@
 """The command line: find the command, call it, turn what it raises into a line and an exit code."""
 
+import io
 import logging
 import os
 import sys
@@ -72,6 +73,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; never raises, never prints a traceback."""
+    _write_utf8()
     _log_to_stderr()
     command: click.Command | None = None
     try:
@@ -101,6 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         return complain(f"a defect in hocket: {type(error).__name__}: {error}", INTERNAL)
+
+
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the console's encoding is, as into files; no character stops a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _log_to_stderr() -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hocket.audio.decoding import ADDRESS, NO_CONNECTION
+from hocket.audio.opening import ADDRESS, NO_CONNECTION
 from hocket.backends import BACKENDS, PRECISIONS
 from hocket.config import PRESETS, GraphConfig
 from hocket.errors import AudioNotFoundError
@@ -16,6 +16,31 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
 STDIN = "-"
+
+
+class _Time(click.ParamType[float]):
+    """Seconds, m:ss or h:mm:ss, with decimals if need be."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The time in seconds."""
+        if isinstance(value, float):
+            return value
+        parts = str(value).split(":")
+        try:
+            numbers = [*map(int, parts[:-1]), float(parts[-1])]
+        except ValueError:
+            numbers = []
+        is_clock = len(numbers) in (1, 2, 3) and all(0 <= part < 60 for part in numbers[1:])
+        if not is_clock:
+            self.fail(f"'{value}' is not a time; give seconds, m:ss or h:mm:ss", param, ctx)
+        return float(sum(part * 60**place for place, part in enumerate(reversed(numbers))))
+
+
+TIME = _Time()
 
 
 def store_option(*, required: bool) -> Callable[[Command], Command]:

@@ -1,11 +1,14 @@
 """The command `hocket stream`."""
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import click
 
@@ -23,9 +26,12 @@ from hocket.cli.options import (
 from hocket.cli.outcome import INTERRUPTED
 from hocket.cli.speakers import open_known
 from hocket.config import Config, GraphConfig, Runtime
+from hocket.notices import Notices
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
 from hocket.result import Turn
+
+Item = TypeVar("Item")
 
 
 @click.command(name="stream")
@@ -37,9 +43,9 @@ from hocket.result import Turn
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    default="s16le",
+    default="auto",
     show_default=True,
-    help="Format of standard input; files state their own.",
+    help="Format of standard input. auto: what its first bytes show, or s16le.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for every update.")
 @precision_option(GraphConfig.precision, "auto rounds where that is faster on this processor.")
@@ -64,7 +70,7 @@ def stream_command(
 
     ffmpeg -i URL -f s16le -ac 1 -ar 16000 - | hocket stream -
 
-    arecord -f S16_LE -r 16000 | hocket stream - --format wav
+    arecord -f S16_LE -r 16000 | hocket stream -
     """
     if mic and file != STDIN:
         raise click.UsageError(f"found --mic and {file}; give one of them")
@@ -73,9 +79,10 @@ def stream_command(
         config = replace(config, stream=replace(config.stream, max_speakers=max_speakers))
     known = open_known(store, models.embedding_model(config.graphs.embedding))
     if not mic:
-        check_source(file, "hocket stream - --format wav")
+        check_source(file, "hocket stream -")
+    notices = Notices("stdin" if file == STDIN else file)
     with (
-        _open(file, mic, rate, channels, form) as source,
+        _open(file, mic, rate, channels, form, notices) as source,
         Stream(
             source.rate,
             config=config,
@@ -90,27 +97,73 @@ def stream_command(
 
 
 def _open(
-    file: str, mic: bool, rate: int, channels: int, form: str
+    file: str, mic: bool, rate: int, channels: int, form: str, notices: Notices
 ) -> AbstractContextManager[Source]:
     if mic:
         return open_microphone(rate)
     if file == STDIN:
-        return open_input(sys.stdin.buffer, form, rate, channels)
-    return open_file(file)
+        return open_input(sys.stdin.buffer, form, rate, channels, notices)
+    return open_file(file, notices)
 
 
 def _run(stream: Stream, source: Source, show: Callable[[Update], None]) -> int:
-    """Feed the whole source; Ctrl-C ends the stream, and its last turns are shown."""
-    code = 0
-    try:
-        for block in source.blocks:
-            for update in stream.feed(block):
-                show(update)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    """Feed the whole source; a signal ends the stream, and its last turns are shown."""
+    with _Signals() as signals:
+        try:
+            for block in signals.until_one(source.blocks):
+                for update in stream.feed(block):
+                    show(update)
+        except KeyboardInterrupt:  # of the source itself
+            signals.code = INTERRUPTED
     for update in stream.finish():
         show(update)
-    return code
+    return signals.code
+
+
+class _Signals:
+    """Signals that ask a process to end. What was read before one is still diarized.
+
+    code: exit code, as a shell has it; 0 if there was no signal.
+    """
+
+    def __init__(self) -> None:
+        self.code = 0
+        self._waiting = False
+        self._before: list[tuple[int, Any]] = []
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            names = ("SIGINT", "SIGTERM", "SIGHUP")
+            numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+            self._before = [(number, signal.signal(number, self._end)) for number in numbers]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)
+
+    def _end(self, number: int, _frame: object) -> None:
+        self.code = 128 + number
+        if self._waiting:
+            raise _EndedError
+
+    def until_one(self, blocks: Iterator[Item]) -> Iterator[Item]:
+        """The blocks, until a signal comes, also while the next one is waited for."""
+        while not self.code:
+            self._waiting = True
+            try:
+                block = next(blocks, None)
+            except _EndedError:
+                return
+            finally:
+                self._waiting = False
+            if block is None:
+                return
+            yield block
+
+
+class _EndedError(BaseException):
+    """A signal came while sound was waited for."""
 
 
 @contextmanager

@@ -162,6 +162,20 @@ class ConstraintSet(NamedTuple):
     apart: frozenset[tuple[int, int]]
     nobody: tuple[Segment, ...]
 
+    def moved(self, seconds: float) -> "ConstraintSet":
+        """The same, later by that many seconds; ConfigError if a segment would end before 0."""
+        if not seconds:
+            return self
+
+        def moved(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+            for segment in segments:
+                if segment.end + seconds <= 0:
+                    raise ConfigError(f"segment {segment} is outside the part that is diarized")
+            return tuple(Segment(max(0.0, a.start + seconds), a.end + seconds) for a in segments)
+
+        groups = tuple(group._replace(segments=moved(group.segments)) for group in self.groups)
+        return ConstraintSet(groups, self.apart, moved(self.nobody))
+
     def check(self, count: SpeakerCount) -> None:
         """Raise ConfigError if constraints name more speakers than are allowed."""
         names = sorted(group.name for group in self.groups if group.name)

@@ -1,6 +1,5 @@
 """Constraints on the frame grid, and their effect on speakers, parts, votes and activations."""
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -21,9 +20,8 @@ from hocket.config import ResolvedClustering, SpeakerCount
 from hocket.corrections.constraints import NUMBERED, ConstraintSet, Group, Segment
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
+from hocket.notices import Notices
 from hocket.timeline import speaker_name, speaker_names
-
-_log = logging.getLogger(__name__)
 
 
 class ConstraintLayout(NamedTuple):
@@ -178,10 +176,11 @@ def constrain_speakers(
     return placed, AppliedConstraints(labels, layout.nobody, names, kept, frames_known)
 
 
-def warn_of_ignored(layout: ConstraintLayout, uri: str) -> None:
-    """Warn of segments that have no effect."""
+def note_ignored(layout: ConstraintLayout, notices: Notices) -> None:
+    """Note segments that have no effect."""
     for segment in layout.ignored:
-        _log.warning("%s: no speaker speaks alone in %s; it has no effect", uri, segment)
+        text = f"no speaker speaks alone in {segment}; it has no effect"
+        notices.add("constraint", text, segment.start, segment.end)
 
 
 def constrain_parts(parts: Parts, regions: Regions, held: FrameLabels) -> Parts:

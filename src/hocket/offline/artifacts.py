@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from hocket.arrays import Bands, Regions, SubsegmentEmbeddings, Subsegments
 from hocket.geometry import Geometry
+from hocket.notices import Notice
 from hocket.segmentation.aggregation import Segmentation
 
 
@@ -21,6 +22,9 @@ class Artifacts:
     seconds: busy time per stage, summed over workers.
     copied: bytes of samples copied per stage.
     bands: band levels of the audio of the subsegments; None: it counts as full band.
+    notices: what was lost, altered or guessed while the recording was read.
+    audible_s: length of what is not silent, in seconds.
+    start_s: where it begins in the recording, in seconds, if it is a part of it.
     """
 
     uri: str
@@ -33,3 +37,6 @@ class Artifacts:
     seconds: dict[str, float] = field(repr=False)
     copied: dict[str, int] = field(repr=False, default_factory=dict)
     bands: Bands | None = field(repr=False, default=None)
+    notices: tuple[Notice, ...] = field(repr=False, default=())
+    audible_s: float = field(repr=False, default=0.0)
+    start_s: float = field(repr=False, default=0.0)

@@ -1,11 +1,11 @@
 """The offline engine: a whole recording in, turns out."""
 
-import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Self
 from weakref import WeakKeyDictionary
 
@@ -14,15 +14,19 @@ import numpy as np
 from hocket import models
 from hocket.arguments import check_callable, check_type, known_names_only
 from hocket.arrays import Centroids, Parts, Waveform, check_array
+from hocket.audio.excerpts import Regions
 from hocket.audio.reading import (
+    MIX,
     AudioSource,
     AudioStream,
     Recording,
     open_audio,
+    select,
     stem_of,
     stream_of,
 )
 from hocket.clustering import Plda, TwoSpeakers, read_plda
+from hocket.concurrency import keep_forever
 from hocket.confidence.count import count_confidence
 from hocket.confidence.turns import (
     Evidence,
@@ -33,23 +37,26 @@ from hocket.confidence.turns import (
 )
 from hocket.config import Config, ResolvedConfig, Runtime, SpeakerCount
 from hocket.corrections.constraints import Constraint, ConstraintSet, gather
-from hocket.corrections.frames import AppliedConstraints, names_of
+from hocket.corrections.frames import AppliedConstraints
 from hocket.embedding.channels import ChannelModel
 from hocket.embedding.embedder import Embedder
-from hocket.errors import ConfigError, GraphInputError, one_line
+from hocket.errors import ConfigError, GraphInputError
 from hocket.geometry import Geometry
 from hocket.graph import Graph
+from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.inference import Networks, infer
 from hocket.offline.progress import Progress, ProgressCallback
-from hocket.offline.speakers import ClusteringModels, FoundSpeakers, find_speakers, warn_of_forced
-from hocket.offline.turns import activations_of, apply_constraints, voting_of
-from hocket.reconstruct import exclusive_activations, frame_blocks
-from hocket.result import EmbeddingModel, Result
-from hocket.timeline import order_of_appearance, speaker_names, to_turns
+from hocket.offline.speakers import (
+    ClusteringModels,
+    FoundSpeakers,
+    find_speakers,
+    note_forced,
+    note_nobody,
+)
+from hocket.offline.turns import apply_constraints, reconstruct
+from hocket.result import EmbeddingModel, Result, moved
 from hocket.timing import Stopwatch, totals
-
-_log = logging.getLogger(__name__)
 
 
 class Diarizer:
@@ -82,6 +89,7 @@ class Diarizer:
             raise ConfigError("preset excludes config; give one of them")
         self.config = Config.preset(preset) if preset else config or Config()
         self.runtime = runtime or Runtime()
+        self._loading, self._process = Lock(), os.getpid()
         # so that corrections of one recording are solved at once
         self._found = WeakKeyDictionary[Artifacts, tuple[SpeakerCount, FoundSpeakers]]()
 
@@ -94,6 +102,11 @@ class Diarizer:
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         constraints: Sequence[Constraint] = (),
+        track: int | None = None,
+        channels: int | str = MIX,
+        start: float | None = None,
+        end: float | None = None,
+        regions: Regions | None = None,
         sample_rate: int | None = None,
         name: str | None = None,
         progress: ProgressCallback | None = None,
@@ -107,6 +120,11 @@ class Diarizer:
             min_speakers: fewest speakers to find. Default: 1.
             max_speakers: most speakers to find. Default: no limit.
             constraints: what is known of who speaks where (docs/corrections.md). Default: nothing.
+            track: number of the audio track, from 1. Default: the one marked as default.
+            channels: mix, or the number of the only channel to use, from 1. Default: mix.
+            start: where to begin, in seconds. Default: 0.
+            end: where to end, in seconds. Default: the end of the recording.
+            regions: what to use, as (start, end) in seconds or as a UEM file. Default: all.
             sample_rate: Hz, of an array of samples; files carry their own.
             name: what the result calls the recording. Default: the file's name.
             progress: called with a stage, what is done of it and how much there is in all.
@@ -121,27 +139,44 @@ class Diarizer:
             Cancelled: `cancel` was set.
         """
         check_type("sample_rate", sample_rate, int | None)
-        check_type("name", name, str | None)
         check_callable("progress", progress)
         check_type("cancel", cancel, Event | None)
         count = SpeakerCount.of(num_speakers, min_speakers, max_speakers)
         gather(constraints).check(count)  # before the slow half
+        selection = select(source, name, track, channels, start, end, regions)
         watch = Stopwatch()
         with watch.stage("load"):
             rate = self.load().geometry.sample_rate
-        with open_audio(source, sample_rate=sample_rate, target_rate=rate, name=name) as stream:
+        with open_audio(
+            source, sample_rate=sample_rate, target_rate=rate, name=name, selection=selection
+        ) as stream:
             artifacts = self._infer(stream, watch, progress, cancel)
         return self.finish(artifacts, count, constraints)
 
     def load(self) -> Self:
         """Open the graphs now rather than when first needed; ModelError, BackendError if not."""
+        if self._process != os.getpid():  # a fork has the graphs, but not the threads that run them
+            keep_forever(dict(vars(self)))  # to be freed, they would wait for those threads
+            self.__setstate__(self.__getstate__())
+        with self._loading:
+            self._open()
+        return self
+
+    def _open(self) -> None:
         if "segmentation_graph" not in vars(self):  # each takes a core: half the time side by side
             with ThreadPoolExecutor(1, thread_name_prefix="hocket") as pool:
                 segmentation = pool.submit(lambda: self.segmentation_graph)
                 _ = self.embedding_graph
                 segmentation.result()
         _ = self.geometry, self.embedder, self.plda, self.channel_model
-        return self
+
+    def __getstate__(self) -> tuple[Config, Runtime]:
+        """What a copy in this or another process needs; it opens graphs of its own."""
+        return self.config, self.runtime
+
+    def __setstate__(self, state: tuple[Config, Runtime]) -> None:
+        vars(self).clear()
+        Diarizer.__init__(self, *state)
 
     @cached_property
     def segmentation_graph(self) -> Graph:
@@ -224,8 +259,8 @@ class Diarizer:
     ) -> Artifacts:
         advance = Progress(stream.samples, progress)
         found = infer(stream, self._networks, self.resolved, self.runtime, watch, advance, cancel)
-        if not found.samples:
-            _log.warning("%s: holds no samples", one_line(stream.name))
+        if not found.samples and not any(each.kind == "empty" for each in stream.notices):
+            stream.notices.add("empty", "holds no samples")
         return Artifacts(
             uri=stem_of(stream.name),
             samples=found.samples,
@@ -237,6 +272,9 @@ class Diarizer:
             seconds=watch.seconds,
             copied=watch.copied,
             bands=found.bands,
+            notices=tuple(stream.notices),
+            audible_s=stream.audible_s(),
+            start_s=stream.start_s,
         )
 
     @property
@@ -270,33 +308,28 @@ class Diarizer:
         geometry, watch, config = artifacts.geometry, Stopwatch(), self.resolved
         count, constraint_set = count or SpeakerCount(), gather(constraints)
         constraint_set.check(count)
+        notices = Notices(artifacts.uri, artifacts.notices)
         with watch.stage("clustering"):
-            parts, centroids, held, known = self._divide(artifacts, count, constraint_set)
+            parts, centroids, held, known = self._divide(
+                artifacts, count, constraint_set.moved(-artifacts.start_s), notices
+            )
         with watch.stage("reconstruct"):
-            windows = artifacts.segmentation
-            voting = voting_of(windows, geometry, config, parts, len(centroids), held)
-            activations = activations_of(voting, windows, geometry, config, held)
-            order = order_of_appearance(activations)
-            activations = activations[:, order]
-            names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
-            turns = to_turns(activations, names, geometry, artifacts.samples)
-            blocks = frame_blocks(len(activations))
-            single = [
-                exclusive_activations(voting(each), activations[each], order) for each in blocks
-            ]
-            exclusive = to_turns(np.concatenate(single), names, geometry, artifacts.samples)
+            spoken = reconstruct(artifacts, config, parts, len(centroids), held)
+            order, names = spoken.order, spoken.names
             owned = held.known_speakers(order) if held else None
             evidence = evidence_of(
-                activations, known.of(order), windows.occupancy, artifacts.subsegments,
-                geometry, owned,
+                spoken.activations, known.of(order), artifacts.segmentation.occupancy,
+                artifacts.subsegments, geometry, owned,
             )  # fmt: skip
             rated = partial(with_confidence, names, evidence, self.calibration)
         if on_evidence:
             on_evidence(evidence)
-        return Result(
+        if not spoken.turns and not constraints:
+            note_nobody(artifacts.audible_s, notices)
+        found = Result(
             uri=artifacts.uri,
-            turns=rated(turns),
-            exclusive_turns=rated(exclusive),
+            turns=rated(spoken.turns),
+            exclusive_turns=rated(spoken.exclusive_turns),
             speakers=names,
             embeddings=centroids[order],
             duration=geometry.seconds_of(artifacts.samples),
@@ -305,10 +338,16 @@ class Diarizer:
             embedding_model=self.embedding_model,
             count_confidence=count_confidence(evidence, count, self.calibration),
             uncertain=uncertain_segments(names, evidence, self.calibration),
+            notices=tuple(notices),
         )
+        return moved(found, artifacts.start_s)
 
     def _divide(
-        self, artifacts: Artifacts, count: SpeakerCount, constraints: ConstraintSet
+        self,
+        artifacts: Artifacts,
+        count: SpeakerCount,
+        constraints: ConstraintSet,
+        notices: Notices,
     ) -> tuple[Parts, Centroids, AppliedConstraints | None, SpeakerEvidence]:
         """Divide all regions among the speakers, with constraints in place."""
         network = ClusteringModels(TwoSpeakers.of(self.calibration), self.channel_model, self.plda)
@@ -318,69 +357,17 @@ class Diarizer:
         else:
             found = find_speakers(artifacts, self.resolved.clustering, network, count)
             self._found[artifacts] = count, found
-            warn_of_forced(found, count, artifacts.uri)
+        note_forced(found, count, notices)
         centroids, odds, held = found.centroids, found.odds, None
         if not constraints.groups and not constraints.nobody:
             parts = found.parts(artifacts)
         else:
             parts, placed, held = apply_constraints(
-                artifacts, self.resolved, constraints, found, network.two, count
+                artifacts, self.resolved, constraints, found, network.two, count, notices
             )
             centroids, odds = (placed.centroids, None) if placed else (centroids, odds)
         similarity = found.voices.vectors @ centroids.T
         return parts, centroids, held, SpeakerEvidence.gather(similarity, odds)
-
-
-@known_names_only
-def diarize(
-    source: AudioSource,
-    *,
-    preset: str = "balanced",
-    num_speakers: int | None = None,
-    min_speakers: int | None = None,
-    max_speakers: int | None = None,
-    constraints: Sequence[Constraint] = (),
-    sample_rate: int | None = None,
-    name: str | None = None,
-    progress: ProgressCallback | None = None,
-    cancel: Event | None = None,
-) -> Result:
-    """Diarize one recording. For several, one `Diarizer` loads the graphs once.
-
-    Args:
-        source: a path, encoded bytes, a binary file object, or an array of samples: floats in -1..1
-            or integers, (samples,), (samples, channels) or (channels, samples).
-        preset: accurate, balanced or fast. Default: balanced.
-        num_speakers: exact number of speakers, if known. Default: it is estimated.
-        min_speakers: fewest speakers to find. Default: 1.
-        max_speakers: most speakers to find. Default: no limit.
-        constraints: what is known of who speaks where (docs/corrections.md). Default: nothing.
-        sample_rate: Hz, of an array of samples; files carry their own.
-        name: what the result calls the recording. Default: the file's name.
-        progress: called with a stage, what is done of it and how much there is in all.
-        cancel: an event that ends the work when it is set, from any thread.
-
-    Raises:
-        ArgumentError: an argument is unknown or of the wrong type.
-        AudioError: the recording cannot be used.
-        ConfigError: there is no such preset, or numbers of speakers or constraints contradict.
-        Cancelled: `cancel` was set.
-
-    >>> from hocket import diarize
-    >>> for turn in diarize("meeting.flac").turns:
-    ...     print(turn.start, turn.end, turn.speaker)
-    """
-    return Diarizer(preset=preset)(
-        source,
-        num_speakers=num_speakers,
-        min_speakers=min_speakers,
-        max_speakers=max_speakers,
-        constraints=constraints,
-        sample_rate=sample_rate,
-        name=name,
-        progress=progress,
-        cancel=cancel,
-    )
 
 
 def _checked(recording: Recording | Waveform, geometry: Geometry) -> Recording:

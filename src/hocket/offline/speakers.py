@@ -1,6 +1,5 @@
 """Embeddings of a recording to its speakers, without constraints: a pure function."""
 
-import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -24,11 +23,11 @@ from hocket.clustering import (
 from hocket.config import ResolvedClustering, SpeakerCount
 from hocket.embedding.channels import ChannelModel, compensate_subsegments
 from hocket.embedding.subsegments import subsegment_seconds
-from hocket.errors import ConfigError, one_line
+from hocket.errors import ConfigError
+from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
 
-_log = logging.getLogger(__name__)
-
+AUDIBLE_S = 1.0  # least sound in which somebody is expected
 # log odds of two voices: 3 %. Where a number is told, splits just below even odds are often right
 ONE_VOICE = -3.5
 
@@ -136,9 +135,21 @@ def _trusted(artifacts: Artifacts, config: ResolvedClustering) -> NDArray[np.boo
     return trusted
 
 
-def warn_of_forced(found: FoundSpeakers, count: SpeakerCount, uri: str) -> None:
-    """Warn if the requested number makes speakers of what is probably one voice."""
+def note_nobody(audible_s: float, notices: Notices) -> None:
+    """Note that nobody is found in a recording that is not silent."""
+    if audible_s < AUDIBLE_S:
+        return
+    text = (
+        f"nobody is found to speak in {audible_s:.0f} s of sound that is not silent; if somebody "
+        "does, the sound may be too noisy, or be in another channel or track"
+    )
+    notices.add("nobody", text)
+
+
+def note_forced(found: FoundSpeakers, count: SpeakerCount, notices: Notices) -> None:
+    """Note if the requested number makes speakers of what is probably one voice."""
     forced = int(np.count_nonzero(found.odds.apart < ONE_VOICE)) if found.odds else 0
     if count.minimum > 1 and forced:
-        text = "%s: %d speakers were requested; separate voices were found for %d; try fewer"
-        _log.warning(text, one_line(uri), count.minimum, len(found.centroids) - forced)
+        found_apart = len(found.centroids) - forced
+        text = f"{count.minimum} speakers were requested; separate voices were found for"
+        notices.add("speakers", f"{text} {found_apart}; try fewer")

@@ -1,6 +1,7 @@
 """Turns of a whole recording: votes, block by block, and the activations that follow from them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,18 @@ from hocket.corrections.frames import (
     constrain_speakers,
     favor,
     lay_out,
-    warn_of_ignored,
+    names_of,
+    note_ignored,
 )
 from hocket.geometry import Geometry
+from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.speakers import FoundSpeakers
-from hocket.reconstruct import activate, cluster_votes, frame_blocks
+from hocket.reconstruct import activate, cluster_votes, exclusive_activations, frame_blocks
+from hocket.result import Turn
 from hocket.segmentation.aggregation import Segmentation
 from hocket.segmentation.regions import count_speakers
-from hocket.timeline import order_of_appearance, tidy
+from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
 
 KEPT = 4  # blocks; more than an hour, 21 MB with 20 speakers
 
@@ -117,6 +121,58 @@ def _appearing(
     return order_of_appearance(activations)
 
 
+class Reconstruction(NamedTuple):
+    """Who speaks in every frame, and the turns that follow.
+
+    order: (speakers,) cluster of every speaker, in order of appearance.
+    names: of the speakers, in that order.
+    activations: (frames, speakers).
+    turns: as in `Result`.
+    exclusive_turns: as in `Result`.
+    """
+
+    order: NDArray[np.int64]
+    names: tuple[str, ...]
+    activations: Activations
+    turns: tuple[Turn, ...]
+    exclusive_turns: tuple[Turn, ...]
+
+
+def reconstruct(
+    artifacts: Artifacts,
+    config: ResolvedConfig,
+    parts: Parts,
+    clusters: int,
+    held: AppliedConstraints | None,
+) -> Reconstruction:
+    """Turns of regions that are divided among clusters.
+
+    Args:
+        artifacts: what the networks computed for the recording.
+        config: settings of windows and turns.
+        parts: regions divided among clusters.
+        clusters: number of clusters.
+        held: constraints; None: there are none.
+    """
+    windows, geometry, samples = artifacts.segmentation, artifacts.geometry, artifacts.samples
+    voting = voting_of(windows, geometry, config, parts, clusters, held)
+    activations = activations_of(voting, windows, geometry, config, held)
+    order = order_of_appearance(activations)
+    activations = activations[:, order]
+    names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
+    single = [
+        exclusive_activations(voting(block), activations[block], order)
+        for block in frame_blocks(len(activations))
+    ]
+    return Reconstruction(
+        order,
+        names,
+        activations,
+        to_turns(activations, names, geometry, samples),
+        to_turns(np.concatenate(single), names, geometry, samples),
+    )
+
+
 def apply_constraints(
     artifacts: Artifacts,
     config: ResolvedConfig,
@@ -124,6 +180,7 @@ def apply_constraints(
     found: FoundSpeakers,
     model: TwoSpeakers,
     count: SpeakerCount,
+    notices: Notices,
 ) -> tuple[Parts, ConstrainedSpeakers | None, AppliedConstraints]:
     """Parts, speakers and frames with constraints in place.
 
@@ -134,6 +191,7 @@ def apply_constraints(
         found: speakers found without constraints.
         model: odds of two speakers.
         count: how many speakers there may be.
+        notices: get the constraints that have no effect.
 
     Returns:
         The parts; the speakers, or None if constraints do not change them; and the constraints in
@@ -154,7 +212,7 @@ def apply_constraints(
 
     least = geometry.frames_of(config.turns.min_turn_s)
     layout = lay_out(constraints, geometry, subsegments, len(segmentation.occupancy), least)
-    warn_of_ignored(layout, artifacts.uri)
+    note_ignored(layout, notices)
     if not layout.groups:
         unchanged = AppliedConstraints(layout.labels, layout.nobody, {}, {}, layout.labels >= 0)
         return found.parts(artifacts), None, unchanged

@@ -4,8 +4,11 @@ A window ends every `step_s` seconds; windows at the start of a stream are short
 complete at the same time run through the networks in parallel, and the tracker takes them in order.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
+from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, overload
 
@@ -20,6 +23,7 @@ from hocket.concurrency import ordered_map, worker_pool
 from hocket.config import Config, Runtime, StreamConfig
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
+from hocket.notices import Notice, Notices
 from hocket.offline.diarizer import Diarizer
 from hocket.online.loading import known_in, load_networks
 from hocket.online.state import KnownSpeaker, State, WindowResult
@@ -54,8 +58,8 @@ class Stream:
         StoreError: the store cannot be read, or is for another embedding model.
         ModelError, BackendError: as for `Diarizer.load`.
 
-    A stream must not be used by several threads at once. Memory holds the last window and the state
-    of the speakers.
+    A stream is used by one thread at a time, in the process that made it. Memory holds the last
+    window and the state of the speakers.
     """
 
     @known_names_only
@@ -81,7 +85,8 @@ class Stream:
         self._least = networks.segmentation.least_samples
         self.rules = Rules.of(diarizer.resolved, diarizer.calibration, geometry, networks.graph)
         self._window_length = length = _window_samples(self.config.stream, geometry)
-        self._input = StreamInput(sample_rate, geometry.sample_rate, name)
+        self._notices = Notices(name)
+        self._input = StreamInput(sample_rate, geometry.sample_rate, name, self._notices)
         self._name, self._rate = name, sample_rate
         stored = known_in(store, diarizer.embedding_model) if store else ()
         self.state = State.start(networks.window.embedder.info.dimension, (*known, *stored))
@@ -90,6 +95,7 @@ class Stream:
         self._next = length - (length - self._least) // self._step * self._step
         self._processed = 0
         self._finished = False
+        self._in_use, self._process = Lock(), os.getpid()
 
     def feed(self, samples: NDArray[Any]) -> list[Update]:
         """Process the next samples, of any number.
@@ -102,19 +108,19 @@ class Stream:
 
         Raises:
             AudioContentError: the array is not audio.
-            ConfigError: the stream is finished.
+            ConfigError: the stream is finished, or in use by another thread or process.
             BackendError: a runtime failed.
         """
-        self._check_open()
-        updates: list[Update] = []
-        pending: list[Window] = []
-        for block in self._input.feed(samples):
-            self._keep(block)
-            pending += self._due()
-            if len(pending) >= 4 * self.runtime.workers:
-                updates += self._process(pending)
-                pending = []
-        return updates + self._process(pending)
+        with self._alone():
+            updates: list[Update] = []
+            pending: list[Window] = []
+            for block in self._input.feed(samples):
+                self._keep(block)
+                pending += self._due()
+                if len(pending) >= 4 * self.runtime.workers:
+                    updates += self._run(pending)
+                    pending = []
+            return updates + self._run(pending)
 
     def skip(self, seconds: float) -> list[Update]:
         """Process silence, for example in place of lost samples.
@@ -157,15 +163,15 @@ class Stream:
             ConfigError: the stream is already finished, or `refinable` was False.
             OutputError: the audio could not be kept.
         """
-        self._check_open()
-        if refine and self._tape is None:
-            raise ConfigError("the audio was not kept; make the stream with refinable=True")
-        for block in self._input.close():
-            self._keep(block)
-        try:
-            return self._refined(self._tape) if refine and self._tape else self._last_updates()
-        finally:
-            self.close()
+        with self._alone():
+            if refine and self._tape is None:
+                raise ConfigError("the audio was not kept; make the stream with refinable=True")
+            for block in self._input.close():
+                self._keep(block)
+            try:
+                return self._refined(self._tape) if refine and self._tape else self._last_updates()
+            finally:
+                self.close()
 
     def close(self) -> None:
         """Finish the stream without its last updates, and delete the audio that was kept."""
@@ -185,9 +191,9 @@ class Stream:
         self.close()
 
     def _last_updates(self) -> list[Update]:
-        updates = self._process(self._due())
+        updates = self._run(self._due())
         if self._buffer.end >= self._least:  # the shortest input of the networks
-            updates += self._process([self._window(self._buffer.end)], ends=True)
+            updates += self._run([self._window(self._buffer.end)], ends=True)
         return updates
 
     def _refined(self, tape: Tape) -> Result:
@@ -195,9 +201,27 @@ class Stream:
         with tape.samples() as whole:
             return self._diarizer(whole, sample_rate=rate, name=self._name)
 
-    def _check_open(self) -> None:
-        if self._finished:
-            raise ConfigError(f"{self._name}: is finished; make a new stream")
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What was altered or guessed in the samples so far."""
+        return tuple(self._notices)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The right to use the stream; ConfigError if it is finished, or another uses it."""
+        if self._process != os.getpid():
+            raise ConfigError(
+                f"{self._name}: belongs to another process; make a stream in this one"
+            )
+        if not self._in_use.acquire(blocking=False):
+            problem = "is in use by another thread"
+            raise ConfigError(f"{self._name}: {problem}; feed it from one thread, or from a queue")
+        try:
+            if self._finished:
+                raise ConfigError(f"{self._name}: is finished; make a new stream")
+            yield
+        finally:
+            self._in_use.release()
 
     def _keep(self, block: Waveform) -> None:
         self._buffer.append(block)
@@ -223,7 +247,7 @@ class Stream:
         process = self._networks.process
         return lambda beside: process(joined(pieces)[0], start, new, features, beside)
 
-    def _process(self, windows: Sequence[Window], *, ends: bool = False) -> list[Update]:
+    def _run(self, windows: Sequence[Window], *, ends: bool = False) -> list[Update]:
         """Process windows, in parallel if there are several, and track them in order."""
         workers = self.runtime.workers
         if not windows or workers == 1:
@@ -263,19 +287,30 @@ def follow(
 async def updates_of(stream: Stream, blocks: AsyncIterable[NDArray[Any]]) -> AsyncIterator[Update]:
     """Feed an asynchronous source to a stream, finish it, and yield the updates.
 
-    The graphs run in a thread.
+    The graphs run in a thread. If the task is cancelled, the block that was being fed is fed
+    completely first: the stream then goes on with the next one.
 
     Args:
         stream: to feed and finish.
         blocks: (samples,) or (samples, channels) each.
     """
+    async for block in blocks:
+        for update in await _completed(stream.feed, block):
+            yield update
+    for update in await _completed(stream.finish):
+        yield update
+
+
+async def _completed(call: Callable[..., list[Update]], *arguments: object) -> list[Update]:
+    """The result of a call in a thread; a cancellation waits until it is complete."""
     import asyncio  # imported here, as it adds 20 ms to the start of every command
 
-    async for block in blocks:
-        for update in await asyncio.to_thread(stream.feed, block):
-            yield update
-    for update in await asyncio.to_thread(stream.finish):
-        yield update
+    running = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def _window_samples(config: StreamConfig, geometry: Geometry) -> int:

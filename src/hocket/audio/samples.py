@@ -1,0 +1,21 @@
+"""Blocks of samples as they are decoded, of any number of channels."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_FRAMES = 1 << 16
+"""Most frames of a block; a frame is one sample of every channel, as in libsndfile."""
+
+Block: TypeAlias = NDArray[np.float32]  # (frames, channels)
+
+
+def to_float(block: NDArray[Any]) -> Block:
+    """Samples as float32, in the same shape; integers are scaled from their range to -1..1."""
+    if block.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # overflows to infinity, and infinity is handled later
+            return block.astype(np.float32, copy=False)
+    half = 2.0 ** (8 * block.dtype.itemsize - 1)
+    middle = half if block.dtype.kind == "u" else 0.0
+    return ((block - middle) / half).astype(np.float32)

@@ -1,0 +1,50 @@
+"""Options that choose what of a recording is diarized."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple
+
+import click
+
+from hocket.audio.reading import MIX
+from hocket.cli.options import TIME
+
+
+class Part(NamedTuple):
+    """What is diarized of every recording; arguments of `Diarizer`."""
+
+    track: int | None
+    channels: int | str
+    start: float | None
+    end: float | None
+    regions: str | None
+
+
+_OPTIONS = (
+    click.option("--track", type=int, help="Audio track, from 1. Default: the file's default."),
+    click.option(
+        "--channels",
+        default=MIX,
+        show_default=True,
+        metavar="mix|N",
+        callback=lambda _context, _option, text: int(text) if text.isdecimal() else text,
+        help="Mix all channels, or use channel N alone, from 1.",
+    ),
+    click.option("--start", type=TIME, metavar="TIME", help="Where to begin: seconds, or h:mm:ss."),
+    click.option("--end", type=TIME, metavar="TIME", help="Where to end; times stay the file's."),
+    click.option("--regions", metavar="UEM", help="Diarize only the regions of a UEM file."),
+)
+
+
+def part_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The options; the command gets them as its argument `part`."""
+
+    @wraps(command)
+    def with_part(**given: Any) -> int:
+        part = Part(*(given.pop(name) for name in Part._fields))
+        return command(part=part, **given)
+
+    found: Callable[..., int] = with_part
+    for option in reversed(_OPTIONS):
+        found = option(found)
+    return found

@@ -1,0 +1,71 @@
+"""Notices: what was lost, altered or guessed while a recording was used."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hocket.errors import one_line
+
+KINDS: Mapping[str, str] = {
+    "damaged": "a part cannot be decoded; silence stands in its place",
+    "gap": "the time stamps leave a part out; silence stands in its place",
+    "jump": "the time stamps cannot be right; what follows is placed by its length",
+    "truncated": "the recording ends before the length that its header states",
+    "header": "the length in the header is wrong; all that is there was read",
+    "not a number": "samples are NaN or infinite; they are taken as 0",
+    "clipped": "samples are far louder than all others; they are limited",
+    "level": "the recording is too quiet or too loud; it is scaled",
+    "cancelling": "channels cancel each other; one of them is used",
+    "channels": "channels hold different voices",
+    "track": "one of several audio tracks is used",
+    "empty": "the recording holds no samples",
+    "nobody": "nobody is found to speak in sound that is not silent",
+    "speakers": "the number of speakers that was asked for cannot be told apart",
+    "constraint": "a constraint has no effect",
+}
+"""What each kind of notice states."""
+
+_log = logging.getLogger("hocket")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that a result does not show by itself.
+
+    kind: one of KINDS.
+    text: one line, without the recording's name.
+    start: seconds from the start of the recording; None if it concerns all of it.
+    end: where it ends, in seconds; None as for `start`.
+    """
+
+    kind: str
+    text: str
+    start: float | None = None
+    end: float | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Notices:
+    """The notices of one recording, in the order in which they were found; each is logged too.
+
+    Args:
+        name: the recording's name in the log.
+        found: notices from before, which are not logged again.
+    """
+
+    def __init__(self, name: str, found: Iterable[Notice] = ()) -> None:
+        self._name = name
+        self._found = list(found)
+
+    def add(
+        self, kind: str, text: str, start: float | None = None, end: float | None = None
+    ) -> None:
+        """Keep a notice, and log it as a warning."""
+        notice = Notice(kind, one_line(text), start, end)
+        self._found.append(notice)
+        _log.warning("%s: %s", one_line(self._name), notice.text)
+
+    def __iter__(self) -> Iterator[Notice]:
+        return iter(self._found)
