@@ -1,5 +1,6 @@
 """Fixtures of all tests. The user's own folders are never read or written."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from itertools import count
@@ -123,3 +124,9 @@ def files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
         monkeypatch.setattr(decoding, name, keep)
     return opened
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what lives until the end: modules, tests and their parameters."""
+    gc.collect()
+    gc.freeze()
