@@ -10,6 +10,7 @@ KINDS: Mapping[str, str] = {
     "damaged": "a part cannot be decoded; silence stands in its place",
     "gap": "the time stamps leave a part out; silence stands in its place",
     "jump": "the time stamps cannot be right; what follows is placed by its length",
+    "repeated": "a part of the file is there twice; it was read once",
     "truncated": "the recording ends before the length that its header states",
     "header": "the length in the header is wrong; all that is there was read",
     "not a number": "samples are NaN or infinite; they are taken as 0",

@@ -79,6 +79,7 @@ def test_a_part_that_is_there_twice_is_read_once(name: str, sound: Samples) -> N
     for place in (0, 18):
         assert abs(lag_s(recording.samples, sound, place * RATE)) < PRIMING_S
     assert recording.duration == pytest.approx(24, abs=0.2)
+    assert "repeated" in kinds(recording)
 
 
 def test_links_of_a_chain_are_read_one_behind_the_other(sound: Samples) -> None:

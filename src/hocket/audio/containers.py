@@ -37,6 +37,7 @@ COUNT = re.compile(
     rb"(?:Xing|Info)...[\x01\x03\x05\x07\x09\x0b\x0d\x0f](....)|VBRI.{10}(....)", re.S
 )
 COUNT_BYTES = 4096
+REPEATED_S = 0.1  # least length of what is there twice, that is noted
 SHORTFALL_S = 0.5  # encoders pad the last packet
 
 
@@ -158,6 +159,7 @@ class _Source:
 
     rate: Hz, of the first frame and, resampled where another follows, of all.
     end: seconds at which the last packet ends; None if unknown.
+    repeated_s: length of what the file holds twice, in seconds.
     """
 
     def __init__(self, container: Any, stream: Any, counted: int | None) -> None:
@@ -170,7 +172,7 @@ class _Source:
         self._good_s = self._lost_s = 0.0  # decoded; left out by time stamps
         self._first: Any = None
         self._resampler: Any = None
-        self.rate = 0
+        self.rate, self.repeated_s = 0, 0.0
         self.end: float | None = None
 
     def frames(self) -> Iterator[Frame]:
@@ -235,6 +237,7 @@ class _Source:
                     seen.clear()
                 before = time
                 if key in seen:
+                    self.repeated_s += float((packet.duration or 0) * packet.time_base)
                     continue
                 seen[key] = None
                 if len(seen) > REMEMBERED:
@@ -311,6 +314,9 @@ def _placed(
     placement = Placement(source.rate, notices)
     yield from placement.blocks(all_frames())
     yield from placement.close(source.end)
+    if source.repeated_s >= REPEATED_S:
+        text = f"{source.repeated_s:.1f} s of the sound are there twice; they were read once"
+        notices.add("repeated", text)
     stated = source.stated_seconds()
     if stated is not None and stated - placement.seconds > SHORTFALL_S:
         text = f"ends after {placement.seconds:.1f} s; its header states {stated:.1f} s"
