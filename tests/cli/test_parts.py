@@ -115,6 +115,17 @@ def test_notices_reach_the_result_json_and_the_exit_code(
     assert hocket("diarize", CONVERSATION, "--strict") == 0
 
 
+def test_notices_of_a_part_have_the_times_of_the_whole(speech: np.ndarray) -> None:
+    wild = speech.copy()
+    wild[20 * RATE] = 1e5
+    [notice] = diarize(np.stack([wild, -speech], 1), sample_rate=RATE, channels=1, start=8).notices
+    assert (notice.kind, round(notice.start or 0, 3)) == ("clipped", 20)
+    inverted = diarize(np.stack([speech, -speech], 1), sample_rate=RATE, start=8)
+    [notice] = inverted.notices
+    assert notice.kind == "cancelling"
+    assert 8 <= (notice.start or 0) < 20
+
+
 def test_sound_without_a_voice_is_noted() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 12 * RATE).astype(np.float32)
     result = diarize(noise, sample_rate=RATE)

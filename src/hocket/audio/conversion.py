@@ -26,6 +26,7 @@ class Conversion:
         name: the recording's name in errors.
         notices: get what is altered or guessed.
         channel: number of the only channel to use, from 1. Default: all are mixed.
+        start_s: where the blocks begin in the recording, in seconds.
         live: give a block for every block, which waits for no sound behind it.
 
     Raises:
@@ -40,6 +41,7 @@ class Conversion:
         notices: Notices,
         *,
         channel: int | None = None,
+        start_s: float = 0.0,
         live: bool = False,
     ) -> None:
         if not LOWEST_RATE <= rate <= HIGHEST_RATE or int(rate) != rate:
@@ -47,8 +49,9 @@ class Conversion:
             raise AudioContentError(name, f"has a sample rate of {rate!r} Hz", remedy)
         self._rate, self._target_rate, self._name = rate, target_rate, name
         self._notices = notices
-        self._mixer = Mixer(rate, notices, channel, live=live)
-        self._leveler = Leveler(rate, notices, live=live)
+        first = round(start_s * rate)
+        self._mixer = Mixer(rate, notices, channel, first=first, live=live)
+        self._leveler = Leveler(rate, notices, first=first, live=live)
         self._values = self._bad = 0
 
     @property

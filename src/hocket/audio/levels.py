@@ -37,12 +37,13 @@ class Leveler:
     Args:
         rate: Hz.
         notices: get what is changed.
+        first: where the blocks begin in the recording, in samples.
         live: decide for every block without those behind it.
 
     audible_s: length of all parts that are not silent, in seconds.
     """
 
-    def __init__(self, rate: int, notices: Notices, *, live: bool = False) -> None:
+    def __init__(self, rate: int, notices: Notices, *, first: int = 0, live: bool = False) -> None:
         self._rate, self._notices = rate, notices
         self._ahead_s = 0.0 if live else AHEAD_S
         self._low, self._least = (LOW_LIVE, LEAST_PARTS_LIVE) if live else (LOW, LEAST_PARTS)
@@ -50,7 +51,7 @@ class Leveler:
         self._rest = np.empty(0, np.float32)
         self._levels: deque[float] = deque(maxlen=round(HISTORY_S / PART_S))
         self._gain, self._limit = 1.0, LOUDEST
-        self._done = 0  # samples
+        self._done = first
         self._clipped, self._first_clipped = 0, 0.0
         self.audible_s = 0.0
 
@@ -84,7 +85,7 @@ class Leveler:
         is_speech = len(ordered) >= self._least and loud > LEAST_RANGE * quiet
         if now > HIGH or (now < self._low and is_speech):
             before, self._gain = self._gain, gain_of(loud)
-            if before == 1:
+            if self._gain not in (before, 1):
                 level, by = 20 * math.log10(loud), 20 * math.log10(self._gain)
                 text = f"has a level of {level:.0f} dB; scaled by {by:+.0f} dB"
                 self._notices.add("level", text, self._done / self._rate)

@@ -28,11 +28,18 @@ class Mixer:
         rate: Hz.
         notices: get that channels cancel, or that they hold different voices.
         channel: number of the only channel to use, from 1. Default: all.
+        first: where the blocks begin in the recording, in frames.
         live: decide for every block without those behind it.
     """
 
     def __init__(
-        self, rate: int, notices: Notices, channel: int | None = None, *, live: bool = False
+        self,
+        rate: int,
+        notices: Notices,
+        channel: int | None = None,
+        *,
+        first: int = 0,
+        live: bool = False,
     ) -> None:
         self._only, self._ahead_s = channel, 0.0 if live else AHEAD_S
         self._rate, self._notices = rate, notices
@@ -42,7 +49,7 @@ class Mixer:
         self._loudest = self._leads = np.zeros(0, int)
         self._channel: int | None = None
         self._rest = np.empty((0, 0), np.float32)
-        self._done = 0
+        self._done = first
 
     def blocks(self, blocks: Iterable[Block]) -> Iterator[Waveform]:
         """Mono blocks; of several channels, each waits for AHEAD_S seconds unless live."""
@@ -122,4 +129,4 @@ class Mixer:
         if len(own) > 1:
             named = f"{', '.join(map(str, own[:-1]))} and {own[-1]}"
             text = f"channels {named} hold different voices; each can be diarized by itself"
-            self._notices.add("channels", f"{text} with channels='each'")
+            self._notices.add("channels", f"{text} with channels={own[0]}, and so on")

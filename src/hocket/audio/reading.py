@@ -212,7 +212,14 @@ def open_audio(
     notices = Notices(name)
     with decode(source, name, notices, track=selection.track) as decoded:
         rate, frames = decoded.rate, decoded.frames
-        conversion = Conversion(rate, target_rate, name, notices, channel=selection.channel)
+        conversion = Conversion(
+            rate,
+            target_rate,
+            name,
+            notices,
+            channel=selection.channel,
+            start_s=selection.start_s,
+        )
         chosen = decoded.blocks
         if selection.excerpt is not None:
             chosen = selection.excerpt.blocks(chosen, rate)
@@ -273,7 +280,14 @@ def _read_array(
     starts = range(0, len(columns), BLOCK_FRAMES)
     notices = Notices(name)
     check_track(selection.track, 1)
-    conversion = Conversion(rate, target_rate, name, notices, channel=selection.channel)
+    conversion = Conversion(
+        rate,
+        target_rate,
+        name,
+        notices,
+        channel=selection.channel,
+        start_s=selection.start_s,
+    )
     blocks: Iterator[Block] = (to_float(columns[first : first + BLOCK_FRAMES]) for first in starts)
     if selection.excerpt is not None:
         blocks = selection.excerpt.blocks(blocks, rate)
