@@ -89,7 +89,7 @@ def test_standard_input_is_a_recording(
     clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", StandardInput(clip.read_bytes()))
-    assert hocket("diarize", "-", "--num-speakers", 2) == 0
+    assert hocket("diarize", "-", "--max-speakers", 2) == 0
     out, err = capsys.readouterr()
     assert is_rttm(out, "stdin")
     assert err == ""

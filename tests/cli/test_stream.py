@@ -37,7 +37,7 @@ def test_every_update_is_a_json_object_on_a_line(printed: str) -> None:
     turns = [turn for update in found for turn in update["final"]]
     assert all(list(turn) == ["start", "end", "speaker", "confidence"] for turn in turns)
     assert all(0 < turn["confidence"] < 1 for turn in turns)
-    assert {turn["speaker"] for turn in turns} == {"SPEAKER_00", "SPEAKER_01"}
+    assert {turn["speaker"] for turn in turns} >= {"SPEAKER_00", "SPEAKER_01"}
     assert found[-1]["tentative"] == []
     assert len({json.dumps(turn) for turn in turns}) == len(turns)
 
