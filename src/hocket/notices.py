@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     "level": "the recording is too quiet or too loud; it is scaled",
     "cancelling": "channels cancel each other; one of them is used",
     "channels": "channels hold different voices",
+    "bleed": "a channel holds voices of another one, which are left out",
     "track": "one of several audio tracks is used",
     "empty": "the recording holds no samples",
     "nobody": "nobody is found to speak in sound that is not silent",
@@ -51,6 +52,8 @@ class Notice:
 class Notices:
     """The notices of one recording, in the order in which they were found; each is logged too.
 
+    A notice that is there already is neither kept nor logged again.
+
     Args:
         name: the recording's name in the log.
         found: notices from before, which are not logged again.
@@ -65,8 +68,29 @@ class Notices:
     ) -> None:
         """Keep a notice, and log it as a warning."""
         notice = Notice(kind, one_line(text), start, end)
+        if notice in self._found:
+            return
         self._found.append(notice)
         _log.warning("%s: %s", one_line(self._name), notice.text)
 
+    def about(self, part: str) -> "Notices":
+        """These notices, for use by what concerns only a part of the recording."""
+        return _NoticesAbout(self, part)
+
     def __iter__(self) -> Iterator[Notice]:
         return iter(self._found)
+
+
+class _NoticesAbout(Notices):
+    """Adds notices to those of the whole recording; their texts begin with the part."""
+
+    def __init__(self, whole: Notices, part: str) -> None:
+        self._whole, self._part = whole, part
+
+    def add(
+        self, kind: str, text: str, start: float | None = None, end: float | None = None
+    ) -> None:
+        self._whole.add(kind, f"{self._part}: {text}", start, end)
+
+    def __iter__(self) -> Iterator[Notice]:
+        return iter(self._whole)

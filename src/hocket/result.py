@@ -22,12 +22,15 @@ class Turn:
 
     confidence: probability, at a moment of the turn, that somebody speaks and that it is this
         speaker; None if unknown. It does not count when turns are compared.
+    channel: number of the channel that it was found in, from 1; None unless channels were diarized
+        each by itself.
     """
 
     start: float
     end: float
     speaker: str
     confidence: float | None = field(default=None, compare=False)
+    channel: int | None = field(default=None, compare=False)
 
     @property
     def duration(self) -> float:
@@ -130,7 +133,8 @@ class Result:
     def _values(self) -> list[object]:
         names = [each.name for each in fields(self)]
         values = {name: getattr(self, name) for name in names if name not in ("seconds", "copied")}
-        confidence = [turn.confidence for turn in (*self.turns, *self.exclusive_turns)]
+        every = (*self.turns, *self.exclusive_turns)
+        confidence = [(turn.confidence, turn.channel) for turn in every]
         embeddings = values.pop("embeddings")
         shape = embeddings.shape if len(embeddings) else None  # without rows there is no dimension
         return [*values.values(), shape, embeddings.tobytes(), confidence]
@@ -221,7 +225,7 @@ class Result:
         """NIST Rich Transcription Time Marked: a SPEAKER line a turn, with confidence if known."""
         uri = rttm_field(self.uri)
         return "".join(
-            f"SPEAKER {uri} 1 {milliseconds_as_seconds(start)} "
+            f"SPEAKER {uri} {turn.channel or 1} {milliseconds_as_seconds(start)} "
             f"{milliseconds_as_seconds(end - start)} <NA> <NA> {rttm_field(turn.speaker)} "
             f"{'<NA>' if turn.confidence is None else f'{turn.confidence:.3f}'} <NA>\n"
             for start, end, turn in in_milliseconds(self.turns, self.duration)
@@ -320,6 +324,7 @@ def rttm_field(text: str) -> str:
 def _rounded_rows(turns: Sequence[Turn], duration: float) -> list[dict[str, object]]:
     return [
         {"start": start / 1000, "end": end / 1000, "speaker": turn.speaker}
+        | ({} if turn.channel is None else {"channel": turn.channel})
         | ({} if turn.confidence is None else {"confidence": round(turn.confidence, 3)})
         for start, end, turn in in_milliseconds(turns, duration)
     ]
@@ -328,7 +333,8 @@ def _rounded_rows(turns: Sequence[Turn], duration: float) -> list[dict[str, obje
 def _turn(row: Mapping[str, Any]) -> Turn:
     confidence = row.get("confidence")
     known = None if confidence is None else float(confidence)
-    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), known)
+    channel = None if row.get("channel") is None else int(row["channel"])
+    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), known, channel)
 
 
 def _uncertain(row: Mapping[str, Any]) -> UncertainSegment:

@@ -98,7 +98,7 @@ def selected(**values: Any) -> Any:
         ({"regions": [(2, 1)]}, "give a later end"),
         ({"regions": [(1, 2)], "start": 3}, "regions hold nothing from start 3"),
         ({"regions": "none.uem"}, "none.uem: cannot be read"),
-        ({"channels": "both"}, "channels is 'both'; give mix, or the number"),
+        ({"channels": "both"}, "channels is 'both'; give mix, each or a channel's number"),
     ],
 )
 def test_what_cannot_be_is_refused(values: dict[str, Any], message: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from hocket.arrays import Waveform
 from hocket.audio.levels import Leveler
 from hocket.audio.mixing import Mixer
-from hocket.audio.samples import Block
+from hocket.audio.samples import Block, finite
 from hocket.errors import AudioContentError
 from hocket.notices import Notices
 
@@ -86,9 +86,7 @@ class Conversion:
     def _finite(self, block: Block) -> Block:
         """The block with zeros for NaN and infinity."""
         self._values += block.size
-        with np.errstate(invalid="ignore"):
-            if np.isfinite(block.sum(dtype=np.float64)):  # a sum is not finite if a term is not
-                return block
-        finite = np.isfinite(block)
-        self._bad += block.size - int(np.count_nonzero(finite))
-        return np.where(finite, block, np.float32(0))
+        kept = finite(block)
+        if kept is not block:
+            self._bad += int(np.count_nonzero(~np.isfinite(block)))
+        return kept

@@ -2,8 +2,10 @@
 
 import math
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
 
@@ -99,13 +101,34 @@ class Excerpt:
         ends = [value for value in (frames, self.end and round(self.end * rate)) if value]
         return max(0, min(ends, default=0) - round(self.start * rate))
 
+    def without(self, spans: Sequence[Span]) -> "Excerpt":
+        """The excerpt with silence in these spans, which are apart and in order of time."""
+        whole = self.regions or ((self.start, math.inf if self.end is None else self.end),)
+        kept: list[Span] = []
+        for start, end in whole:
+            reached = start
+            for silent_start, silent_end in spans:
+                if reached < silent_start < end:
+                    kept.append((reached, silent_start))
+                if reached < silent_end:
+                    reached = min(silent_end, end)
+            kept.append((reached, end))
+        regions = tuple(span for span in kept if span[0] < span[1])
+        return replace(self, regions=regions or ((self.start, self.start),))
+
     def _silenced(self, block: Block, begin: int, rate: int) -> Block:
         """A block with zeros outside the regions."""
         if not self.regions:
             return block
         kept = np.zeros_like(block)
-        for start, end in self.regions:
-            part = slice(max(0, round(start * rate) - begin), max(0, round(end * rate) - begin))
+        last = begin + len(block)
+        for start, end in self.regions[
+            bisect_left(self.regions, begin / rate, key=itemgetter(1)) :
+        ]:
+            if start * rate > last:
+                break
+            stop = last if end * rate > last else round(end * rate)
+            part = slice(max(0, round(start * rate) - begin), max(0, stop - begin))
             kept[part] = block[part]
         return kept
 

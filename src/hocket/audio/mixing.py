@@ -48,6 +48,7 @@ class Mixer:
         self._parts = self._cancelled = 0
         self._loudest = self._leads = np.zeros(0, int)
         self._channel: int | None = None
+        self._seen = False  # the first block
         self._rest = np.empty((0, 0), np.float32)
         self._done = first
 
@@ -71,6 +72,9 @@ class Mixer:
         self._note_voices()
 
     def _check(self, channels: int) -> None:
+        if self._seen:
+            return
+        self._seen = True
         if self._only is not None and not 1 <= self._only <= channels:
             there = "is 1 channel" if channels == 1 else f"are {channels} channels"
             raise ConfigError(f"channels is {self._only}, but there {there}; give 1 to {channels}")
@@ -114,6 +118,8 @@ class Mixer:
     def _mixed(self, block: Block) -> Waveform:
         self._done += len(block)
         channels = block.shape[1]
+        if self._only is not None and self._only > channels:  # of a later part of the recording
+            return np.zeros(len(block), np.float32)
         if self._only is not None:
             return np.ascontiguousarray(block[:, self._only - 1])
         if channels == 1:
@@ -129,4 +135,4 @@ class Mixer:
         if len(own) > 1:
             named = f"{', '.join(map(str, own[:-1]))} and {own[-1]}"
             text = f"channels {named} hold different voices; each can be diarized by itself"
-            self._notices.add("channels", f"{text} with channels={own[0]}, and so on")
+            self._notices.add("channels", f"{text} with channels=each")

@@ -66,3 +66,14 @@ def _open_path(path: str, name: str) -> BinaryIO:
         return file
     with file:
         return io.BytesIO(file.read())
+
+
+def reusable(source: Any, name: str) -> Any:
+    """A source that can be opened several times: a path, or bytes; errors as in `read_audio`."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return source
+    path = source if isinstance(source, str | os.PathLike) else _path_behind(source)
+    if path is not None and os.path.isfile(path):
+        return os.fsdecode(path)
+    with open_source(source, name) as file:
+        return file.read()

@@ -9,7 +9,7 @@ The pipeline takes the mono blocks one by one; `read_audio` joins them.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import PurePath
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hocket.arguments import check_type
 from hocket.arrays import Waveform
 from hocket.audio.conversion import Conversion
-from hocket.audio.decoding import check_track, decode
+from hocket.audio.decoding import Decoded, check_track, decode
 from hocket.audio.excerpts import Excerpt, Regions
 from hocket.audio.samples import BLOCK_FRAMES, Block, to_float
 from hocket.errors import AudioContentError, ConfigError
@@ -31,6 +31,8 @@ from hocket.notices import Notice, Notices
 MOST_CHANNELS = 32
 MIX = "mix"
 """All channels, mixed."""
+EACH = "each"
+"""Every channel by itself."""
 
 AudioSource: TypeAlias = (
     str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any]
@@ -42,13 +44,15 @@ class Selection:
     """What is used of a source.
 
     track: number of the audio track, from 1; None: the one that the file marks as default.
-    channel: number of the channel, from 1; None: all of them, mixed.
+    channel: number of the channel, from 1; None: all of them.
     excerpt: a part of the recording; None: all of it.
+    each: whether channels are used one by one, not mixed.
     """
 
     track: int | None = None
     channel: int | None = None
     excerpt: Excerpt | None = None
+    each: bool = False
 
     @property
     def start_s(self) -> float:
@@ -67,24 +71,32 @@ def select(
     start: float | None,
     end: float | None,
     regions: Regions | None,
+    is_constrained: bool = False,
 ) -> Selection:
     """A selection from what a user may give; `name` and `source` are those of the recording.
 
     Raises:
         ArgumentError: a value is of the wrong type.
-        ConfigError: a value is out of range, or a UEM file cannot be read.
+        ConfigError: a value is out of range, a UEM file cannot be read, or there are constraints,
+            which do not say which of several channels they are about.
     """
     check_type("name", name, str | None)
     check_type("track", track, int | None)
-    check_type("channels", channels, int | str)
-    if isinstance(channels, str) and channels != MIX:
-        raise ConfigError(f"channels is '{channels}'; give {MIX}, or the number of a channel")
+    check_channels(channels)
+    if channels == EACH and is_constrained:
+        raise ConfigError("constraints exclude channels=each; give the number of a channel")
     channel = None if isinstance(channels, str) else channels
-    if start is None and end is None and regions is None:
-        return Selection(track, channel)
-    return Selection(
-        track, channel, Excerpt.of(start, end, regions, stem_of(name or name_of(source)))
-    )
+    excerpt = None
+    if not (start is None and end is None and regions is None):
+        excerpt = Excerpt.of(start, end, regions, stem_of(name or name_of(source)))
+    return Selection(track, channel, excerpt, each=channels == EACH)
+
+
+def check_channels(channels: int | str) -> None:
+    """Raise ArgumentError or ConfigError unless it is mix, each or a number."""
+    check_type("channels", channels, int | str)
+    if isinstance(channels, str) and channels not in (MIX, EACH):
+        raise ConfigError(f"channels is '{channels}'; give {MIX}, {EACH} or a channel's number")
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +186,7 @@ def read_audio(
     """
     name = name_of(source) if name is None else name
     if isinstance(source, np.ndarray):
-        return _read_array(source, name, sample_rate, target_rate, selection)
+        return _read_array(source, name, sample_rate, target_rate, selection, Notices(name))
     with open_audio(
         source, sample_rate=sample_rate, target_rate=target_rate, name=name, selection=selection
     ) as stream:
@@ -190,6 +202,35 @@ def _recording(samples: Waveform, rate: int, stream: AudioStream) -> Recording:
     return Recording(samples, rate, stream.name, notices, audible_s, stream.start_s)
 
 
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A recording that may be opened again and again, if what holds it can be read again.
+
+    content: as `source` of `read_audio`.
+    sample_rate: Hz, of an array.
+    target_rate: Hz, of what is read.
+    name: the recording's name in errors and outputs.
+    """
+
+    content: AudioSource
+    sample_rate: int | None
+    target_rate: int
+    name: str
+
+    def opened(
+        self, selection: Selection, notices: Notices | None = None
+    ) -> AbstractContextManager[AudioStream]:
+        """The recording, as `open_audio` reads it."""
+        return open_audio(
+            self.content,
+            sample_rate=self.sample_rate,
+            target_rate=self.target_rate,
+            name=self.name,
+            selection=selection,
+            notices=notices,
+        )
+
+
 @contextmanager
 def open_audio(
     source: AudioSource,
@@ -198,41 +239,53 @@ def open_audio(
     target_rate: int,
     name: str | None = None,
     selection: Selection = WHOLE,
+    notices: Notices | None = None,
 ) -> Iterator[AudioStream]:
     """As `read_audio`, but block by block, so memory does not grow with the recording.
 
-    Errors in the audio are raised while the blocks are read.
+    Errors in the audio are raised while the blocks are read. `notices` get what is lost, altered or
+    guessed; by default, new ones do.
     """
     name = name_of(source) if name is None else name
+    notices = Notices(name) if notices is None else notices
     if isinstance(source, np.ndarray):
-        yield stream_of(_read_array(source, name, sample_rate, target_rate, selection))
+        yield stream_of(_read_array(source, name, sample_rate, target_rate, selection, notices))
         return
-    if sample_rate is not None:
-        raise ConfigError(f"{shown(name)}: sample_rate={sample_rate} is for arrays; leave it out")
-    notices = Notices(name)
-    with decode(source, name, notices, track=selection.track) as decoded:
-        rate, frames = decoded.rate, decoded.frames
-        conversion = Conversion(
-            rate,
-            target_rate,
-            name,
-            notices,
-            channel=selection.channel,
-            start_s=selection.start_s,
-        )
-        chosen = decoded.blocks
-        if selection.excerpt is not None:
-            chosen = selection.excerpt.blocks(chosen, rate)
-            frames = selection.excerpt.frames(frames, rate)
-        announced = None if frames is None else frames * target_rate // rate
+    with open_blocks(source, sample_rate, name, selection, notices) as decoded:
+        conversion = _conversion(decoded.rate, target_rate, name, notices, selection)
+        frames = decoded.frames
+        announced = None if frames is None else frames * target_rate // decoded.rate
         yield AudioStream(
             name,
             announced,
-            conversion.blocks(chosen),
+            conversion.blocks(decoded.blocks),
             notices,
             lambda: conversion.audible_s,
             selection.start_s,
         )
+
+
+@contextmanager
+def open_blocks(
+    source: AudioSource,
+    sample_rate: int | None,
+    name: str,
+    selection: Selection,
+    notices: Notices,
+) -> Iterator[Decoded]:
+    """What is selected of a source, all its channels, at its own rate; errors as `read_audio`."""
+    if isinstance(source, np.ndarray):
+        yield _blocks_of(source, name, sample_rate, selection)
+        return
+    if sample_rate is not None:
+        raise ConfigError(f"{shown(name)}: sample_rate={sample_rate} is for arrays; leave it out")
+    with decode(source, name, notices, track=selection.track) as decoded:
+        excerpt = selection.excerpt
+        if excerpt is None:
+            yield decoded
+            return
+        frames = excerpt.frames(decoded.frames, decoded.rate)
+        yield Decoded(decoded.rate, frames, excerpt.blocks(decoded.blocks, decoded.rate))
 
 
 def stream_of(recording: Recording) -> AudioStream:
@@ -270,28 +323,17 @@ def check_sample_type(array: NDArray[Any], name: str, verb: str) -> None:
 
 
 def _read_array(
-    array: NDArray[Any], name: str, rate: int | None, target_rate: int, selection: Selection
+    array: NDArray[Any],
+    name: str,
+    rate: int | None,
+    target_rate: int,
+    selection: Selection,
+    notices: Notices,
 ) -> Recording:
-    if rate is None:
-        raise ConfigError(f"{shown(name)}: an array has no rate of its own; pass sample_rate=")
-    array = np.asarray(array if array.size else array.reshape(0))
-    check_sample_type(array, name, "is")
-    columns = _samples_first(array, name)
-    starts = range(0, len(columns), BLOCK_FRAMES)
-    notices = Notices(name)
-    check_track(selection.track, 1)
-    conversion = Conversion(
-        rate,
-        target_rate,
-        name,
-        notices,
-        channel=selection.channel,
-        start_s=selection.start_s,
-    )
-    blocks: Iterator[Block] = (to_float(columns[first : first + BLOCK_FRAMES]) for first in starts)
-    if selection.excerpt is not None:
-        blocks = selection.excerpt.blocks(blocks, rate)
-    parts = list(conversion.blocks(blocks))
+    decoded = _blocks_of(array, name, rate, selection)
+    columns = _columns(array, name)
+    conversion = _conversion(decoded.rate, target_rate, name, notices, selection)
+    parts = list(conversion.blocks(decoded.blocks))
     mono = columns[:, 0]
     is_ready = mono.dtype == np.float32 and mono.flags.c_contiguous
     is_whole = columns.shape[1] == 1 and selection.excerpt is None
@@ -301,6 +343,37 @@ def _read_array(
         name, None, iter(parts), notices, lambda: conversion.audible_s, selection.start_s
     )
     return _recording(samples, target_rate, stream)
+
+
+def _conversion(
+    rate: int, target_rate: int, name: str, notices: Notices, selection: Selection
+) -> Conversion:
+    channel, start_s = selection.channel, selection.start_s
+    if selection.each:
+        notices = notices.about(f"channel {channel}")
+    return Conversion(rate, target_rate, name, notices, channel=channel, start_s=start_s)
+
+
+def _blocks_of(array: NDArray[Any], name: str, rate: int | None, selection: Selection) -> Decoded:
+    """What is selected of an array, all its channels."""
+    if rate is None:
+        raise ConfigError(f"{shown(name)}: an array has no rate of its own; pass sample_rate=")
+    columns = _columns(array, name)
+    check_track(selection.track, 1)
+    starts = range(0, len(columns), BLOCK_FRAMES)
+    blocks: Iterator[Block] = (to_float(columns[first : first + BLOCK_FRAMES]) for first in starts)
+    frames: int | None = len(columns)
+    if selection.excerpt is not None:
+        blocks = selection.excerpt.blocks(blocks, rate)
+        frames = selection.excerpt.frames(frames, rate)
+    return Decoded(rate, frames, blocks)
+
+
+def _columns(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """View (samples, channels) of an array that holds audio."""
+    array = np.asarray(array if array.size else array.reshape(0))
+    check_sample_type(array, name, "is")
+    return _samples_first(array, name)
 
 
 def _samples_first(array: NDArray[Any], name: str) -> NDArray[Any]:

@@ -19,3 +19,11 @@ def to_float(block: NDArray[Any]) -> Block:
     half = 2.0 ** (8 * block.dtype.itemsize - 1)
     middle = half if block.dtype.kind == "u" else 0.0
     return ((block - middle) / half).astype(np.float32)
+
+
+def finite(block: Block) -> Block:
+    """The block with zeros for NaN and infinity; the same array if there is none."""
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(block.sum(dtype=np.float64)):  # a sum is not finite if a term is not
+            return block
+    return np.where(np.isfinite(block), block, np.float32(0))

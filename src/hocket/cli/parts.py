@@ -15,6 +15,7 @@ class Part(NamedTuple):
 
     track: int | None
     channels: int | str
+    join_voices: bool
     start: float | None
     end: float | None
     regions: str | None
@@ -26,9 +27,12 @@ _OPTIONS = (
         "--channels",
         default=MIX,
         show_default=True,
-        metavar="mix|N",
+        metavar="mix|each|N",
         callback=lambda _context, _option, text: int(text) if text.isdecimal() else text,
-        help="Mix all channels, or use channel N alone, from 1.",
+        help="Mix all channels, diarize each by itself, or use channel N alone, from 1.",
+    ),
+    click.option(
+        "--join-voices", is_flag=True, help="With each: one name for a voice in several channels."
     ),
     click.option("--start", type=TIME, metavar="TIME", help="Where to begin: seconds, or h:mm:ss."),
     click.option("--end", type=TIME, metavar="TIME", help="Where to end; times stay the file's."),

@@ -94,6 +94,10 @@ class TwoSpeakers(NamedTuple):
         """
         return cls(*(calibration[f"{kind}_{name}"] for name in cls._fields))
 
+    def less_likely(self, by: float) -> Self:
+        """The same regression where two speakers are less likely beforehand, by these log odds."""
+        return self._replace(bias=self.bias - by)
+
     def log_odds(self, traits: Traits) -> float:
         """Natural logarithm of the odds that the halves are two speakers."""
         return self.bias + float(np.dot(self[1:], traits))

@@ -25,6 +25,9 @@ class Artifacts:
     notices: what was lost, altered or guessed while the recording was read.
     audible_s: length of what is not silent, in seconds.
     start_s: where it begins in the recording, in seconds, if it is a part of it.
+    channel: number of the channel, from 1, if channels are diarized each by itself. One voice is
+        then expected in it.
+    pauses: where nobody speaks in that channel, in seconds of the recording.
     """
 
     uri: str
@@ -40,3 +43,5 @@ class Artifacts:
     notices: tuple[Notice, ...] = field(repr=False, default=())
     audible_s: float = field(repr=False, default=0.0)
     start_s: float = field(repr=False, default=0.0)
+    channel: int | None = field(repr=False, default=None)
+    pauses: tuple[tuple[float, float], ...] = field(repr=False, default=())

@@ -23,6 +23,7 @@ def diarize(
     constraints: Sequence[Constraint] = (),
     track: int | None = None,
     channels: int | str = MIX,
+    join_voices: bool = False,
     start: float | None = None,
     end: float | None = None,
     regions: Regions | None = None,
@@ -34,15 +35,15 @@ def diarize(
     """Diarize one recording. For several, one `Diarizer` loads the graphs once.
 
     Args:
-        source: a path, encoded bytes, a binary file object, or an array of samples: floats in -1..1
-            or integers, (samples,), (samples, channels) or (channels, samples).
+        source: a path, encoded bytes, a binary file object, or an array of samples.
         preset: accurate, balanced or fast. Default: balanced.
         num_speakers: exact number of speakers, if known. Default: it is estimated.
         min_speakers: fewest speakers to find. Default: 1.
         max_speakers: most speakers to find. Default: no limit.
         constraints: what is known of who speaks where (docs/corrections.md). Default: nothing.
         track: number of the audio track, from 1. Default: the one marked as default.
-        channels: mix, or the number of the only channel to use, from 1. Default: mix.
+        channels: mix, each by itself (each), or the number of one, from 1. Default: mix.
+        join_voices: with each, one name for a voice that speaks in several channels. Default: no.
         start: where to begin, in seconds. Default: 0.
         end: where to end, in seconds. Default: the end of the recording.
         regions: what to use, as (start, end) in seconds or as a UEM file. Default: all.
@@ -53,9 +54,7 @@ def diarize(
 
     Raises:
         ArgumentError: an argument is unknown or of the wrong type.
-        AudioError: the recording cannot be used.
-        ConfigError: there is no such preset, or numbers of speakers or constraints contradict.
-        Cancelled: `cancel` was set.
+        HocketError: as for `Diarizer.__call__`, or there is no such preset.
     """
     return Diarizer(preset=preset)(
         source,
@@ -65,6 +64,7 @@ def diarize(
         constraints=constraints,
         track=track,
         channels=channels,
+        join_voices=join_voices,
         start=start,
         end=end,
         regions=regions,

@@ -9,18 +9,17 @@ from threading import Event, Lock
 from typing import Self
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from hocket import models
 from hocket.arguments import check_callable, check_type, known_names_only
-from hocket.arrays import Centroids, Parts, Waveform, check_array
+from hocket.arrays import Centroids, Parts, Waveform
 from hocket.audio.excerpts import Regions
 from hocket.audio.reading import (
     MIX,
     AudioSource,
     AudioStream,
     Recording,
-    open_audio,
+    Source,
+    name_of,
     select,
     stem_of,
     stream_of,
@@ -40,14 +39,16 @@ from hocket.corrections.constraints import Constraint, ConstraintSet, gather
 from hocket.corrections.frames import AppliedConstraints
 from hocket.embedding.channels import ChannelModel
 from hocket.embedding.embedder import Embedder
-from hocket.errors import ConfigError, GraphInputError
+from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
-from hocket.offline.inference import Networks, infer
+from hocket.offline.inference import Networks, checked_recording, infer
+from hocket.offline.joining import diarize_each
 from hocket.offline.progress import Progress, ProgressCallback
 from hocket.offline.speakers import (
+    ONE_VOICE_A_CHANNEL,
     ClusteringModels,
     FoundSpeakers,
     find_speakers,
@@ -104,6 +105,7 @@ class Diarizer:
         constraints: Sequence[Constraint] = (),
         track: int | None = None,
         channels: int | str = MIX,
+        join_voices: bool = False,
         start: float | None = None,
         end: float | None = None,
         regions: Regions | None = None,
@@ -121,7 +123,8 @@ class Diarizer:
             max_speakers: most speakers to find. Default: no limit.
             constraints: what is known of who speaks where (docs/corrections.md). Default: nothing.
             track: number of the audio track, from 1. Default: the one marked as default.
-            channels: mix, or the number of the only channel to use, from 1. Default: mix.
+            channels: mix, each by itself (each), or the number of one, from 1. Default: mix.
+            join_voices: with each, one name for a voice in several channels. Default: no.
             start: where to begin, in seconds. Default: 0.
             end: where to end, in seconds. Default: the end of the recording.
             regions: what to use, as (start, end) in seconds or as a UEM file. Default: all.
@@ -134,23 +137,23 @@ class Diarizer:
             ArgumentError: an argument is unknown or of the wrong type.
             AudioError: the recording cannot be used.
             ConfigError: the numbers of speakers contradict each other, or constraints do.
-            ModelError: a model file is missing or altered.
-            BackendError: the runtime is not installed or failed.
+            ModelError, BackendError: as for `load`.
             Cancelled: `cancel` was set.
         """
-        check_type("sample_rate", sample_rate, int | None)
-        check_callable("progress", progress)
-        check_type("cancel", cancel, Event | None)
+        _check(sample_rate, join_voices, progress, cancel)
         count = SpeakerCount.of(num_speakers, min_speakers, max_speakers)
         gather(constraints).check(count)  # before the slow half
-        selection = select(source, name, track, channels, start, end, regions)
+        selection = select(source, name, track, channels, start, end, regions, bool(constraints))
         watch = Stopwatch()
         with watch.stage("load"):
             rate = self.load().geometry.sample_rate
-        with open_audio(
-            source, sample_rate=sample_rate, target_rate=rate, name=name, selection=selection
-        ) as stream:
-            artifacts = self._infer(stream, watch, progress, cancel)
+        recording = Source(source, sample_rate, rate, name_of(source) if name is None else name)
+        infer = partial(self._infer, progress=progress, cancel=cancel)
+        if selection.each:
+            finish = partial(self.finish, count=count, constraints=constraints)
+            return diarize_each(recording, selection, infer, finish, watch, join_voices)
+        with recording.opened(selection) as stream:
+            artifacts = infer(stream, watch)
         return self.finish(artifacts, count, constraints)
 
     def load(self) -> Self:
@@ -247,7 +250,7 @@ class Diarizer:
         """
         watch = Stopwatch()
         with watch.stage("load"):
-            recording = _checked(recording, self.load().geometry)
+            recording = checked_recording(recording, self.load().geometry)
         return self._infer(stream_of(recording), watch, progress, cancel)
 
     def _infer(
@@ -256,8 +259,9 @@ class Diarizer:
         watch: Stopwatch,
         progress: ProgressCallback | None,
         cancel: Event | None,
+        part: tuple[int, int] = (1, 1),
     ) -> Artifacts:
-        advance = Progress(stream.samples, progress)
+        advance = Progress(stream.samples, progress, part)
         found = infer(stream, self._networks, self.resolved, self.runtime, watch, advance, cancel)
         if not found.samples and not any(each.kind == "empty" for each in stream.notices):
             stream.notices.add("empty", "holds no samples")
@@ -308,7 +312,9 @@ class Diarizer:
         geometry, watch, config = artifacts.geometry, Stopwatch(), self.resolved
         count, constraint_set = count or SpeakerCount(), gather(constraints)
         constraint_set.check(count)
-        notices = Notices(artifacts.uri, artifacts.notices)
+        notices = every = Notices(artifacts.uri, artifacts.notices)
+        if artifacts.channel is not None:
+            notices = every.about(f"channel {artifacts.channel}")
         with watch.stage("clustering"):
             parts, centroids, held, known = self._divide(
                 artifacts, count, constraint_set.moved(-artifacts.start_s), notices
@@ -338,7 +344,7 @@ class Diarizer:
             embedding_model=self.embedding_model,
             count_confidence=count_confidence(evidence, count, self.calibration),
             uncertain=uncertain_segments(names, evidence, self.calibration),
-            notices=tuple(notices),
+            notices=tuple(every),
         )
         return moved(found, artifacts.start_s)
 
@@ -350,7 +356,10 @@ class Diarizer:
         notices: Notices,
     ) -> tuple[Parts, Centroids, AppliedConstraints | None, SpeakerEvidence]:
         """Divide all regions among the speakers, with constraints in place."""
-        network = ClusteringModels(TwoSpeakers.of(self.calibration), self.channel_model, self.plda)
+        two = TwoSpeakers.of(self.calibration)
+        if artifacts.channel is not None:
+            two = two.less_likely(ONE_VOICE_A_CHANNEL)
+        network = ClusteringModels(two, self.channel_model, self.plda)
         kept = self._found.get(artifacts)
         if kept and kept[0] == count:
             found = kept[1]
@@ -370,16 +379,8 @@ class Diarizer:
         return parts, centroids, held, SpeakerEvidence.gather(similarity, odds)
 
 
-def _checked(recording: Recording | Waveform, geometry: Geometry) -> Recording:
-    """The recording as the graphs need it, or GraphInputError."""
-    if not isinstance(recording, Recording):
-        check_array("waveform", recording, np.float32, ("samples",))
-        if not np.isfinite(recording).all():
-            raise GraphInputError("waveform: found NaN or infinite samples; use read_audio")
-        return Recording(recording, geometry.sample_rate, "audio")
-    if recording.sample_rate != geometry.sample_rate:
-        raise GraphInputError(
-            f"{recording.name}: found {recording.sample_rate} Hz; "
-            f"read it with target_rate={geometry.sample_rate}"
-        )
-    return recording
+def _check(sample_rate: object, join_voices: object, progress: object, cancel: object) -> None:
+    check_type("sample_rate", sample_rate, int | None)
+    check_type("join_voices", join_voices, bool)
+    check_callable("progress", progress)
+    check_type("cancel", cancel, Event | None)

@@ -17,13 +17,21 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Bands, LogProbs, Regions, SubsegmentEmbeddings, Subsegments, Waveform
+from hocket.arrays import (
+    Bands,
+    LogProbs,
+    Regions,
+    SubsegmentEmbeddings,
+    Subsegments,
+    Waveform,
+    check_array,
+)
 from hocket.audio.buffer import Pieces, SampleBuffer, fill
-from hocket.audio.reading import AudioStream
+from hocket.audio.reading import AudioStream, Recording
 from hocket.concurrency import ordered_map, prefetched, worker_pool
 from hocket.config import ResolvedConfig, Runtime
 from hocket.embedding.embedder import Embedded, Embedder
-from hocket.errors import Cancelled
+from hocket.errors import Cancelled, GraphInputError
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.offline.packs import PackPlanner, Plan, PlannedPack
@@ -274,3 +282,18 @@ class _Inference:
         return InferenceOutput(
             self._buffer.end, self._sums.result(), regions, subsegments, found.embeddings, bands
         )
+
+
+def checked_recording(recording: Recording | Waveform, geometry: Geometry) -> Recording:
+    """The recording as the graphs need it, or GraphInputError."""
+    if not isinstance(recording, Recording):
+        check_array("waveform", recording, np.float32, ("samples",))
+        if not np.isfinite(recording).all():
+            raise GraphInputError("waveform: found NaN or infinite samples; use read_audio")
+        return Recording(recording, geometry.sample_rate, "audio")
+    if recording.sample_rate != geometry.sample_rate:
+        raise GraphInputError(
+            f"{recording.name}: found {recording.sample_rate} Hz; "
+            f"read it with target_rate={geometry.sample_rate}"
+        )
+    return recording

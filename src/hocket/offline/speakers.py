@@ -30,6 +30,8 @@ from hocket.offline.artifacts import Artifacts
 AUDIBLE_S = 1.0  # least sound in which somebody is expected
 # log odds of two voices: 3 %. Where a number is told, splits just below even odds are often right
 ONE_VOICE = -3.5
+# log odds by which two voices are less likely in a channel of its own: 12 to 1
+ONE_VOICE_A_CHANNEL = 2.5
 
 
 class ClusteringModels(NamedTuple):

@@ -84,6 +84,7 @@ def activations_of(
     geometry: Geometry,
     config: Config,
     applied: AppliedConstraints | None = None,
+    paused: NDArray[np.bool_] | None = None,
 ) -> Activations:
     """Activations of a recording, without short pauses and turns, (frames, clusters).
 
@@ -93,12 +94,18 @@ def activations_of(
         geometry: frame grid.
         config: settings of regions and turns.
         applied: constraints; None: there are none.
+        paused: (frames,), where nobody speaks; None: nothing is known of it.
     """
     counts = count_speakers(segmentation.occupancy, config.regions)
     if applied:
         counts[applied.nobody] = 0
+    if paused is not None:
+        counts[paused] = 0
     blocks = [activate(voting(block), counts[block]) for block in frame_blocks(len(counts))]
     activations = _tidied(blocks, geometry, config)
+    if paused is not None:  # shorter pauses than the network's are known
+        activations[paused] = False
+        activations = tidy(activations, 0, geometry.frames_of(config.turns.min_turn_s))
     return constrain_activations(activations, counts, applied) if applied else activations
 
 
@@ -156,7 +163,8 @@ def reconstruct(
     """
     windows, geometry, samples = artifacts.segmentation, artifacts.geometry, artifacts.samples
     voting = voting_of(windows, geometry, config, parts, clusters, held)
-    activations = activations_of(voting, windows, geometry, config, held)
+    paused = _paused(artifacts) if artifacts.pauses else None
+    activations = activations_of(voting, windows, geometry, config, held, paused)
     order = order_of_appearance(activations)
     activations = activations[:, order]
     names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
@@ -171,6 +179,18 @@ def reconstruct(
         to_turns(activations, names, geometry, samples),
         to_turns(np.concatenate(single), names, geometry, samples),
     )
+
+
+def _paused(artifacts: Artifacts) -> NDArray[np.bool_]:
+    """Frames in which nobody speaks in the channel, (frames,)."""
+    geometry = artifacts.geometry
+    paused = np.zeros(len(artifacts.segmentation.occupancy), np.bool_)
+    first = geometry.seconds_of(geometry.frame_start(0))
+    times = np.array(artifacts.pauses) - (artifacts.start_s + first)
+    frames = np.round(times * geometry.sample_rate / geometry.frame_step).astype(np.int64)
+    for start, end in np.maximum(frames, 0).tolist():
+        paused[start:end] = True
+    return paused
 
 
 def apply_constraints(

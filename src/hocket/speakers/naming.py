@@ -1,14 +1,14 @@
 """Results and known speakers: the clusters of a result, and a result with names."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.errors import SpeakerError
-from hocket.result import EmbeddingModel, Result, Turn
+from hocket.renaming import renamed
+from hocket.result import EmbeddingModel, Result
 from hocket.speakers.values import Match
 
 
@@ -49,22 +49,4 @@ def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
     names = {
         match.cluster: match.speaker.name for match in matches if match.speaker and match.certain
     }
-    return replace(
-        result,
-        turns=_renamed(result.turns, names),
-        exclusive_turns=_renamed(result.exclusive_turns, names),
-        speakers=tuple(names.get(name, name) for name in result.speakers),
-        uncertain=tuple(
-            replace(
-                segment,
-                speaker=names.get(segment.speaker, segment.speaker),
-                alternatives=tuple(names.get(name, name) for name in segment.alternatives),
-            )
-            for segment in result.uncertain
-        ),
-    )
-
-
-def _renamed(turns: Sequence[Turn], names: Mapping[str, str]) -> tuple[Turn, ...]:
-    """Renamed turns, sorted again, because names decide the order of simultaneous turns."""
-    return tuple(sorted(replace(t, speaker=names.get(t.speaker, t.speaker)) for t in turns))
+    return renamed(result, names)

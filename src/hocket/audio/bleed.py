@@ -1,0 +1,218 @@
+"""Bleed: a voice that a channel picks up from another one, quieter than its own channel does.
+
+Two channels share a sound if their cross-spectra agree on a delay (Knapp and Carter 1976, "The
+generalized correlation method for estimation of time delay", with the phase transform). Then the
+level of the leak is the least difference of the two levels that is common while the first has
+sound: the second channel's own voice only makes it larger. What is not louder than the leak is
+bleed.
+"""
+
+from itertools import permutations
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hocket.audio.samples import Block
+
+PART_S = 0.02  # length of what has one level
+SPECTRUM_S = 0.5  # length of what is correlated
+LOWEST_HZ, HIGHEST_HZ = 300, 3_800  # above hum, below the highest of a telephone
+LEAST_SPECTRA = 4  # before a delay can be common
+PEAK = 8.0  # height of the common delay, in standard deviations of all; chance gives 4 to 5
+SILENT = 1e-10  # power; -100 dB
+SMOOTH = 5  # parts of a mean level; single parts vary by several dB
+BEFORE, AFTER = 10, 2  # parts by which the leak comes later, reverberation included, or earlier
+SOUND_DB = 15.0  # over the floor of a channel
+FLOOR = 0.05  # quantile of levels
+COMMON = 0.2  # quantile of differences of levels
+SPREAD_DB = 9.0  # of bleed over its common level
+ONE_SOURCE_DB = 12.0  # least range of differences between channels that have a voice each
+STEADY = 11  # parts, of which the majority decides
+LEAST_PARTS = 50  # with sound, before a leak is known
+SPEECH = 0.75  # quantile of the levels of sound
+PAUSE = 0.25  # of the way from the floor to speech, in dB
+PAUSE_RANGE_DB = 25.0  # of speech over the floor, from which on pauses are known
+
+Levels: TypeAlias = NDArray[np.float64]  # (parts, channels), dB
+Leaks: TypeAlias = NDArray[np.float64]  # (from, into), dB; -inf where there is none
+PartMask: TypeAlias = NDArray[np.bool_]  # (parts, channels)
+
+
+class Survey:
+    """Powers and common sounds of all channels.
+
+    Args:
+        rate: Hz.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.part = max(1, round(PART_S * rate))
+        self._size = 2 * max(1, round(SPECTRUM_S * rate / 2))
+        frequencies = np.fft.rfftfreq(self._size, 1 / rate)
+        self._band = (frequencies >= LOWEST_HZ) & (frequencies <= min(HIGHEST_HZ, 0.45 * rate))
+        self._parts: list[NDArray[np.float64]] = []
+        self._rest = self._spectral_rest = np.zeros((0, 0), np.float32)
+        self._sums = np.zeros((0, 0, 0), np.complex128)  # (channels, channels, frequencies)
+        self._counts = np.zeros((0, 0), np.int64)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels; 0 before the first block."""
+        return self._rest.shape[1]
+
+    def observe(self, block: Block) -> int:
+        """Take the next block; the number of parts that it ends.
+
+        A later part of a file may have other channels; those that the first has not do not count,
+        and those that are missing are silent.
+        """
+        if not self.channels:
+            self._begin(block.shape[1])
+        if block.shape[1] != self.channels:
+            more = max(0, self.channels - block.shape[1])
+            block = np.pad(block, ((0, 0), (0, more)))[:, : self.channels]
+        if self.channels > 1:
+            self._spectral_rest = np.concatenate([self._spectral_rest, block])
+            for start in range(0, len(self._spectral_rest) - self._size + 1, self._size):
+                self._correlate(self._spectral_rest[start : start + self._size])
+            left = len(self._spectral_rest) % self._size
+            self._spectral_rest = self._spectral_rest[len(self._spectral_rest) - left :]
+        return self._measure(block)
+
+    def _begin(self, channels: int) -> None:
+        self._rest = self._spectral_rest = np.zeros((0, channels), np.float32)
+        self._sums = np.zeros((channels, channels, int(self._band.sum())), np.complex128)
+        self._counts = np.zeros((channels, channels), np.int64)
+
+    def _measure(self, block: Block) -> int:
+        """Add the powers of the parts that a block ends, and return their number."""
+        block = np.concatenate([self._rest, block])
+        count = len(block) // self.part
+        self._rest = block[count * self.part :]
+        parts = block[: count * self.part].reshape(count, self.part, self.channels)
+        # float64, in which the square of any float32 is finite
+        self._parts.append(np.einsum("pfc,pfc->pc", parts, parts, dtype=np.float64) / self.part)
+        return count
+
+    def _correlate(self, samples: Block) -> None:
+        """Add the phases of the cross-spectra of all pairs that have sound."""
+        windowed = samples * np.hanning(self._size)[:, None]
+        spectra = np.fft.rfft(windowed, axis=0)[self._band].T
+        loud = np.mean(windowed**2, axis=0) > SILENT
+        for one in range(self.channels):
+            both = loud[one] & loud[one + 1 :]
+            rows = np.flatnonzero(both) + one + 1
+            cross = spectra[rows] * spectra[one].conj()
+            self._sums[one, rows] += cross / np.maximum(np.abs(cross), 1e-30)
+            self._counts[one, rows] += 1
+
+    def powers(self, last: int | None = None) -> NDArray[np.float64]:
+        """Powers, (parts, channels), of all parts or only the last ones."""
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
+        if not self._parts:
+            return np.zeros((0, self.channels))
+        return self._parts[0] if last is None else self._parts[0][-last:]
+
+    def forget(self, kept: int) -> None:
+        """Keep the powers of so many parts, the last ones."""
+        self._parts = [self.powers(kept)]
+
+    def shared(self) -> PartMask:
+        """Whether two channels share a sound, (channels, channels)."""
+        found = np.zeros((self.channels, self.channels), np.bool_)
+        for one, other in zip(*np.nonzero(self._counts >= LEAST_SPECTRA), strict=True):
+            spectrum = np.zeros(len(self._band), np.complex128)
+            spectrum[self._band] = self._sums[one, other]
+            delays = np.abs(np.fft.irfft(spectrum, self._size))
+            deviation = float(np.sqrt(np.mean(delays**2)))
+            found[one, other] = found[other, one] = delays.max() > PEAK * deviation
+        return found
+
+
+def levels_of(powers: NDArray[np.float64]) -> Levels:
+    """Levels of means over SMOOTH parts, (parts, channels)."""
+    return 10 * np.log10(np.maximum(_means(powers, SMOOTH), SILENT))
+
+
+def leaks_of(levels: Levels, shared: PartMask) -> Leaks:
+    """How loud each channel is in each other one, relative to itself.
+
+    Args:
+        levels: of all channels.
+        shared: (channels, channels), whether two share a sound.
+    """
+    channels = levels.shape[1]
+    found = np.full((channels, channels), -np.inf)
+    if not shared.any() or not len(levels):
+        return found
+    active_parts, latest = sounding(levels), _latest(levels)
+    for one, other in permutations(range(channels), 2):
+        active = active_parts[:, one]
+        if shared[one, other] and np.count_nonzero(active) >= LEAST_PARTS:
+            differences = levels[active, other] - latest[active, one]
+            found[one, other] = np.quantile(differences, COMMON)
+    one_source = (
+        found + found.T > -ONE_SOURCE_DB
+    )  # one voice in both, in its own where it is loudest
+    louder = (found > found.T) | ((found == found.T) & np.tri(channels, dtype=np.bool_))
+    found[one_source & louder] = -np.inf
+    return found
+
+
+def bleed_of(levels: Levels, leaks: Leaks) -> PartMask:
+    """Parts in which a channel has nothing but what leaks into it, (parts, channels)."""
+    found = np.zeros(levels.shape, np.bool_)
+    if not np.isfinite(leaks).any():
+        return found
+    latest, active = _latest(levels), _latest(sounding(levels))
+    for one, other in zip(*np.nonzero(np.isfinite(leaks)), strict=True):
+        most = latest[:, one] + leaks[one, other] + SPREAD_DB
+        found[:, other] |= active[:, one] & (levels[:, other] <= most)
+    majority: PartMask = _means(found.astype(np.float64), STEADY) > 0.5
+    return majority
+
+
+def pauses_of(levels: Levels, bleed: PartMask) -> PartMask:
+    """Parts without a voice: bleed, and what is near the channel's floor, (parts, channels).
+
+    Where speech is less than PAUSE_RANGE_DB over the floor, levels do not show pauses.
+    """
+    found = bleed.copy()
+    if not len(levels):
+        return found
+    floor = np.quantile(levels, FLOOR, axis=0)
+    for channel, own in enumerate((sounding(levels) & ~bleed).T):
+        if not own.any():
+            continue
+        speech = np.quantile(levels[own, channel], SPEECH)
+        if speech - floor[channel] > PAUSE_RANGE_DB:
+            most = floor[channel] + PAUSE * (speech - floor[channel])
+            found[:, channel] |= levels[:, channel] < most
+    return found
+
+
+def sounding(levels: Levels) -> PartMask:
+    """Parts with more than the floor of their channel, (parts, channels)."""
+    if not len(levels):
+        return np.zeros(levels.shape, np.bool_)
+    found: PartMask = levels > np.quantile(levels, FLOOR, axis=0) + SOUND_DB
+    return found
+
+
+def _latest(values: NDArray[Any]) -> NDArray[Any]:
+    """The largest value of BEFORE parts before each, itself and AFTER parts behind it."""
+    padded = np.pad(values, ((BEFORE, AFTER), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, BEFORE + AFTER + 1, axis=0)
+    largest: NDArray[Any] = windows.max(axis=-1)
+    return largest
+
+
+def _means(values: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+    """Means over `length` rows around each, fewer at both ends."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    first = np.maximum(np.arange(len(values)) - length // 2, 0)
+    last = np.minimum(np.arange(len(values)) + length // 2 + 1, len(values))
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)[:, None]
+    return means
