@@ -14,6 +14,7 @@ from hocket.cli.outcome import UNUSABLE
 from hocket.config import GraphConfig, Runtime
 from hocket.errors import BackendError, ModelError
 from hocket.graph import SPECS
+from hocket.models import loading
 
 GPUS = ("cuda", "tensorrt")
 NAMES = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
@@ -114,6 +115,7 @@ def test_a_driver_that_is_missing_is_one_line(
 def test_without_a_gpu_the_error_says_what_to_install(
     backend: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    loading._in_use.clear()  # that of a fake runtime
     with pytest.raises(BackendError) as caught:
         models.load("segmentation", GraphConfig(backend=backend), Runtime())
     message = str(caught.value)

@@ -1,7 +1,9 @@
 """Loading of graphs, and placing of weights that the user provides."""
 
 import logging
+import os
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,12 @@ from hocket.result import EmbeddingModel
 
 _log = logging.getLogger(__name__)
 
+# graphs in use: what opens one again gets the same, so that a second stream costs no second network
+_in_use: WeakValueDictionary[tuple[object, ...], Graph] = WeakValueDictionary()
+
 
 def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
-    """Open a graph.
+    """Open a graph, or return one that is in use in this process and would be the same.
 
     If the file of a small graph is missing, NumPy computes the graph, with a warning.
 
@@ -53,7 +58,20 @@ def load(graph: str, config: GraphConfig, runtime: Runtime) -> Graph:
     if graph in REFERENCES and not artefact.file.path.exists():
         _log.warning("%s: no such file; NumPy computes '%s' instead", artefact.file.path, graph)
         return ReferenceGraph(graph)
-    return open_verified(artefact, choice, runtime)
+    key = _identity(artefact, choice, runtime)
+    opened = _in_use.get(key)
+    if opened is None:
+        _in_use[key] = opened = open_verified(artefact, choice, runtime)
+    return opened
+
+
+def _identity(artefact: Artefact, choice: Choice, runtime: Runtime) -> tuple[object, ...]:
+    """Equal for graphs that are the same: a file that has changed, or a fork, makes another."""
+    catalogue = read_catalogue()
+    weights = [find_weights(catalogue.weights[name]) for name in artefact.weights]
+    files = [file for file in (artefact.file, *weights) if file and file.path.exists()]
+    states = [(file, file.path.stat().st_mtime_ns, file.path.stat().st_size) for file in files]
+    return os.getpid(), artefact.graph, choice, runtime, *states
 
 
 def choice_of(graph: str, config: GraphConfig) -> Choice:
