@@ -2,7 +2,7 @@
 
 >>> from hocket import diarize
 >>> for turn in diarize("meeting.flac").turns:
-...     print(turn.start_s, turn.end_s, turn.speaker)
+...     print(turn.start, turn.end, turn.speaker)
 
 Names are imported when first used, so that `import hocket` costs next to nothing.
 """

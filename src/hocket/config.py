@@ -184,6 +184,7 @@ class StreamConfig:
     merge: two speakers closer than this are merged, unless they spoke at the same time.
     name: a speaker at most this far from a known speaker gets that name.
     name_early: the same limit for a speaker with less than `name_s` of speech.
+    hold: reduction of a speaker's distance to the known speaker whose name it has.
     crowd: reduction of `name_early` for every doubling of the known speakers beyond five.
     name_s: seconds of subsegments; they overlap, so it is about half as much speech.
     margin: least lead over the second nearest speaker with which a subsegment updates its speaker.
@@ -207,6 +208,7 @@ class StreamConfig:
     name: float | None = None
     name_early: float | None = None
     crowd: float | None = None
+    hold: float = 0.05
     name_s: float = 8.0
     margin: float = 0.1
     coherence: float = 0.7

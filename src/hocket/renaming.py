@@ -9,7 +9,7 @@ from hocket.arrays import Centroids, unit_length
 from hocket.result import Result, Turn, UncertainSegment
 
 
-def renamed(result: Result, names: Mapping[str, str]) -> Result:
+def renamed(result: Result, names: Mapping[str, str], *, as_labels: bool = False) -> Result:
     """The result with new names.
 
     Turns of speakers who become one are joined where they touch or overlap. The embedding of such
@@ -18,15 +18,21 @@ def renamed(result: Result, names: Mapping[str, str]) -> Result:
     Args:
         result: whose speakers are renamed.
         names: new names by old ones; speakers that are not in it keep theirs.
+        as_labels: whether the names are labels, so that `Turn.id` is left out; otherwise it is the
+            label from before.
     """
     new = [names.get(name, name) for name in result.speakers]
     speakers = tuple(dict.fromkeys(new))
     gone = len(new) - len(speakers)
     counts = result.count_confidence
+    turns, exclusive = (
+        _renamed(kind, names, join=gone > 0, as_labels=as_labels)
+        for kind in (result.turns, result.exclusive_turns)
+    )
     return replace(
         result,
-        turns=_renamed(result.turns, names, join=gone > 0),
-        exclusive_turns=_renamed(result.exclusive_turns, names, join=gone > 0),
+        turns=turns,
+        exclusive_turns=exclusive,
         speakers=speakers,
         embeddings=_joined_embeddings(result, new, speakers) if gone else result.embeddings,
         count_confidence=_fewer(counts, gone) if gone else counts,
@@ -34,9 +40,13 @@ def renamed(result: Result, names: Mapping[str, str]) -> Result:
     )
 
 
-def _renamed(turns: Sequence[Turn], names: Mapping[str, str], *, join: bool) -> tuple[Turn, ...]:
+def _renamed(
+    turns: Sequence[Turn], names: Mapping[str, str], *, join: bool, as_labels: bool
+) -> tuple[Turn, ...]:
     """Renamed turns, sorted again, because names decide the order of simultaneous turns."""
-    found = sorted(replace(t, speaker=names.get(t.speaker, t.speaker)) for t in turns)
+    found = sorted(_with_name(turn, names.get(turn.speaker, turn.speaker)) for turn in turns)
+    if as_labels:
+        found = [replace(turn, id=None) for turn in found]
     if not join:
         return tuple(found)
     joined: list[Turn] = []
@@ -50,6 +60,13 @@ def _renamed(turns: Sequence[Turn], names: Mapping[str, str], *, join: bool) -> 
             last[key] = len(joined)
             joined.append(turn)
     return tuple(joined)
+
+
+def _with_name(turn: Turn, name: str) -> Turn:
+    if name == turn.speaker:
+        return turn
+    label = turn.id or turn.speaker
+    return replace(turn, speaker=name, id=None if name == label else label)
 
 
 def _union(one: Turn, other: Turn) -> Turn:

@@ -24,6 +24,8 @@ class Turn:
         speaker; None if unknown. It does not count when turns are compared.
     channel: number of the channel that it was found in, from 1; None unless channels were diarized
         each by itself.
+    id: label of the speaker that stays, whatever name the speaker gets or loses: SPEAKER_nn; None
+        if `speaker` is that label.
     """
 
     start: float
@@ -31,6 +33,7 @@ class Turn:
     speaker: str
     confidence: float | None = field(default=None, compare=False)
     channel: int | None = field(default=None, compare=False)
+    id: str | None = field(default=None, compare=False)
 
     @property
     def duration(self) -> float:
@@ -134,7 +137,7 @@ class Result:
         names = [each.name for each in fields(self)]
         values = {name: getattr(self, name) for name in names if name not in ("seconds", "copied")}
         every = (*self.turns, *self.exclusive_turns)
-        confidence = [(turn.confidence, turn.channel) for turn in every]
+        confidence = [(turn.confidence, turn.channel, turn.id) for turn in every]
         embeddings = values.pop("embeddings")
         shape = embeddings.shape if len(embeddings) else None  # without rows there is no dimension
         return [*values.values(), shape, embeddings.tobytes(), confidence]
@@ -324,6 +327,7 @@ def rttm_field(text: str) -> str:
 def _rounded_rows(turns: Sequence[Turn], duration: float) -> list[dict[str, object]]:
     return [
         {"start": start / 1000, "end": end / 1000, "speaker": turn.speaker}
+        | ({} if turn.id is None else {"id": turn.id})
         | ({} if turn.channel is None else {"channel": turn.channel})
         | ({} if turn.confidence is None else {"confidence": round(turn.confidence, 3)})
         for start, end, turn in in_milliseconds(turns, duration)
@@ -334,7 +338,8 @@ def _turn(row: Mapping[str, Any]) -> Turn:
     confidence = row.get("confidence")
     known = None if confidence is None else float(confidence)
     channel = None if row.get("channel") is None else int(row["channel"])
-    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), known, channel)
+    label = None if row.get("id") is None else str(row["id"])
+    return Turn(float(row["start"]), float(row["end"]), str(row["speaker"]), known, channel, label)
 
 
 def _uncertain(row: Mapping[str, Any]) -> UncertainSegment:

@@ -1,5 +1,6 @@
 """Activations to turns: frames become seconds here."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from hocket.arrays import Activations, segments_of
 from hocket.geometry import Geometry
 from hocket.result import Turn
+
+_NUMBERED = re.compile(r"(CH\d+_)?SPEAKER_\d\d+")
 
 
 def tidy(activations: Activations, min_pause: int, min_turn: int) -> Activations:
@@ -41,6 +44,16 @@ def order_of_appearance(activations: Activations) -> NDArray[np.int64]:
 def speaker_name(number: int) -> str:
     """Label of a speaker without a name, such as SPEAKER_00: the convention of RTTM files."""
     return f"SPEAKER_{number:02d}"
+
+
+def is_numbered(name: str) -> bool:
+    """Whether a name is the label of a speaker without a name."""
+    return bool(_NUMBERED.fullmatch(name))
+
+
+def channel_speaker(channel: int, speaker: str) -> str:
+    """Label of a speaker of a channel, such as CH2_SPEAKER_00."""
+    return f"CH{channel}_{speaker}"
 
 
 def speaker_names(number: int) -> tuple[str, ...]:

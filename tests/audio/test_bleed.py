@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from hocket.audio.bleed import Survey, bleed_of, leaks_of, levels_of, pauses_of
+from hocket.audio.bleed import LiveBleed, Survey, bleed_of, floor_of, leaks_of, levels_of, pauses_of
 from hocket.audio.excerpts import Excerpt, Span
 from hocket.audio.isolation import isolate
 from hocket.audio.reading import WHOLE, Source
@@ -46,8 +46,9 @@ def found_in(channels: Samples, block: int = 5000) -> tuple[NDArray[np.bool_], N
     for start in range(0, len(channels), block):
         survey.observe(channels[start : start + block])
     levels = levels_of(survey.powers())
-    bleed = bleed_of(levels, leaks_of(levels, survey.shared()))
-    return bleed, pauses_of(levels, bleed)
+    floor = floor_of(levels)
+    bleed = bleed_of(levels, floor, leaks_of(levels, floor, survey.shared()))
+    return bleed, pauses_of(levels, floor, bleed)
 
 
 def spoken(own: Samples) -> NDArray[np.bool_]:
@@ -179,3 +180,23 @@ def test_an_excerpt_without_spans(
     excerpt: Excerpt, spans: list[Span], regions: tuple[Span, ...]
 ) -> None:
     assert excerpt.without(spans).regions == regions
+
+
+@pytest.mark.parametrize("size", [800, 805, 80])
+def test_bleed_of_a_stream_is_silenced_after_a_few_seconds(size: int) -> None:
+    own = voices()
+    live, sound = LiveBleed(RATE), leaking(own, -20, 0.004)
+    kept = np.concatenate([live.without(sound[at : at + size]) for at in range(0, len(own), size)])
+    assert kept.shape == sound.shape
+    late = slice(6 * 50, None)
+    voice = spoken(own)[late]
+    audible = (kept[: len(own) // PART * PART].reshape(-1, PART, 2) != 0).mean(axis=1)[late]
+    assert audible[voice].mean() > 0.9
+    assert audible[voice[:, ::-1] & ~voice].mean() < 0.15
+
+
+def test_without_a_leak_a_stream_is_as_it_was() -> None:
+    live, sound = LiveBleed(RATE), (voices() + 1e-4 * noise(24 * RATE, 2)).astype(np.float32)
+    for start in range(0, len(sound), 800):
+        block = sound[start : start + 800]
+        np.testing.assert_array_equal(live.without(block), block)

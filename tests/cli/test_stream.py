@@ -33,9 +33,10 @@ def printed(capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_every_update_is_a_json_object_on_a_line(printed: str) -> None:
     found = updates(printed)
-    assert all(list(update) == ["time", "final", "tentative"] for update in found)
+    assert all(list(update)[:3] == ["time", "final", "tentative"] for update in found)
     turns = [turn for update in found for turn in update["final"]]
-    assert all(list(turn) == ["start", "end", "speaker", "confidence"] for turn in turns)
+    assert all(list(turn) == ["start", "end", "speaker", "id", "confidence"] for turn in turns)
+    assert all(turn["id"] == turn["speaker"] for turn in turns)
     assert all(0 < turn["confidence"] < 1 for turn in turns)
     assert {turn["speaker"] for turn in turns} >= {"SPEAKER_00", "SPEAKER_01"}
     assert found[-1]["tentative"] == []

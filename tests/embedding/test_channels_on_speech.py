@@ -140,11 +140,12 @@ def test_a_real_call_is_narrow_band_and_its_voices_become_less_alike(
 def window_of(sound: Sound, diarizer: Diarizer) -> WindowResult:
     """The first window of a stream, of which only the last seconds are new."""
     stream = Stream(RATE, refinable=False)
-    stream._networks = replace(stream._networks, channels=diarizer.channel_model)
+    channel = stream._channels.one
+    channel.networks = replace(channel.networks, channels=diarizer.channel_model)
     length = round(WINDOW_S * RATE) // 270 * 270
-    stream._next, stream._processed = length, length - round(NEW_S * RATE)
-    stream._keep(sound[:length])
-    (process,) = stream._due()
+    channel._next, channel._processed = length, length - round(NEW_S * RATE)
+    channel.add(sound[:length])
+    (process,) = channel.due()
     return process(None)
 
 
@@ -176,7 +177,7 @@ def test_levels_of_a_subsegment_are_its_own_and_those_of_its_window(
     sound = by_telephone(panel_from)[: round(WINDOW_S * RATE)]
     sound[: 3 * RATE] = panel_from[: 3 * RATE]
     subsegments = Subsegments(np.array([0, 1]), np.array([30, 90]), np.array([100, 160]))
-    bands = stream._networks._bands(subsegments, sound, 250)
+    bands = stream._channels.one.networks._bands(subsegments, sound, 250)
     assert bands is not None
     np.testing.assert_array_equal(bands.usual, band_levels(sound, RATE))
     np.testing.assert_allclose(bands.seconds, 70 * 270 / RATE)
@@ -189,8 +190,14 @@ def test_levels_of_a_subsegment_are_its_own_and_those_of_its_window(
     own, around = (np.clip(levels, (-40, -70, -70), 0) for levels in (bands.levels, bands.usual))
     expected = membership((own * 70 * 270 / RATE + around) / (70 * 270 / RATE + 1))
     np.testing.assert_allclose(weights_of(bands), expected, atol=1e-6)
-    assert stream._networks._bands(Subsegments(*np.zeros((3, 0), np.int64)), sound, 250) is None
-    assert replace(stream._networks, channels=None)._bands(subsegments, sound, 250) is None
+    assert (
+        stream._channels.one.networks._bands(Subsegments(*np.zeros((3, 0), np.int64)), sound, 250)
+        is None
+    )
+    assert (
+        replace(stream._channels.one.networks, channels=None)._bands(subsegments, sound, 250)
+        is None
+    )
 
 
 @pytest.mark.parametrize("clip", FULL_BAND[:2], ids=lambda path: path.stem)
@@ -199,7 +206,7 @@ def test_full_band_streams_are_as_they_were(clip: Path) -> None:
     for channels in (True, False):
         stream = Stream(RATE, refinable=False)
         if not channels:
-            stream._networks = replace(stream._networks, channels=None)
+            stream._channels.one.networks = replace(stream._channels.one.networks, channels=None)
         updates = [*stream.feed(samples_of(clip)[: 12 * RATE]), *stream.finish()]
         found.append((updates, stream.state.to_bytes()))
     assert found[0][0]

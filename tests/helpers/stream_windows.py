@@ -148,6 +148,7 @@ def state_of(
         State.start(DIMENSION, tuple(known)),
         numbers=np.arange(number),
         identities=np.full(number, -1),
+        pinned=np.zeros(number, np.bool_),
         created=number,
         sums=np.stack(speakers).astype(np.float64),
         seconds=np.full(number, seconds),

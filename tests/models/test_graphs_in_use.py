@@ -28,7 +28,7 @@ def test_a_graph_in_use_is_opened_once() -> None:
 
 def test_streams_of_one_process_share_their_networks() -> None:
     with Stream(16_000) as one, Stream(8_000) as other:
-        mine, yours = one._networks, other._networks
+        mine, yours = one._channels.one.networks, other._channels.one.networks
         assert mine.segmentation is yours.segmentation
         assert mine.embedder._graph is yours.embedder._graph
 

@@ -96,7 +96,7 @@ def test_a_second_thread_on_a_stream_gets_one_clear_error(speech: np.ndarray) ->
         first.join(LIMIT_S)
         assert not first.is_alive()
         stream.feed(speech[16_000:32_000])
-        assert stream._buffer.end == 32_000
+        assert stream._channels.one.buffer.end == 32_000
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
@@ -129,11 +129,11 @@ def test_a_cancelled_task_loses_no_sample(cancelled_after: int, speech: np.ndarr
 
     with Stream(16_000) as stream:
         asyncio.run(asyncio.wait_for(cancelled(stream), LIMIT_S))
-        assert stream._buffer.end == sum(given)
+        assert stream._channels.one.buffer.end == sum(given)
         for block in blocks[len(given) :]:
             stream.feed(block)
         stream.finish()
-        assert stream._buffer.end == len(speech)
+        assert stream._channels.one.buffer.end == len(speech)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

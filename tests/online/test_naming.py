@@ -133,7 +133,7 @@ def test_speakers_who_are_different_known_speakers_are_never_merged() -> None:
 def test_a_name_that_more_speech_refutes_is_given_up() -> None:
     windows = windows_of([(0, 0, 2000)], 2000, away(EARLY)[None], 0.3)
     updates, state = follow_windows(
-        windows, with_config(name_s=20.0), [KnownSpeaker("Ada", A[None])]
+        windows, with_config(name_s=20.0, hold=0.0), [KnownSpeaker("Ada", A[None])]
     )
     names = [turn.speaker for update in updates for turn in update.final]
     assert names[0] == "Ada"

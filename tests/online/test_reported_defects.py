@@ -195,6 +195,7 @@ CHANGED_CONFIG = {
     "name": 0.6,
     "name_early": 0.0,
     "name_s": 100.0,
+    "hold": 0.0,
     "crowd": 0.2,
     "most_exemplars": 1,
 }

@@ -251,7 +251,7 @@ CHANGED: dict[str, dict[str, Any]] = {
 }
 OF_THE_TRACKER = (
     *("continuity_bonus", "slot_bonus", "margin", "coherence", "most_exemplars"),
-    *("name", "name_early", "name_s", "crowd"),
+    *("name", "name_early", "name_s", "hold", "crowd"),
 )
 ELSEWHERE = {  # below, in test_reported_defects.py, test_finish.py and test_plda_properties.py
     *(("stream", name) for name in OF_THE_TRACKER),

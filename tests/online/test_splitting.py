@@ -40,6 +40,7 @@ def one_speaker(vectors: NDArray[np.float32], per_region: int = 4) -> State:
         State.start(DIMENSION),
         numbers=nobody,
         identities=nobody - 1,
+        pinned=np.zeros(1, np.bool_),
         created=1,
         sums=vectors.sum(axis=0, keepdims=True).astype(np.float64),
         seconds=np.array([number * 1.2]),

@@ -33,9 +33,11 @@ LEAST_PARTS = 50  # with sound, before a leak is known
 SPEECH = 0.75  # quantile of the levels of sound
 PAUSE = 0.25  # of the way from the floor to speech, in dB
 PAUSE_RANGE_DB = 25.0  # of speech over the floor, from which on pauses are known
+HISTORY_S, REFRESH_S = 60.0, 1.0  # of a stream: what leaks are found in, and how often they are
 
 Levels: TypeAlias = NDArray[np.float64]  # (parts, channels), dB
 Leaks: TypeAlias = NDArray[np.float64]  # (from, into), dB; -inf where there is none
+Floor: TypeAlias = NDArray[np.float64]  # (channels,) dB
 PartMask: TypeAlias = NDArray[np.bool_]  # (parts, channels)
 
 
@@ -136,18 +138,27 @@ def levels_of(powers: NDArray[np.float64]) -> Levels:
     return 10 * np.log10(np.maximum(_means(powers, SMOOTH), SILENT))
 
 
-def leaks_of(levels: Levels, shared: PartMask) -> Leaks:
+def floor_of(levels: Levels) -> Floor:
+    """The level of each channel where it has nothing but noise."""
+    if not len(levels):
+        return np.zeros(levels.shape[1])
+    floor: Floor = np.quantile(levels, FLOOR, axis=0)
+    return floor
+
+
+def leaks_of(levels: Levels, floor: Floor, shared: PartMask) -> Leaks:
     """How loud each channel is in each other one, relative to itself.
 
     Args:
         levels: of all channels.
+        floor: of each channel.
         shared: (channels, channels), whether two share a sound.
     """
     channels = levels.shape[1]
     found = np.full((channels, channels), -np.inf)
     if not shared.any() or not len(levels):
         return found
-    active_parts, latest = sounding(levels), _latest(levels)
+    active_parts, latest = sounding(levels, floor), _latest(levels)
     for one, other in permutations(range(channels), 2):
         active = active_parts[:, one]
         if shared[one, other] and np.count_nonzero(active) >= LEAST_PARTS:
@@ -161,12 +172,12 @@ def leaks_of(levels: Levels, shared: PartMask) -> Leaks:
     return found
 
 
-def bleed_of(levels: Levels, leaks: Leaks) -> PartMask:
+def bleed_of(levels: Levels, floor: Floor, leaks: Leaks) -> PartMask:
     """Parts in which a channel has nothing but what leaks into it, (parts, channels)."""
     found = np.zeros(levels.shape, np.bool_)
     if not np.isfinite(leaks).any():
         return found
-    latest, active = _latest(levels), _latest(sounding(levels))
+    latest, active = _latest(levels), _latest(sounding(levels, floor))
     for one, other in zip(*np.nonzero(np.isfinite(leaks)), strict=True):
         most = latest[:, one] + leaks[one, other] + SPREAD_DB
         found[:, other] |= active[:, one] & (levels[:, other] <= most)
@@ -174,16 +185,13 @@ def bleed_of(levels: Levels, leaks: Leaks) -> PartMask:
     return majority
 
 
-def pauses_of(levels: Levels, bleed: PartMask) -> PartMask:
+def pauses_of(levels: Levels, floor: Floor, bleed: PartMask) -> PartMask:
     """Parts without a voice: bleed, and what is near the channel's floor, (parts, channels).
 
     Where speech is less than PAUSE_RANGE_DB over the floor, levels do not show pauses.
     """
     found = bleed.copy()
-    if not len(levels):
-        return found
-    floor = np.quantile(levels, FLOOR, axis=0)
-    for channel, own in enumerate((sounding(levels) & ~bleed).T):
+    for channel, own in enumerate((sounding(levels, floor) & ~bleed).T):
         if not own.any():
             continue
         speech = np.quantile(levels[own, channel], SPEECH)
@@ -193,12 +201,49 @@ def pauses_of(levels: Levels, bleed: PartMask) -> PartMask:
     return found
 
 
-def sounding(levels: Levels) -> PartMask:
+def sounding(levels: Levels, floor: Floor) -> PartMask:
     """Parts with more than the floor of their channel, (parts, channels)."""
-    if not len(levels):
-        return np.zeros(levels.shape, np.bool_)
-    found: PartMask = levels > np.quantile(levels, FLOOR, axis=0) + SOUND_DB
+    found: PartMask = levels > floor + SOUND_DB
     return found
+
+
+class LiveBleed:
+    """Silences bleed in a stream, by what came before.
+
+    Args:
+        rate: Hz.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._survey = Survey(rate)
+        self._history, self._refresh = round(HISTORY_S / PART_S), round(REFRESH_S / PART_S)
+        self._floor: Floor = np.zeros(0)
+        self._leaks: Leaks = np.zeros((0, 0))
+        self._new = self._rest = 0  # parts since the leaks were found; samples of an open part
+
+    def without(self, block: Block) -> Block:
+        """The next block, with zeros where a channel has nothing but bleed."""
+        count = self._survey.observe(block)
+        part, first = self._survey.part, self._rest
+        self._rest = (first + len(block)) % part
+        self._new += count
+        if self._new >= self._refresh:
+            self._look_back()
+        if not np.isfinite(self._leaks).any():
+            return block
+        levels = levels_of(self._survey.powers(count + 2 * BEFORE + STEADY))
+        bleed = bleed_of(levels, self._floor, self._leaks)
+        # an open part is what the last whole part is
+        bleed = np.concatenate([bleed[len(bleed) - count :], bleed[-1:], bleed[-1:]])
+        rows = (first + np.arange(len(block))) // part
+        return np.where(bleed[rows], np.float32(0), block)
+
+    def _look_back(self) -> None:
+        self._survey.forget(self._history)
+        self._new = 0
+        levels = levels_of(self._survey.powers())
+        self._floor = floor_of(levels)
+        self._leaks = leaks_of(levels, self._floor, self._survey.shared())
 
 
 def _latest(values: NDArray[Any]) -> NDArray[Any]:

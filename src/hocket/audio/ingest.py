@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
+from hocket.audio.bleed import LiveBleed
 from hocket.audio.conversion import Conversion
-from hocket.audio.reading import MOST_CHANNELS, check_sample_type
-from hocket.audio.samples import to_float
+from hocket.audio.reading import EACH, MIX, MOST_CHANNELS, check_channels, check_sample_type
+from hocket.audio.samples import Block, to_float
 from hocket.errors import AudioContentError
 from hocket.notices import Notices
 
@@ -27,49 +28,69 @@ class StreamInput:
         target_rate: Hz, of the output.
         name: the stream's name in errors.
         notices: get what is altered or guessed.
+        channels: mix, each, or the number of the only channel to use, from 1.
 
     Raises:
         AudioContentError: the rate is out of range.
+        ConfigError: the channels are none of these.
     """
 
-    def __init__(self, rate: int, target_rate: int, name: str, notices: Notices) -> None:
-        conversion = Conversion(rate, target_rate, name, notices, live=True)
-        self._name, self._size = name, max(1, rate // BLOCKS_PER_SECOND)
+    def __init__(
+        self,
+        rate: int,
+        target_rate: int,
+        name: str,
+        notices: Notices,
+        channels: int | str = MIX,
+    ) -> None:
+        check_channels(channels)
+        self._how, self._rates, self._notices = channels, (rate, target_rate), notices
+        self._name = name
         self._waiting: list[NDArray[np.float32]] = []
         self._count = self.channels = 0
-        self._ready: list[NDArray[np.float32]] = []
-        self._blocks = conversion.blocks(self._take())
-        self._ended = False
+        only = channels if isinstance(channels, int) else None
+        # each: made when the number of channels is known
+        self._lines = [_Line(self._conversion(notices, only))]
+        self._size = max(1, rate // BLOCKS_PER_SECOND)
+        self._bleed = LiveBleed(rate) if channels == EACH else None
 
-    def feed(self, samples: NDArray[Any]) -> Iterator[Waveform]:
-        """Blocks that these samples complete; the caller may change its array afterwards."""
+    @property
+    def lines(self) -> int:
+        """Number of mono signals: 1, or that of the channels; 0 while that is not known."""
+        return len(self._lines) if self._bleed is None else self.channels
+
+    def feed(self, samples: NDArray[Any]) -> Iterator[tuple[Waveform, ...]]:
+        """Blocks that these samples complete, one of every mono signal, all of one length.
+
+        The caller may change its array afterwards.
+        """
         columns = self._columns(samples)
         for start in range(0, len(columns), self._size):  # an hour at once is copied in parts
             yield from self._add(to_float(columns[start : start + self._size]).copy())
 
-    def close(self) -> Iterator[Waveform]:
+    def close(self) -> Iterator[tuple[Waveform, ...]]:
         """The remaining blocks."""
-        self._ended = True
         if self._count:
-            self._ready.append(self._joined())
-        yield from self._blocks
+            yield self._converted(np.concatenate(self._waiting))
+        if self.lines:
+            yield from zip(*(line.close() for line in self._lines), strict=True)
 
-    def _add(self, block: NDArray[np.float32]) -> Iterator[Waveform]:
+    def _add(self, block: Block) -> Iterator[tuple[Waveform, ...]]:
         self._waiting.append(block)
         self._count += len(block)
         if self._count >= self._size:
-            whole = self._joined()
-            self._ready.append(whole[: self._size])
+            whole = np.concatenate(self._waiting)
             self._waiting, self._count = [whole[self._size :]], len(whole) - self._size
-            yield next(self._blocks)
+            yield self._converted(whole[: self._size])
 
-    def _joined(self) -> NDArray[np.float32]:
-        return np.concatenate(self._waiting)
+    def _converted(self, block: Block) -> tuple[Waveform, ...]:
+        if self._bleed is None:
+            return (self._lines[0].convert(block),)
+        kept = self._bleed.without(block)
+        return tuple(line.convert(kept[:, i, None]) for i, line in enumerate(self._lines))
 
-    def _take(self) -> Iterator[NDArray[np.float32]]:
-        """Blocks for the conversion, which takes one only after it was put into `_ready`."""
-        while self._ready or not self._ended:
-            yield self._ready.pop(0)
+    def _conversion(self, notices: Notices, channel: int | None = None) -> Conversion:
+        return Conversion(*self._rates, self._name, notices, channel=channel, live=True)
 
     def _columns(self, samples: Any) -> NDArray[Any]:
         """View (samples, channels) of (samples,) or (samples, channels)."""
@@ -85,5 +106,31 @@ class StreamInput:
             allowed = f"{self.channels}" if self.channels else f"1 to {MOST_CHANNELS}"
             remedy = f"give (samples,) or (samples, channels) with {allowed} channels"
             raise AudioContentError(self._name, f"was fed an array of shape {array.shape}", remedy)
+        if not self.channels and self._bleed is not None:
+            about = [self._notices.about(f"channel {1 + i}") for i in range(columns.shape[1])]
+            self._lines = [_Line(self._conversion(notices)) for notices in about]
         self.channels = columns.shape[1]
         return columns
+
+
+class _Line:
+    """A mono signal that is converted block by block."""
+
+    def __init__(self, conversion: Conversion) -> None:
+        self._ready: list[Block] = []
+        self._blocks, self._ended = conversion.blocks(self._take()), False
+
+    def convert(self, block: Block) -> Waveform:
+        """The next block, converted."""
+        self._ready.append(block)
+        return next(self._blocks)
+
+    def close(self) -> Iterator[Waveform]:
+        """What the conversion still holds."""
+        self._ended = True
+        yield from self._blocks
+
+    def _take(self) -> Iterator[Block]:
+        """Blocks for the conversion, which takes one only after it was put into `_ready`."""
+        while self._ready or not self._ended:
+            yield self._ready.pop(0)

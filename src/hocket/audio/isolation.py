@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import segments_of
-from hocket.audio.bleed import Survey, bleed_of, leaks_of, levels_of, pauses_of, sounding
+from hocket.audio.bleed import Survey, bleed_of, floor_of, leaks_of, levels_of, pauses_of, sounding
 from hocket.audio.excerpts import Excerpt, Span
 from hocket.audio.opening import reusable
 from hocket.audio.reading import Selection, Source, open_blocks
@@ -57,9 +57,10 @@ def isolate(recording: Source, selection: Selection) -> Isolated:
             survey.observe(finite(block))
         part_s = survey.part / decoded.rate
     levels = levels_of(survey.powers())
-    bleed = bleed_of(levels, leaks_of(levels, survey.shared()))
-    pauses = pauses_of(levels, bleed)
-    seconds = part_s * (bleed & sounding(levels)).sum(axis=0)
+    floor = floor_of(levels)
+    bleed = bleed_of(levels, floor, leaks_of(levels, floor, survey.shared()))
+    pauses = pauses_of(levels, floor, bleed)
+    seconds = part_s * (bleed & sounding(levels, floor)).sum(axis=0)
     for number, bleed_s in enumerate(seconds.tolist(), start=1):
         if bleed_s >= LEAST_BLEED_S:
             text = f"{bleed_s:.0f} s are voices of other channels, which are left out"

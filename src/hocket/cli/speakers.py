@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from click.core import ParameterSource
 
 from hocket.cli.options import Command, store_option, threads_option
 from hocket.config import Config, GraphConfig, Runtime
-from hocket.corrections.constraints import NUMBERED
 from hocket.errors import AudioNotFoundError, StoreError, one_line
 from hocket.files import write_whole
 from hocket.offline.diarizer import Diarizer
@@ -27,6 +27,7 @@ from hocket.speakers import (
     read_document,
 )
 from hocket.speakers.enroll import embed_clips, enroll, reembed, verify
+from hocket.timeline import is_numbered
 
 
 def _engine_options(command: Command) -> Command:
@@ -272,10 +273,13 @@ def reembed_all(store: Path, drop: bool, embedding: str, threads: int | None) ->
 
 def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None:
     """The store with known speakers, if one is given; StoreError if it is another model's."""
-    if store is None:
+    context = click.get_current_context()
+    # the variable may be set before the first speaker is enrolled
+    by_variable = context.get_parameter_source("store") == ParameterSource.ENVIRONMENT
+    if store is None or (by_variable and not store.exists()):
         return None
     opened = _existing(store)
-    click.get_current_context().call_on_close(opened.close)
+    context.call_on_close(opened.close)
     opened.check_model(model)
     return opened
 
@@ -286,7 +290,7 @@ def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
     matches = [
         match
         for match in store.identify(result)
-        if NUMBERED.fullmatch(match.cluster)
+        if is_numbered(match.cluster)
         and not (match.speaker and match.speaker.name in result.speakers)
     ]
     for match in matches:

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeVar
 import click
 
 from hocket import models
+from hocket.audio.reading import EACH, MIX
 from hocket.audio.sources import FORMATS, Source, open_file, open_input, open_microphone
 from hocket.cli.display import live_table
 from hocket.cli.options import (
@@ -27,6 +28,7 @@ from hocket.cli.outcome import INTERRUPTED
 from hocket.cli.speakers import open_known
 from hocket.config import Config, GraphConfig, Runtime
 from hocket.notices import Notices
+from hocket.online.events import SpeakerEvent
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
 from hocket.result import Turn
@@ -39,6 +41,7 @@ Item = TypeVar("Item")
 @click.option("--mic", is_flag=True, help="Diarize the microphone; needs hocket[mic].")
 @click.option("--rate", type=int, default=16_000, show_default=True, help="Hz, of raw samples.")
 @click.option("--channels", type=int, default=1, show_default=True, help="Of raw samples.")
+@click.option("--each", is_flag=True, help="Diarize every channel by itself.")
 @click.option(
     "--format",
     "form",
@@ -58,6 +61,7 @@ def stream_command(
     mic: bool,
     rate: int,
     channels: int,
+    each: bool,
     form: str,
     as_json: bool,
     precision: str,
@@ -88,6 +92,7 @@ def stream_command(
             config=config,
             runtime=Runtime(threads=threads),
             store=known,
+            channels=EACH if each else MIX,
             refinable=False,
             name="stdin" if file == STDIN else file,
         ) as stream,
@@ -176,11 +181,13 @@ def _display(as_json: bool) -> Iterator[Callable[[Update], None]]:
 
 
 def _print_json(update: Update) -> None:
-    content = {
+    content: dict[str, object] = {
         "time": round(update.time, 3),
         "final": [_row(turn) for turn in update.final],
         "tentative": [_row(turn) for turn in update.tentative],
     }
+    if update.events:
+        content["events"] = [_event(event) for event in update.events]
     click.echo(json.dumps(content, ensure_ascii=False))
     sys.stdout.flush()
 
@@ -188,10 +195,18 @@ def _print_json(update: Update) -> None:
 def _row(turn: Turn) -> dict[str, object]:
     times = {"start": round(turn.start, 3), "end": round(turn.end, 3)}
     sure = {} if turn.confidence is None else {"confidence": round(turn.confidence, 3)}
-    return {**times, "speaker": turn.speaker, **sure}
+    channel = {} if turn.channel is None else {"channel": turn.channel}
+    return {**times, "speaker": turn.speaker, "id": turn.id or turn.speaker, **channel, **sure}
+
+
+def _event(event: SpeakerEvent) -> dict[str, object]:
+    far = {} if event.distance is None else {"distance": round(event.distance, 3)}
+    return {"kind": event.kind, "id": event.id, "name": event.name, **far}
 
 
 def _print_lines(update: Update) -> None:
     for turn in update.final:
         click.echo(f"{turn.start:9.2f} {turn.end:9.2f} {turn.speaker}")
     sys.stdout.flush()
+    for event in update.events:
+        click.echo(f"hocket: {update.time:.1f} s: {event}", err=True)

@@ -12,6 +12,7 @@ from hocket.offline.artifacts import Artifacts
 from hocket.offline.speakers import ONE_VOICE_A_CHANNEL
 from hocket.renaming import renamed
 from hocket.result import Result, Turn
+from hocket.timeline import channel_speaker
 from hocket.timing import Stopwatch, totals
 
 # cosine distance: 14 of 16 simulated pairs of one voice are nearer, no pair of 34 of two voices
@@ -51,18 +52,14 @@ def diarize_each(
     return one_voice_each(joined) if join_voices else joined
 
 
-def channel_speaker(channel: int, speaker: str) -> str:
-    """Name of a speaker of a channel, such as CH2_SPEAKER_00."""
-    return f"CH{channel}_{speaker}"
-
-
 def of_channel(result: Result, channel: int) -> Result:
     """The result of a channel, with its number in turns and in the speakers' names."""
 
     def numbered(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
         return tuple(replace(turn, channel=channel) for turn in turns)
 
-    own = renamed(result, {name: channel_speaker(channel, name) for name in result.speakers})
+    labels = {name: channel_speaker(channel, name) for name in result.speakers}
+    own = renamed(result, labels, as_labels=True)
     return replace(own, turns=numbered(own.turns), exclusive_turns=numbered(own.exclusive_turns))
 
 

@@ -244,4 +244,6 @@ def _turn(
     if end <= start:
         return []
     times = geometry.seconds_of(start), geometry.seconds_of(end)
-    return [Turn(*times, state.names[speaker], min(1.0, total / (last - first)))]
+    name, label = state.names[speaker], state.labels[speaker]
+    confidence = min(1.0, total / (last - first))
+    return [Turn(*times, name, confidence, id=None if name == label else label)]

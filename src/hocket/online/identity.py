@@ -212,6 +212,7 @@ def _with_speakers(
         state,
         numbers=np.concatenate([state.numbers, numbers]),
         identities=np.pad(state.identities, (0, more), constant_values=NO_SPEAKER),
+        pinned=np.pad(state.pinned, (0, more)),
         created=numbers[-1] + 1,
         sums=np.concatenate([state.sums, vectors * seconds[:, None]]),
         seconds=np.concatenate([state.seconds, seconds]),
@@ -377,10 +378,15 @@ def merge(state: State, kept: int, gone: int) -> State:
     settled[:, kept] |= settled[:, gone]
     apart[kept] += apart[gone]
     apart[:, kept] += apart[:, gone]
+    identities, pinned = state.identities.copy(), state.pinned.copy()
+    if pinned[gone] and not pinned[kept]:
+        identities[kept], pinned[kept] = identities[gone], True
     owners = np.where(state.owners == gone, kept, state.owners)
     past = state.past._replace(owners=np.where(state.past.owners == gone, kept, state.past.owners))
     joined = replace(
         state,
+        identities=identities,
+        pinned=pinned,
         sums=sums,
         seconds=seconds,
         votes=votes,

@@ -123,6 +123,7 @@ def _split(state: State, speaker: int, members: NDArray[np.int64], halves: Halve
         state,
         numbers=np.append(state.numbers, number),
         identities=np.append(state.identities, NO_SPEAKER),
+        pinned=np.append(state.pinned, False),
         created=number + 1,
         sums=all_sums,
         seconds=all_seconds,

@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import count, islice
 from typing import Any, NamedTuple, Self
@@ -16,7 +17,7 @@ from hocket.speakers.matching import ExemplarIndex, directions, index_exemplars,
 from hocket.speakers.values import MOST_EXEMPLARS
 from hocket.timeline import speaker_name
 
-FORMAT = 5
+FORMAT = 6
 """Version of `State.to_bytes`; other versions are not read."""
 
 NO_SPEAKER = -1
@@ -102,6 +103,7 @@ class State:
     known: known speakers.
     numbers: (speakers,) number in the name SPEAKER_nn of each, used if it is no known speaker.
     identities: (speakers,) index of the known speaker whose name each has, or NO_SPEAKER.
+    pinned: (speakers,) whether the user gave the name, so that it stays.
     created: lowest number for the next name; no number is used twice.
     sums: (speakers, dimension), sums of their vectors, weighted by seconds.
     seconds: (speakers,) of speech in these sums.
@@ -124,6 +126,7 @@ class State:
     known: KnownSpeakers
     numbers: NDArray[np.int64]
     identities: NDArray[np.int64]
+    pinned: NDArray[np.bool_]
     created: int
     sums: NDArray[np.float64]
     seconds: NDArray[np.float64]
@@ -143,12 +146,20 @@ class State:
     samples: int
 
     @classmethod
-    def start(cls, dimension: int, known: tuple[KnownSpeaker, ...] = ()) -> Self:
+    def start(
+        cls,
+        dimension: int,
+        known: tuple[KnownSpeaker, ...] = (),
+        samples: int = 0,
+        frame_step: int = 1,
+    ) -> Self:
         """The state before the first sample.
 
         Args:
             dimension: of the embeddings.
             known: known speakers.
+            samples: number of the first sample, if it is not 0.
+            frame_step: samples of a frame.
 
         Raises:
             ConfigError: two of them have the same name, or exemplars are not usable vectors.
@@ -156,13 +167,11 @@ class State:
         _check_known(known, dimension)
         no_vectors = np.zeros((0, dimension), np.float32)
         no_numbers = np.zeros(0, np.int64)
-        vectors = [directions(each.exemplars)[1] for each in known]
-        owners = np.repeat(np.arange(len(known)), [len(rows) for rows in vectors])
-        index = index_exemplars(owners, np.concatenate([no_vectors, *vectors]))
         return cls(
-            known=KnownSpeakers(tuple(each.name for each in known), index),
+            known=known_of({name: directions(rows)[1] for name, rows in known}, dimension),
             numbers=no_numbers,
             identities=no_numbers,
+            pinned=np.zeros(0, np.bool_),
             created=0,
             sums=np.zeros((0, dimension)),
             seconds=np.zeros(0),
@@ -174,14 +183,14 @@ class State:
                 no_numbers, no_numbers, no_vectors, np.zeros(0), np.zeros(0), no_numbers
             ),
             judged=no_numbers,
-            done=0,
-            end=0,
+            done=samples // frame_step,
+            end=samples // frame_step,
             votes=np.zeros((0, 0), np.float32),
             occupancy=np.zeros((0, 4), np.float32),
             settled=np.zeros((0, 0), np.bool_),
             begun=no_numbers,
             trust=np.zeros(0),
-            samples=0,
+            samples=samples,
         )
 
     @property
@@ -194,10 +203,14 @@ class State:
             )
         )
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label SPEAKER_nn of each speaker, which stays."""
+        return tuple(map(speaker_name, self.numbers.tolist()))
+
     def speakers(self) -> tuple[KnownSpeaker, ...]:
         """All speakers, known and new, to be passed as `known` to another stream."""
-        known, owners = self.known.exemplars.vectors, _owners_of(self.known)
-        rows = {name: known[owners == row] for row, name in enumerate(self.known.names)}
+        rows = exemplars_by_name(self.known)
         means = unit_length(self.sums.astype(np.float32))
         for index, name in enumerate(self.names):
             own = [means[index, None], self.exemplars[self.owners == index]]
@@ -269,6 +282,7 @@ def select(state: State, kept: NDArray[np.int64]) -> State:
         state,
         numbers=state.numbers[kept],
         identities=state.identities[kept],
+        pinned=state.pinned[kept],
         sums=state.sums[kept],
         seconds=state.seconds[kept],
         exemplars=state.exemplars[owned],
@@ -287,6 +301,19 @@ def free_numbers(state: State, more: int) -> list[int]:
     """Numbers for `more` new names, unused in this stream and by known speakers' names."""
     known = state.known.names
     return list(islice((n for n in count(state.created) if speaker_name(n) not in known), more))
+
+
+def exemplars_by_name(known: KnownSpeakers) -> dict[str, NDArray[np.float32]]:
+    """Unit vectors of each known speaker, (exemplars, dimension)."""
+    owners = _owners_of(known)
+    return {name: known.exemplars.vectors[owners == row] for row, name in enumerate(known.names)}
+
+
+def known_of(exemplars: Mapping[str, NDArray[np.float32]], dimension: int) -> KnownSpeakers:
+    """The known speakers with these unit vectors, (exemplars, dimension) each."""
+    owners = np.repeat(np.arange(len(exemplars)), [len(rows) for rows in exemplars.values()])
+    vectors = np.concatenate([np.zeros((0, dimension), np.float32), *exemplars.values()])
+    return KnownSpeakers(tuple(exemplars), index_exemplars(owners, vectors))
 
 
 def _owners_of(known: KnownSpeakers) -> NDArray[np.int64]:

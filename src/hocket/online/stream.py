@@ -6,36 +6,34 @@ complete at the same time run through the networks in parallel, and the tracker 
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arguments import check_type, known_names_only
 from hocket.arrays import Waveform
-from hocket.audio.buffer import SampleBuffer, joined
 from hocket.audio.ingest import StreamInput
-from hocket.concurrency import ordered_map, worker_pool
+from hocket.audio.reading import EACH, MIX
 from hocket.config import Config, Runtime, StreamConfig
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.notices import Notice, Notices
 from hocket.offline.diarizer import Diarizer
-from hocket.online.loading import known_in, load_networks
-from hocket.online.state import KnownSpeaker, State, WindowResult
+from hocket.online.channel import Channels, StreamChannel
+from hocket.online.loading import begun, known_in, load_networks, mark_named, rules_of
+from hocket.online.refining import LiveSpeakers
+from hocket.online.state import KnownSpeaker, State
 from hocket.online.tape import Tape
-from hocket.online.tracker import Rules, Update, step
-from hocket.result import Result
+from hocket.online.tracker import Update
+from hocket.result import Result, moved
 from hocket.speakers import SpeakerStore
 
-Window: TypeAlias = Callable[[Executor | None], WindowResult]
-"""Processes a window, using another thread if it is given one."""
-
-CALLS = 3  # pending calls per worker: one runs, two wait
+MOST_WAITING = 4  # windows per worker, before they are processed
 
 
 class Stream:
@@ -47,14 +45,19 @@ class Stream:
         runtime: how the graphs are run; changes only the speed.
         preset: accurate, balanced or fast, in place of a config.
         known: known speakers; they are named when they speak.
-        store: a store whose speakers are known too. It is read once, here.
-        refinable: keep the audio in a temporary file, 230 MB per hour, for `finish(refine=True)`.
+        store: a store whose speakers are known too. They are read once, here, and marked as seen
+            when they are named.
+        channels: mix, each by itself (each), or the number of one, from 1. Default: mix.
+        start: time of the first sample, in seconds. Default: 0.
+        state: of a stream that is continued; its speakers and unfinished turns go on.
+        refinable: keep the audio in a temporary file, 230 MB per hour and channel, for
+            `finish(refine=True)`.
         name: of the stream, in errors and results.
 
     Raises:
         ArgumentError: an argument is unknown or of the wrong type.
         AudioContentError: the sample rate is out of range.
-        ConfigError: settings or known speakers contradict each other.
+        ConfigError: settings, known speakers or a state contradict each other.
         StoreError: the store cannot be read, or is for another embedding model.
         ModelError, BackendError: as for `Diarizer.load`.
 
@@ -72,30 +75,69 @@ class Stream:
         preset: str | None = None,
         known: Sequence[KnownSpeaker] = (),
         store: SpeakerStore | None = None,
+        channels: int | str = MIX,
+        start: float = 0.0,
+        state: State | None = None,
         refinable: bool = True,
         name: str = "stream",
     ) -> None:
         check_type("store", store, SpeakerStore | None)
         check_type("name", name, str)
+        check_type("state", state, State | None)
         self._diarizer = diarizer = Diarizer(config, runtime, preset=preset)
         self.config, self.runtime = diarizer.config, diarizer.runtime
-        networks = load_networks(diarizer)
-        self._sinc_cache, self._networks = networks.sinc_cache, networks.window
+        self._networks = networks = load_networks(diarizer)
         self._geometry = geometry = networks.segmentation.geometry
-        self._least = networks.segmentation.least_samples
-        self.rules = Rules.of(diarizer.resolved, diarizer.calibration, geometry, networks.graph)
-        self._window_length = length = _window_samples(self.config.stream, geometry)
+        self._each = channels == EACH
+        self.rules = rules_of(diarizer, networks, one_voice=self._each)
+        length = _window_samples(self.config.stream, geometry)
         self._notices = Notices(name)
-        self._input = StreamInput(sample_rate, geometry.sample_rate, name, self._notices)
-        self._name, self._rate = name, sample_rate
+        rate = geometry.sample_rate
+        self._input = StreamInput(sample_rate, rate, name, self._notices, channels)
+        self._name, self._rate, self._store = name, sample_rate, store
         stored = known_in(store, diarizer.embedding_model) if store else ()
-        self.state = State.start(networks.window.embedder.info.dimension, (*known, *stored))
-        self._buffer, self._tape = SampleBuffer(), Tape() if refinable else None
-        self._step = self.rules.pace.step * geometry.frame_step
-        self._next = length - (length - self._least) // self._step * self._step
-        self._processed = 0
+        self._begin = begun(networks, (*known, *stored), start, state, each=self._each)
+        make = partial(StreamChannel, networks, self.rules, length, self._begin)
+        self._channels = Channels(make, self.runtime.workers, each=self._each)
+        self._tape, self._live = Tape() if refinable else None, LiveSpeakers()
         self._finished = False
         self._in_use, self._process = Lock(), os.getpid()
+
+    @classmethod
+    @known_names_only
+    def resume(
+        cls,
+        state: State | bytes,
+        sample_rate: int,
+        *,
+        config: Config | None = None,
+        runtime: Runtime | None = None,
+        preset: str | None = None,
+        store: SpeakerStore | None = None,
+        refinable: bool = True,
+        name: str = "stream",
+    ) -> Self:
+        """A stream that goes on where another one ended: with its times, speakers and open turns.
+
+        Args:
+            state: `Stream.state`, or the bytes of it.
+            sample_rate: of the samples that are fed, Hz.
+            config: as for `Stream`, and so are the others.
+            runtime: how the graphs are run.
+            preset: in place of a config.
+            store: its speakers who are not in the state are known too.
+            refinable: keep the audio that is fed to this stream.
+            name: of the stream.
+
+        Raises:
+            ConfigError: the state cannot be read, or is of another embedding model.
+        """
+        begin = State.from_bytes(state) if isinstance(state, bytes) else state
+        check_type("state", begin, State)
+        return cls(
+            sample_rate, config=config, runtime=runtime, preset=preset, store=store, state=begin,
+            refinable=refinable, name=name,
+        )  # fmt: skip
 
     def feed(self, samples: NDArray[Any]) -> list[Update]:
         """Process the next samples, of any number.
@@ -113,14 +155,11 @@ class Stream:
         """
         with self._alone():
             updates: list[Update] = []
-            pending: list[Window] = []
-            for block in self._input.feed(samples):
-                self._keep(block)
-                pending += self._due()
-                if len(pending) >= 4 * self.runtime.workers:
-                    updates += self._run(pending)
-                    pending = []
-            return updates + self._run(pending)
+            for blocks in self._input.feed(samples):
+                self._keep(blocks)
+                if self._channels.waiting >= MOST_WAITING * self.runtime.workers:
+                    updates += self._updates()
+            return updates + self._updates()
 
     def skip(self, seconds: float) -> list[Update]:
         """Process silence, for example in place of lost samples.
@@ -157,7 +196,8 @@ class Stream:
 
         Returns:
             The last updates, after which all turns are final; with `refine`, the result of
-            `Diarizer` for the whole stream.
+            `Diarizer` for the whole stream. Its speakers have the labels and names that they had in
+            the stream.
 
         Raises:
             ConfigError: the stream is already finished, or `refinable` was False.
@@ -166,10 +206,11 @@ class Stream:
         with self._alone():
             if refine and self._tape is None:
                 raise ConfigError("the audio was not kept; make the stream with refinable=True")
-            for block in self._input.close():
-                self._keep(block)
+            for blocks in self._input.close():
+                self._keep(blocks)
             try:
-                return self._refined(self._tape) if refine and self._tape else self._last_updates()
+                updates = self._updates() + self._updates(ends=True)
+                return self._refined(self._tape) if refine and self._tape else updates
             finally:
                 self.close()
 
@@ -190,21 +231,58 @@ class Stream:
     ) -> None:
         self.close()
 
-    def _last_updates(self) -> list[Update]:
-        updates = self._run(self._due())
-        if self._buffer.end >= self._least:  # the shortest input of the networks
-            updates += self._run([self._window(self._buffer.end)], ends=True)
-        return updates
+    @property
+    def state(self) -> State:
+        """What is known after the last update; ConfigError if there is one for each channel."""
+        if self._each:
+            raise ConfigError(f"{self._name}: every channel has its state; use `states`")
+        return self._channels.one.state
 
-    def _refined(self, tape: Tape) -> Result:
-        rate = self._geometry.sample_rate
-        with tape.samples() as whole:
-            return self._diarizer(whole, sample_rate=rate, name=self._name)
+    @property
+    def states(self) -> tuple[State, ...]:
+        """What is known after the last update, of every mono signal."""
+        return tuple(channel.state for channel in self._channels.every)
 
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What was altered or guessed in the samples so far."""
         return tuple(self._notices)
+
+    def name(self, speaker: str, name: str) -> None:
+        """Give a speaker a name, from now on; a voice that gets the name of another joins it.
+
+        Args:
+            speaker: label or present name.
+            name: any name but a label.
+
+        Raises:
+            SpeakerError: the name cannot be used, or there is no such speaker.
+            ConfigError: the stream is finished, or in use by another thread or process.
+        """
+        with self._alone():
+            self._live.rename(*self._channels.rename(self._live.label_of(speaker), name))
+
+    def exemplars(self, speaker: str) -> NDArray[np.float32]:
+        """What is known of a speaker's voice, (exemplars, dimension); errors as in `name`."""
+        return self._channels.exemplars(self._live.label_of(speaker))
+
+    def _keep(self, blocks: Sequence[Waveform]) -> None:
+        self._channels.add(blocks)
+        if self._tape:
+            self._tape.write(blocks)
+
+    def _updates(self, *, ends: bool = False) -> list[Update]:
+        """Updates after all windows that are complete; if the stream ends, after its last one."""
+        found = self._channels.process(ends=ends)
+        for update in found:
+            self._note(update)
+        return found
+
+    def _refined(self, tape: Tape) -> Result:
+        rate, how = self._geometry.sample_rate, EACH if self._each else MIX
+        with tape.samples() as whole:
+            found = self._diarizer(whole, sample_rate=rate, name=self._name, channels=how)
+        return self._live.named(moved(found, self._begin.samples / rate))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -223,48 +301,15 @@ class Stream:
         finally:
             self._in_use.release()
 
-    def _keep(self, block: Waveform) -> None:
-        self._buffer.append(block)
+    def _note(self, update: Update) -> None:
+        """Keep what an update holds for the end of the stream, and for the store."""
         if self._tape:
-            self._tape.write(block)
-
-    def _due(self) -> list[Window]:
-        """The next windows that end within the samples fed so far."""
-        found = []
-        while self._buffer.end >= self._next:
-            found.append(self._window(self._next))
-            self._next += self._step
-        return found
-
-    def _window(self, end: int) -> Window:
-        """The window that ends at sample `end`."""
-        step, first = self._geometry.frame_step, max(0, end - self._window_length)
-        start = -(-first // step) * step
-        pieces, new = self._buffer.pieces(start, end), self._processed
-        features = self._sinc_cache.of_window(start, end, self._buffer)
-        self._processed = end
-        self._buffer.release(start)  # later windows do not begin before it
-        process = self._networks.process
-        return lambda beside: process(joined(pieces)[0], start, new, features, beside)
-
-    def _run(self, windows: Sequence[Window], *, ends: bool = False) -> list[Update]:
-        """Process windows, in parallel if there are several, and track them in order."""
-        workers = self.runtime.workers
-        if not windows or workers == 1:
-            return self._track((window(None) for window in windows), ends=ends)
-        if len(windows) == 1:  # run its two networks in parallel
-            with worker_pool(1) as beside:
-                return self._track([windows[0](beside)], ends=ends)
-        with worker_pool(workers) as pool:
-            results = ordered_map(lambda window: window(None), windows, pool, CALLS * workers)
-            return self._track(results, ends=ends)
-
-    def _track(self, results: Iterable[WindowResult], *, ends: bool) -> list[Update]:
-        updates = []
-        for result in results:
-            self.state, update = step(self.state, result, self.rules, ends=ends)
-            updates.append(update)
-        return updates
+            self._live.add(update.final)
+        for event in update.events:
+            self._live.learn(event)
+        named = [event.name for event in update.events if event.kind == "named"]
+        if self._store and named:
+            mark_named(self._store, named)
 
 
 def follow(

@@ -18,6 +18,7 @@ from hocket.config import RegionConfig, ResolvedConfig, ResolvedStream
 from hocket.geometry import Geometry
 from hocket.graph import Graph
 from hocket.online.confidence import FrameModel, frame_confidence
+from hocket.online.events import SpeakerEvent, events_between
 from hocket.online.fusion import (
     Pace,
     activations_of,
@@ -49,6 +50,7 @@ __all__ = [
     "KnownSpeaker",
     "Pace",
     "Rules",
+    "SpeakerEvent",
     "State",
     "Update",
     "WindowEmbeddings",
@@ -65,11 +67,13 @@ class Update:
     final: turns that never change, in order of time; each is in one update only. A long turn comes
         in adjacent parts.
     tentative: all other turns so far, which the next update replaces.
+    events: what was found of speakers; final turns before them keep their names.
     """
 
     time: float
     final: tuple[Turn, ...]
     tentative: tuple[Turn, ...]
+    events: tuple[SpeakerEvent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ def step(
     Returns:
         The new state, and the turns.
     """
+    before = state
     state = add_subsegments(state, window)
     end = max(state.end, window.first + len(window.masks))
     until = end if ends else max(state.done, end - rules.pace.delay)
@@ -142,7 +147,7 @@ def step(
     state = learn(state, slots, speakers, labels, rules.config)
     state = keep(state, slots, labels)
     state = fuse(state, window, speakers, labels, rules.pace)
-    state, closed = _merge_and_name(state, rules)
+    state, closed, merged = _merge_and_name(state, rules)
     if rules.two is not None:
         state = divide(state, rules.two, rules.config)
     active = activations_of(state, rules.regions, rules.pace)
@@ -150,7 +155,8 @@ def step(
     state, final = settle(state, active, confidence, until, rules.geometry, rules.pace)
     other = tentative(state, active, confidence, rules.geometry)
     time = rules.geometry.seconds_of(window.samples)
-    return state, Update(time, tuple(sorted(closed + final)), tuple(other))
+    events = events_between(before, state, merged, time)
+    return state, Update(time, tuple(sorted(closed + final)), tuple(other), events)
 
 
 def _assign_slots(
@@ -183,18 +189,23 @@ def _assign_slots(
     return state, slots, speakers
 
 
-def _merge_and_name(state: State, rules: Rules) -> tuple[State, list[Turn]]:
+def _merge_and_name(state: State, rules: Rules) -> tuple[State, list[Turn], list[tuple[int, int]]]:
     """Merge duplicate speakers, and name speakers after known ones.
 
     Returns:
-        The new state, and final turns of speakers that were merged into others.
+        The new state, final turns of speakers that were merged into others, and the numbers of the
+        speakers merged and of those others.
     """
     closed: list[Turn] = []
+    merged: list[tuple[int, int]] = []
     while True:
-        to_known = name_distances(state.known, state.sums, state.seconds, rules.config)
+        to_known = name_distances(
+            state.known, state.sums, state.seconds, rules.config, state.identities, state.pinned
+        )
         pair = duplicates(state, to_known, rules.config)
         if pair is None:
-            return name(state, to_known), closed
+            return name(state, to_known), closed, merged
         kept, gone = pair
+        merged.append((int(state.numbers[gone]), int(state.numbers[kept])))
         state, turns = close_turn(state, gone, rules.geometry)
         state, closed = merge(state, kept, gone), closed + turns

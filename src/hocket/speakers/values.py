@@ -20,7 +20,9 @@ ROUNDING = 1e-6  # largest difference of a float32 unit vector's length from 1
 LONGEST_NAME = 200
 ID_PREFIX = "id:"
 
-_RESERVED = re.compile(r"SPEAKER_\d+", re.IGNORECASE)  # labels of unknown speakers in outputs
+_RESERVED = re.compile(
+    r"(CH\d+_)?SPEAKER_\d+", re.IGNORECASE
+)  # labels of unknown speakers in outputs
 
 
 @dataclass(frozen=True, eq=False)
