@@ -7,8 +7,7 @@ sound: the second channel's own voice only makes it larger. What is not louder t
 bleed.
 """
 
-from itertools import permutations
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +17,40 @@ from hocket.audio.samples import Block
 PART_S = 0.02  # length of what has one level
 SPECTRUM_S = 0.5  # length of what is correlated
 LOWEST_HZ, HIGHEST_HZ = 300, 3_800  # above hum, below the highest of a telephone
-LEAST_SPECTRA = 4  # before a delay can be common
+LEAST_SPECTRA = 2  # before a delay can be common
 PEAK = 8.0  # height of the common delay, in standard deviations of all; chance gives 4 to 5
 SILENT = 1e-10  # power; -100 dB
 SMOOTH = 5  # parts of a mean level; single parts vary by several dB
-BEFORE, AFTER = 10, 2  # parts by which the leak comes later, reverberation included, or earlier
+TAIL = 4  # parts of a leak behind its source: reverberation
+EARLIEST_S, LATEST_S = -0.03, 0.24  # of a leak behind its source; devices begin at various times
 SOUND_DB = 15.0  # over the floor of a channel
 FLOOR = 0.05  # quantile of levels
 COMMON = 0.2  # quantile of differences of levels
-SPREAD_DB = 9.0  # of bleed over its common level
-ONE_SOURCE_DB = 12.0  # least range of differences between channels that have a voice each
+SPREAD_DB = 6.0  # of bleed over its common level
 STEADY = 11  # parts, of which the majority decides
-LEAST_PARTS = 50  # with sound, before a leak is known
+LEAST_PARTS = 30  # with sound, before a leak is known
 SPEECH = 0.75  # quantile of the levels of sound
 PAUSE = 0.25  # of the way from the floor to speech, in dB
 PAUSE_RANGE_DB = 25.0  # of speech over the floor, from which on pauses are known
-HISTORY_S, REFRESH_S = 60.0, 1.0  # of a stream: what leaks are found in, and how often they are
+HISTORY_S, REFRESH_S = 60.0, 0.5  # of a stream: what leaks are found in, and how often they are
+CONTEXT = round(LATEST_S / PART_S) + TAIL + STEADY  # parts before those that are decided
+EARLY_S, EARLY_FLOOR_DB = 10.0, -50.0  # a stream may begin with speech, which is no floor
 
 Levels: TypeAlias = NDArray[np.float64]  # (parts, channels), dB
-Leaks: TypeAlias = NDArray[np.float64]  # (from, into), dB; -inf where there is none
+Delays: TypeAlias = NDArray[np.float64]  # (from, into), parts
 Floor: TypeAlias = NDArray[np.float64]  # (channels,) dB
 PartMask: TypeAlias = NDArray[np.bool_]  # (parts, channels)
+
+
+class Leaks(NamedTuple):
+    """What leaks from each channel into each other one, both (from, into).
+
+    levels: dB, relative to the channel itself; -inf where nothing leaks.
+    delays: parts.
+    """
+
+    levels: NDArray[np.float64]
+    delays: NDArray[np.int64]
 
 
 class Survey:
@@ -49,7 +61,7 @@ class Survey:
     """
 
     def __init__(self, rate: int) -> None:
-        self.part = max(1, round(PART_S * rate))
+        self.part, self._rate = max(1, round(PART_S * rate)), rate
         self._size = 2 * max(1, round(SPECTRUM_S * rate / 2))
         frequencies = np.fft.rfftfreq(self._size, 1 / rate)
         self._band = (frequencies >= LOWEST_HZ) & (frequencies <= min(HIGHEST_HZ, 0.45 * rate))
@@ -121,15 +133,20 @@ class Survey:
         """Keep the powers of so many parts, the last ones."""
         self._parts = [self.powers(kept)]
 
-    def shared(self) -> PartMask:
-        """Whether two channels share a sound, (channels, channels)."""
-        found = np.zeros((self.channels, self.channels), np.bool_)
+    def delays(self) -> Delays:
+        """Parts by which what leaks comes later, NaN where two channels share no sound."""
+        found = np.full((self.channels, self.channels), np.nan)
+        earliest, latest = (round(edge * self._rate) for edge in (EARLIEST_S, LATEST_S))
         for one, other in zip(*np.nonzero(self._counts >= LEAST_SPECTRA), strict=True):
             spectrum = np.zeros(len(self._band), np.complex128)
             spectrum[self._band] = self._sums[one, other]
-            delays = np.abs(np.fft.irfft(spectrum, self._size))
-            deviation = float(np.sqrt(np.mean(delays**2)))
-            found[one, other] = found[other, one] = delays.max() > PEAK * deviation
+            heights = np.abs(np.fft.irfft(spectrum, self._size))
+            least = PEAK * float(np.sqrt(np.mean(heights**2)))
+            for pair, sign in (((one, other), 1), ((other, one), -1)):
+                possible = np.arange(earliest, latest)
+                of_delay = heights[sign * possible]
+                if of_delay.max() > least:
+                    found[pair] = possible[of_delay.argmax()] / self.part
         return found
 
 
@@ -146,41 +163,62 @@ def floor_of(levels: Levels) -> Floor:
     return floor
 
 
-def leaks_of(levels: Levels, floor: Floor, shared: PartMask) -> Leaks:
-    """How loud each channel is in each other one, relative to itself.
+def leaks_of(levels: Levels, floor: Floor, delays: Delays) -> Leaks:
+    """How loud each channel is in each other one.
 
     Args:
         levels: of all channels.
         floor: of each channel.
-        shared: (channels, channels), whether two share a sound.
+        delays: of the leaks, NaN where there are none.
     """
-    channels = levels.shape[1]
-    found = np.full((channels, channels), -np.inf)
-    if not shared.any() or not len(levels):
+    found = Leaks(np.full(delays.shape, -np.inf), np.nan_to_num(delays).round().astype(np.int64))
+    if not len(levels):
         return found
-    active_parts, latest = sounding(levels, floor), _latest(levels)
-    for one, other in permutations(range(channels), 2):
-        active = active_parts[:, one]
-        if shared[one, other] and np.count_nonzero(active) >= LEAST_PARTS:
-            differences = levels[active, other] - latest[active, one]
-            found[one, other] = np.quantile(differences, COMMON)
-    one_source = (
-        found + found.T > -ONE_SOURCE_DB
-    )  # one voice in both, in its own where it is loudest
-    louder = (found > found.T) | ((found == found.T) & np.tri(channels, dtype=np.bool_))
-    found[one_source & louder] = -np.inf
+    active = sounding(levels, floor)
+    for one, other in zip(
+        *np.nonzero(np.triu(np.isfinite(delays) | np.isfinite(delays.T))), strict=True
+    ):
+        pairs = [pair for pair in ((one, other), (other, one)) if np.isfinite(delays[pair])]
+        pairs.sort(key=lambda pair: _leak(levels, pair, int(found.delays[pair]), active))
+        explained = np.zeros_like(active)
+        for pair in pairs:
+            found.levels[pair] = _leak(levels, pair, int(found.delays[pair]), active & ~explained)
+            # what may leak from one channel shows nothing of the other
+            explained[:, pair[1]] = _explained(levels, pair, found)
+    return found
+
+
+def _leak(levels: Levels, pair: tuple[int, int], delay: int, active: PartMask) -> float:
+    """Level of one channel in another; -inf if there is too little sound to say.
+
+    Args:
+        levels: of all channels.
+        pair: from which channel, into which.
+        delay: of the leak, in parts.
+        active: parts in which channels have sound that may leak.
+    """
+    one, other = pair
+    parts = _later(active[:, one], delay, 0)
+    if np.count_nonzero(parts) < LEAST_PARTS:
+        return -np.inf
+    source = _later(levels[:, one], delay, 0)
+    return float(np.quantile(levels[parts, other] - source[parts], COMMON))
+
+
+def _explained(levels: Levels, pair: tuple[int, int], leaks: Leaks) -> NDArray[np.bool_]:
+    """Parts in which a channel is no louder than what leaks from another one, (parts,)."""
+    one, other = pair
+    source = _later(levels[:, one], leaks.delays[pair], TAIL)
+    found: NDArray[np.bool_] = levels[:, other] <= source + leaks.levels[pair] + SPREAD_DB
     return found
 
 
 def bleed_of(levels: Levels, floor: Floor, leaks: Leaks) -> PartMask:
     """Parts in which a channel has nothing but what leaks into it, (parts, channels)."""
-    found = np.zeros(levels.shape, np.bool_)
-    if not np.isfinite(leaks).any():
-        return found
-    latest, active = _latest(levels), _latest(sounding(levels, floor))
-    for one, other in zip(*np.nonzero(np.isfinite(leaks)), strict=True):
-        most = latest[:, one] + leaks[one, other] + SPREAD_DB
-        found[:, other] |= active[:, one] & (levels[:, other] <= most)
+    found, active = np.zeros(levels.shape, np.bool_), sounding(levels, floor)
+    for one, other in zip(*np.nonzero(np.isfinite(leaks.levels)), strict=True):
+        source = _later(active[:, one], leaks.delays[one, other], TAIL)
+        found[:, other] |= source & _explained(levels, (one, other), leaks)
     majority: PartMask = _means(found.astype(np.float64), STEADY) > 0.5
     return majority
 
@@ -218,7 +256,7 @@ class LiveBleed:
         self._survey = Survey(rate)
         self._history, self._refresh = round(HISTORY_S / PART_S), round(REFRESH_S / PART_S)
         self._floor: Floor = np.zeros(0)
-        self._leaks: Leaks = np.zeros((0, 0))
+        self._leaks = Leaks(np.zeros((0, 0)), np.zeros((0, 0), np.int64))
         self._new = self._rest = 0  # parts since the leaks were found; samples of an open part
 
     def without(self, block: Block) -> Block:
@@ -229,12 +267,12 @@ class LiveBleed:
         self._new += count
         if self._new >= self._refresh:
             self._look_back()
-        if not np.isfinite(self._leaks).any():
+        if not np.isfinite(self._leaks.levels).any():
             return block
-        levels = levels_of(self._survey.powers(count + 2 * BEFORE + STEADY))
+        levels = levels_of(self._survey.powers(count + CONTEXT))
         bleed = bleed_of(levels, self._floor, self._leaks)
         # an open part is what the last whole part is
-        bleed = np.concatenate([bleed[len(bleed) - count :], bleed[-1:], bleed[-1:]])
+        bleed = np.concatenate([bleed[len(bleed) - count :], bleed[-1:]])
         rows = (first + np.arange(len(block))) // part
         return np.where(bleed[rows], np.float32(0), block)
 
@@ -243,14 +281,22 @@ class LiveBleed:
         self._new = 0
         levels = levels_of(self._survey.powers())
         self._floor = floor_of(levels)
-        self._leaks = leaks_of(levels, self._floor, self._survey.shared())
+        if len(levels) < EARLY_S / PART_S:
+            self._floor = np.minimum(self._floor, EARLY_FLOOR_DB)
+        self._leaks = leaks_of(levels, self._floor, self._survey.delays())
 
 
-def _latest(values: NDArray[Any]) -> NDArray[Any]:
-    """The largest value of BEFORE parts before each, itself and AFTER parts behind it."""
-    padded = np.pad(values, ((BEFORE, AFTER), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, BEFORE + AFTER + 1, axis=0)
-    largest: NDArray[Any] = windows.max(axis=-1)
+def _later(values: NDArray[Any], delay: int, tail: int) -> NDArray[Any]:
+    """Values so many parts later: the largest of `tail` parts before, (parts,).
+
+    Where nothing is known, the first or the last value stands.
+    """
+    rows = np.arange(len(values))
+    shifted = values[np.clip(rows - delay, 0, max(0, len(values) - 1))]
+    if not tail:
+        return shifted
+    padded = np.pad(shifted, (tail, 0), mode="edge")
+    largest: NDArray[Any] = np.lib.stride_tricks.sliding_window_view(padded, tail + 1).max(axis=-1)
     return largest
 
 

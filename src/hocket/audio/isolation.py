@@ -58,7 +58,7 @@ def isolate(recording: Source, selection: Selection) -> Isolated:
         part_s = survey.part / decoded.rate
     levels = levels_of(survey.powers())
     floor = floor_of(levels)
-    bleed = bleed_of(levels, floor, leaks_of(levels, floor, survey.shared()))
+    bleed = bleed_of(levels, floor, leaks_of(levels, floor, survey.delays()))
     pauses = pauses_of(levels, floor, bleed)
     seconds = part_s * (bleed & sounding(levels, floor)).sum(axis=0)
     for number, bleed_s in enumerate(seconds.tolist(), start=1):
