@@ -16,6 +16,7 @@ KINDS: Mapping[str, str] = {
     "not a number": "samples are NaN or infinite; they are taken as 0",
     "clipped": "samples are far louder than all others; they are limited",
     "level": "the recording is too quiet or too loud; it is scaled",
+    "echo": "everything is there again, late and quieter; it is removed",
     "cancelling": "channels cancel each other; one of them is used",
     "channels": "channels hold different voices",
     "bleed": "a channel holds voices of another one, which are left out",

@@ -1,6 +1,6 @@
 """Blocks of any rate and number of channels to mono blocks at the graphs' rate.
 
-non-finite to 0 --> one channel --> usual level --> soxr
+non-finite to 0 --> one channel --> usual level --> soxr --> without echo
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from hocket.arrays import Waveform
+from hocket.audio.echo import EchoRemover
 from hocket.audio.levels import Leveler
 from hocket.audio.mixing import Mixer
 from hocket.audio.samples import Block, finite
@@ -52,6 +53,7 @@ class Conversion:
         first = round(start_s * rate)
         self._mixer = Mixer(rate, notices, channel, first=first, live=live)
         self._leveler = Leveler(rate, notices, first=first, live=live)
+        self._echo = EchoRemover(target_rate, notices, live=live)
         self._values = self._bad = 0
 
     @property
@@ -66,7 +68,8 @@ class Conversion:
             AudioContentError: no sample is finite.
         """
         leveled = self._leveler.blocks(self._mixer.blocks(map(self._finite, blocks)))
-        yield from leveled if self._rate == self._target_rate else self._resampled(leveled)
+        sound = leveled if self._rate == self._target_rate else self._resampled(leveled)
+        yield from self._echo.blocks(sound)
         if self._values and self._bad == self._values:
             remedy = "check the program that wrote it"
             raise AudioContentError(self._name, "all its samples are NaN or infinite", remedy)

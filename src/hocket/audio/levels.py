@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
+from hocket.audio.samples import with_foresight
 from hocket.notices import Notices
 
 AHEAD_S = 20.0  # sound behind a block that its gain depends on
@@ -57,16 +58,8 @@ class Leveler:
 
     def blocks(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
         """The blocks, scaled; each waits for AHEAD_S seconds of those behind it unless live."""
-        waiting: deque[tuple[Waveform, NDArray[np.float32]]] = deque()
-        count = 0
-        for block in blocks:
-            waiting.append((block, self._observe(block)))
-            count += len(block)
-            while waiting and count - len(waiting[0][0]) >= self._ahead_s * self._rate:
-                count -= len(waiting[0][0])
-                yield self._scaled(*waiting.popleft())
-        while waiting:
-            yield self._scaled(*waiting.popleft())
+        for block, levels in with_foresight(blocks, self._observe, self._ahead_s * self._rate):
+            yield self._scaled(block, levels)
         self._note_clipped()
 
     def _observe(self, block: Waveform) -> NDArray[np.float32]:

@@ -1,13 +1,12 @@
 """Several channels to one: their mean, or one of them where they cancel each other."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
-from hocket.audio.samples import Block
+from hocket.audio.samples import Block, with_foresight
 from hocket.errors import ConfigError
 from hocket.notices import Notices
 
@@ -53,22 +52,9 @@ class Mixer:
         self._done = first
 
     def blocks(self, blocks: Iterable[Block]) -> Iterator[Waveform]:
-        """Mono blocks; of several channels, each waits for AHEAD_S seconds unless live."""
-        waiting: deque[Block] = deque()
-        count = 0
-        for block in blocks:
-            self._check(block.shape[1])
-            if (block.shape[1] == 1 or self._only) and not waiting:
-                yield self._mixed(block)
-                continue
-            self._observe(block)
-            waiting.append(block)
-            count += len(block)
-            while waiting and count - len(waiting[0]) >= self._ahead_s * self._rate:
-                count -= len(waiting[0])
-                yield self._mixed(waiting.popleft())
-        while waiting:
-            yield self._mixed(waiting.popleft())
+        """Mono blocks; each waits for AHEAD_S seconds behind it unless live."""
+        for block, _ in with_foresight(blocks, self._observe, self._ahead_s * self._rate):
+            yield self._mixed(block)
         self._note_voices()
 
     def _check(self, channels: int) -> None:
@@ -81,6 +67,9 @@ class Mixer:
 
     def _observe(self, block: Block) -> None:
         channels = block.shape[1]
+        self._check(channels)
+        if self._only is not None:
+            return
         if self._rest.shape[1] == channels:
             block = np.concatenate([self._rest, block])
         count = len(block) // self._part

@@ -1,6 +1,8 @@
 """Blocks of samples as they are decoded, of any number of channels."""
 
-from typing import Any, TypeAlias
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,9 @@ BLOCK_FRAMES = 1 << 16
 """Most frames of a block; a frame is one sample of every channel, as in libsndfile."""
 
 Block: TypeAlias = NDArray[np.float32]  # (frames, channels)
+
+Samples = TypeVar("Samples", bound=NDArray[np.float32])
+Seen = TypeVar("Seen")
 
 
 def to_float(block: NDArray[Any]) -> Block:
@@ -27,3 +32,24 @@ def finite(block: Block) -> Block:
         if np.isfinite(block.sum(dtype=np.float64)):  # a sum is not finite if a term is not
             return block
     return np.where(np.isfinite(block), block, np.float32(0))
+
+
+def with_foresight(
+    blocks: Iterable[Samples], observe: Callable[[Samples], Seen], frames: float
+) -> Iterator[tuple[Samples, Seen]]:
+    """Blocks with what was observed of each, when so many frames behind it are observed too.
+
+    Args:
+        blocks: (frames, ...) each.
+        observe: called with every block, in order.
+        frames: 0 for blocks that do not wait; the last ones wait until the end.
+    """
+    waiting: deque[tuple[Samples, Seen]] = deque()
+    count = 0
+    for block in blocks:
+        waiting.append((block, observe(block)))
+        count += len(block)
+        while waiting and count - len(waiting[0][0]) >= frames:
+            count -= len(waiting[0][0])
+            yield waiting.popleft()
+    yield from waiting
