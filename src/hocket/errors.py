@@ -98,6 +98,15 @@ class Cancelled(HocketError):  # noqa: N818 - the caller's wish, not an error
     """The caller set the `cancel` event before the result was complete."""
 
 
+JOINERS = "\u200c\u200d"
+"""Characters without width that belong to the spelling of words, as in Persian and Hindi."""
+
+
+def is_shown(character: str) -> bool:
+    """Whether a character may stand in a line of text as it is."""
+    return character.isprintable() or character in JOINERS
+
+
 def one_line(text: str) -> str:
     """`text` with control characters escaped, so that a message stays one line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if is_shown(c) else c.encode("unicode_escape").decode() for c in text)

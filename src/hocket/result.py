@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from hocket.arrays import Centroids
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, is_shown
 from hocket.files import write_whole
 from hocket.notices import Notice
 
@@ -250,7 +250,7 @@ class Result:
             ConfigError: the file cannot be read, or holds anything else.
         """
         try:
-            content = json.loads(Path(path).read_text("utf-8"))
+            content = json.loads(Path(path).read_text("utf-8-sig"))
             if not isinstance(content, dict):
                 raise ConfigError("not the result of one recording (no object)")
             return cls.from_dict(content)
@@ -320,7 +320,7 @@ def milliseconds_as_seconds(milliseconds: int) -> str:
 
 def rttm_field(text: str) -> str:
     """`text` as one field of an RTTM line: no white space, nothing unprintable, never empty."""
-    kept = "".join(c if c.isprintable() and not c.isspace() else "_" for c in text)
+    kept = "".join(c if is_shown(c) and not c.isspace() else "_" for c in text)
     return kept or "_"
 
 

@@ -64,11 +64,11 @@ def test_ids_belong_to_a_store(store: SpeakerStore, other: SpeakerStore) -> None
 def test_a_name_in_use_is_refused_skipped_or_added_to(
     store: SpeakerStore, other: SpeakerStore
 ) -> None:
-    other.enroll("anna", [exemplar(axis(5))], MODEL)
+    other.enroll("Anna", [exemplar(axis(5))], MODEL)
     written = export_speakers(store)
-    with pytest.raises(SpeakerError, match="anna: is in the store already"):
+    with pytest.raises(SpeakerError, match="Anna: is in the store already"):
         import_speakers(other, written)
-    assert names(other) == ["anna"]
+    assert names(other) == ["Anna"]
     assert [s.name for s in import_speakers(other, written, "skip")] == ["Zoë"]
     assert other.speaker("Anna").exemplars == 1
     import_speakers(other, written, "add")
@@ -113,7 +113,7 @@ EXEMPLAR = ("speakers", 0, "exemplars", 0)
         (("speakers", 0), "Anna", "damaged"),
         (("speakers", 0, "name"), "", "a name of 0 characters"),
         (("speakers", 0, "name"), 7, "damaged"),
-        (("speakers", 0, "name"), "zoë", "names a speaker twice"),
+        (("speakers", 0, "name"), "Zoë", "names a speaker twice"),
         (("speakers", 0, "seen_at"), "yesterday", "damaged"),
         ((*EXEMPLAR, "embedding"), [1.0, 2.0], "size 2, where the model's have 16"),
         ((*EXEMPLAR, "embedding"), [0.0] * 16, "no direction"),

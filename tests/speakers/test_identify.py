@@ -1,5 +1,6 @@
 """Clusters of a recording matched with speakers of a store: named, suggested or unknown."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from hocket.cli.speakers import name_known
+from hocket.errors import SpeakerError
 from hocket.formats.writers import WRITERS, document
-from hocket.result import Turn
+from hocket.result import Result, Turn
 from hocket.speakers import SpeakerStore, name_speakers
 from tests.helpers.voice_vectors import MODEL, axis, between, exemplar, result_of
 
@@ -24,9 +26,18 @@ def store(tmp_path: Path) -> Iterator[SpeakerStore]:
         yield made
 
 
-def found(store: SpeakerStore, *voices: np.ndarray, seconds: float = 10.0) -> list[str]:
+def at_once(result: Result) -> Result:
+    """The result with all clusters speaking at the same time."""
+    turns = tuple(replace(turn, start=0.0, end=10.0) for turn in result.turns)
+    return replace(result, turns=turns)
+
+
+def found(
+    store: SpeakerStore, *voices: np.ndarray, seconds: float = 10.0, overlap: bool = True
+) -> list[str]:
     """The match of each cluster: a name, a name with a question mark, or a dash."""
-    matches = store.identify(result_of(list(voices), seconds))
+    result = result_of(list(voices), seconds)
+    matches = store.identify(at_once(result) if overlap else result)
     assert [match.cluster for match in matches] == [f"SPEAKER_{i:02d}" for i in range(len(voices))]
     return [
         "-" if match.speaker is None else match.speaker.name + ("" if match.certain else "?")
@@ -58,6 +69,53 @@ def test_exactly_on_a_threshold_is_near_enough(
 
 def test_a_name_goes_to_one_cluster_only_and_the_nearer_gets_it(store: SpeakerStore) -> None:
     assert found(store, between(0, 5, 0.7), between(0, 6, 0.9)) == ["-", "Anna"]
+
+
+def test_clusters_that_never_overlap_share_a_name_and_become_one(store: SpeakerStore) -> None:
+    voices = [between(0, 5, 0.7), axis(1), between(0, 6, 0.9)]
+    assert found(store, *voices, overlap=False) == ["Anna", "Ben", "Anna"]
+    result = result_of(voices)
+    named = name_speakers(result, store.identify(result))
+    assert named.speakers == ("Anna", "Ben")
+    assert [turn.id for turn in named.turns] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
+    assert len(named.embeddings) == 2
+    # a suggestion is not shared
+    assert found(store, between(0, 5, 0.5), axis(0), overlap=False) == ["-", "Anna"]
+    one, other = store.identify(at_once(result_of([between(0, 5, 0.7), axis(0)])))
+    assert (one.shared_with, other.shared_with) == ("SPEAKER_01", None)
+
+
+def test_a_match_carries_margin_and_threshold(store: SpeakerStore) -> None:
+    both = (0.8 * axis(0) + 0.6 * axis(1)).astype(np.float32)
+    (match,) = store.identify(result_of([both]))
+    assert match.distance == pytest.approx(0.2, abs=1e-5)
+    assert match.margin == pytest.approx(0.2, abs=1e-5)
+    assert match.threshold == MODEL.name_distance
+    (match,) = store.identify(result_of([both]), threshold=0.1)
+    assert (match.certain, match.threshold) == (False, 0.1)
+    (match,) = store.identify(result_of([between(0, 5, 0.1)]), threshold=0.95)
+    assert match.certain
+    for wrong in (-0.1, 2.1, "0.5", True):
+        with pytest.raises(SpeakerError, match="threshold is"):
+            store.identify(result_of([both]), threshold=wrong)  # type: ignore[arg-type]
+
+
+def test_whoever_is_recognized_was_seen(store: SpeakerStore) -> None:
+    before = {each.name: each.seen_at for each in store.speakers()}
+
+    def seen() -> set[str]:
+        return {each.name for each in store.speakers() if each.seen_at > before[each.name]}
+
+    time.sleep(0.002)
+    store.identify(result_of([axis(0), between(1, 5, 0.5)]), mark=False)
+    assert seen() == set()
+    store.identify(result_of([axis(0), between(1, 5, 0.5)]))
+    assert seen() == {"Anna"}
+    assert not store.verify("Ben", axis(5), MODEL).same
+    assert seen() == {"Anna"}
+    found = store.verify("Ben", axis(1), MODEL)
+    assert (found.same, found.margin) == (True, pytest.approx(1))
+    assert seen() == {"Anna", "Ben"}
 
 
 def test_a_cluster_yields_only_if_it_is_near_another_speaker(store: SpeakerStore) -> None:
@@ -109,26 +167,26 @@ def test_a_suggestion_names_nobody(store: SpeakerStore) -> None:
 def test_the_command_line_shows_suggestions(
     store: SpeakerStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    named = name_known(store, result_of([between(0, 5, 0.5), axis(1)]), "talk.wav")
+    result = result_of([between(0, 5, 0.5), axis(1)])
+    named = name_known(store, result, "talk.wav", None)
     assert named.speakers == ("SPEAKER_00", "Ben")
     out, err = capsys.readouterr()
-    assert (out, err) == (
-        "",
-        "hocket: talk.wav: SPEAKER_00 may be Anna (distance 0.500, 88% sure)\n",
-    )
+    far = "distance 0.500, 0.4 at most, next +0.500, 88% sure"
+    assert (out, err) == ("", f"hocket: talk.wav: SPEAKER_00 may be Anna ({far})\n")
 
 
 def test_a_write_protected_store_still_names(
-    store: SpeakerStore, capsys: pytest.CaptureFixture[str]
+    store: SpeakerStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
         SpeakerStore(store.path, read_only=True) as reader,
         click.Context(click.Command("diarize")),
     ):
         for _ in range(3):
-            assert name_known(reader, result_of([axis(1)]), "talk.wav").speakers == ("Ben",)
-    (complaint,) = capsys.readouterr().err.splitlines()  # once, however many recordings
-    assert complaint.startswith(f"hocket: {store.path}: may only be read")
+            named = name_known(reader, result_of([axis(1)]), "talk.wav", None)
+            assert named.speakers == ("Ben",)
+    (complaint,) = caplog.messages  # once, however many recordings
+    assert complaint.startswith(f"{store.path}: may only be read")
 
 
 def test_simultaneous_turns_stay_in_order(store: SpeakerStore) -> None:

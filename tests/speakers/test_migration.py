@@ -97,7 +97,7 @@ def test_a_store_of_schema_1_is_migrated_when_it_is_opened(path: Path) -> None:
         store.mark_seen([1])
         assert store.speaker("Anna").seen_at > SEEN
         store.enroll("Ben", [exemplar(axis(5))], MODEL)
-    assert version_of(path) == schema.SCHEMA == 2
+    assert version_of(path) == schema.SCHEMA == 3
     with SpeakerStore(path) as again:
         assert [speaker.name for speaker in again.speakers()] == ["Anna", "Ben"]
         again.forget("Anna", force=True)
@@ -131,7 +131,7 @@ def test_two_that_open_a_store_of_schema_1_at_once_migrate_it_once(
     monkeypatch.setattr(schema, "_migrate", delayed)
     with SpeakerStore(path) as store:
         check_content(store)
-    assert version_of(path) == 2
+    assert version_of(path) == 3
 
 
 def test_a_read_only_store_of_schema_1_is_read_and_not_migrated(path: Path) -> None:

@@ -53,7 +53,7 @@ def test_an_enrolled_speaker_has_all_details(store: SpeakerStore) -> None:
     assert (speaker.name, speaker.exemplars, speaker.speech_s) == ("Anna Maria", 2, 10.5)
     assert speaker.created_at == speaker.seen_at
     assert speaker.created_at.endswith("+00:00")
-    first, second = store.exemplars("anna maria")
+    first, second = store.exemplars("Anna Maria")
     np.testing.assert_array_equal(first.embedding, axis(2))
     assert (first.source, first.start, first.end, first.consent) == (
         ("a.wav", 1.0, 5.0, "asked on paper")
@@ -113,13 +113,16 @@ def test_an_embedding_of_another_size_is_refused_with_both_sizes(
     assert names(store) == ["Anna"]
 
 
-def test_an_added_exemplar_is_normalized_like_the_first(store: SpeakerStore) -> None:
+def test_an_added_exemplar_is_normalized_and_the_same_one_changes_nothing(
+    store: SpeakerStore,
+) -> None:
     given = np.arange(1, DIMENSION + 1, dtype=np.float32) * 40
     store.enroll("Anna", [exemplar(given)], MODEL)
     store.add("Anna", [exemplar(given / 9)], MODEL)
-    one, other = store.exemplars("Anna")
+    (one,) = store.exemplars("Anna")
     np.testing.assert_allclose(np.linalg.norm(one.embedding), 1, atol=1e-6)
-    np.testing.assert_allclose(one.embedding, other.embedding, atol=1e-6)
+    store.add("Anna", [exemplar(given[::-1] / 9)], MODEL)
+    assert len(store.exemplars("Anna")) == 2
 
 
 def test_names_that_are_numbers_never_collide_with_ids(store: SpeakerStore) -> None:
@@ -143,7 +146,7 @@ def test_names_and_ids_are_distinct(store: SpeakerStore) -> None:
     assert names(store) == ["Anna", "1"]
 
 
-@pytest.mark.parametrize("again", ["Anna", " anna ", "ANNA", "\uff21nna"])
+@pytest.mark.parametrize("again", ["Anna", " Anna ", "Anna\n"])
 def test_a_name_is_used_once(store: SpeakerStore, again: str) -> None:
     enroll(store, "Anna", 0)
     enroll(store, "Ben", 1)
@@ -297,7 +300,7 @@ def test_a_merge_keeps_all_exemplars_and_one_name(store: SpeakerStore) -> None:
     with pytest.raises(SpeakerError, match="is permanent; add --force"):
         store.merge("Anna", "Ben")
     with pytest.raises(SpeakerError, match="into itself"):
-        store.merge("Ben", "ben")
+        store.merge("Ben", "Ben")
     merged = store.merge("Anna", "Ben", force=True)
     assert (merged.id, merged.name, merged.exemplars, merged.permanent) == (ben, "Ben", 2, True)
     assert names(store) == ["Ben"]

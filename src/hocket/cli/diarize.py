@@ -18,6 +18,7 @@ from hocket.cli.options import (
     preset_option,
     store_option,
     threads_option,
+    threshold_option,
 )
 from hocket.cli.outcome import FAILED, complain
 from hocket.cli.outputs import Existing, plan
@@ -76,6 +77,7 @@ from hocket.result import Result
 )
 @click.option("--plda", metavar="FILE", help="A trained PLDA: an .npz file, or a folder of two.")
 @store_option(required=False)
+@threshold_option
 @threads_option
 @click.option("--table/--no-table", default=None, help="Default: a table on a terminal.")
 @click.option(
@@ -102,6 +104,7 @@ def diarize_command(
     clustering: str,
     plda: str | None,
     store: Path | None,
+    threshold: float | None,
     threads: int | None,
     table: bool | None,
     min_confidence: float | None,
@@ -126,7 +129,7 @@ def diarize_command(
             result = replace(result, uri=uri)
             failed += int(strict and bool(result.notices))
             if known:
-                result = name_known(known, result, source)
+                result = name_known(known, result, source, threshold)
             result = only_confident(result, min_confidence, source, complain)
             if place is not None:
                 write_whole(place, document(result, format_name))

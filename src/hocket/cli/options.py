@@ -55,6 +55,16 @@ def store_option(*, required: bool) -> Callable[[Command], Command]:
     )
 
 
+def threshold_option(command: Command) -> Command:
+    """The option that sets how near a voice must be."""
+    return click.option(
+        "--threshold",
+        type=click.FloatRange(0, 2),
+        metavar="D",
+        help="Largest distance of a known voice, 0 to 2; docs/speakers.md. Default: the model's.",
+    )(command)
+
+
 def preset_option(command: Command) -> Command:
     """The option that chooses settings that go together."""
     return click.option(

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import numpy as np
 from click.core import ParameterSource
 
-from hocket.cli.options import Command, store_option, threads_option
+from hocket.cli.options import Command, store_option, threads_option, threshold_option
 from hocket.config import Config, GraphConfig, Runtime
-from hocket.errors import AudioNotFoundError, StoreError, one_line
+from hocket.errors import AudioNotFoundError, SpeakerError, one_line
 from hocket.files import write_whole
 from hocket.offline.diarizer import Diarizer
 from hocket.result import EmbeddingModel, Result
@@ -26,7 +27,8 @@ from hocket.speakers import (
     name_speakers,
     read_document,
 )
-from hocket.speakers.enroll import embed_clips, enroll, reembed, verify
+from hocket.speakers.enroll import check_voices, enroll, extract_clips, nobody, verify
+from hocket.speakers.reembedding import reembed
 from hocket.timeline import is_numbered
 
 
@@ -58,6 +60,7 @@ def speakers_group() -> None:
     "--speaker", "cluster", help="Whose voice, if several speakers speak: SPEAKER_00, ..."
 )
 @click.option("--add", is_flag=True, help="Add to a speaker who is in the store.")
+@click.option("--force", is_flag=True, help="Even if the voice is not clear, or not the speaker's.")
 @_engine_options
 def enroll_command(
     name: str,
@@ -66,6 +69,7 @@ def enroll_command(
     consent: str,
     cluster: str | None,
     add: bool,
+    force: bool,
     embedding: str,
     threads: int | None,
 ) -> int:
@@ -74,10 +78,13 @@ def enroll_command(
     if add or store.exists():
         with SpeakerStore(store, create=not add) as known:
             speaker = enroll(
-                known, name, clips, diarizer, consent=consent, cluster=cluster, add=add
+                known, name, clips, diarizer, consent=consent, cluster=cluster, add=add, force=force
             )
     else:  # a clip or a name that is refused leaves no file
-        name, exemplars = checked_name(name), embed_clips(clips, diarizer, consent, cluster)
+        name = checked_name(name)
+        voices = extract_clips(clips, diarizer, consent, cluster, clear=not force)
+        check_voices(voices, nobody(), [], force=force)
+        exemplars = [exemplar for voice in voices for exemplar in voice.exemplars]
         with SpeakerStore(store) as new:
             speaker = new.enroll(name, exemplars, diarizer.embedding_model)
     click.echo(f"{speaker.name}: {_amount(speaker)}")
@@ -104,10 +111,10 @@ def show(who: str, store: Path) -> int:
         model = opened.model
     click.echo(_row(speaker))
     click.echo(f"in the store since {speaker.created_at}, by {model.name if model else 'no model'}")
-    for e in exemplars:
+    for number, e in enumerate(exemplars, start=1):
         note = f", consent: {one_line(e.consent)}" if e.consent else ""
         place = f"{one_line(e.source)} {e.start:.1f} - {e.end:.1f} s"
-        click.echo(f"exemplar {e.id}: {e.seconds:.1f} s of {place}, {e.added_at}{note}")
+        click.echo(f"exemplar {number}: {e.seconds:.1f} s of {place}, {e.added_at}{note}")
     return 0
 
 
@@ -142,7 +149,12 @@ def merge(source: str, into: str, store: Path, force: bool) -> int:
 def split(who: str, name: str, exemplars: tuple[int, ...], store: Path) -> int:
     """Move EXEMPLARs of NAME, numbered as in show, to a new speaker NEW."""
     with _existing(store) as opened:
-        click.echo(_row(opened.split(_who(who), exemplars, name)))
+        own = opened.exemplars(_who(who))
+        if not all(1 <= number <= len(own) for number in exemplars):
+            there = f"1 to {len(own)}" if len(own) > 1 else f"{len(own)}"
+            raise SpeakerError(f"{who}: has {there} exemplars; 'hocket speakers show' lists them")
+        ids = [own[number - 1].id for number in exemplars]
+        click.echo(_row(opened.split(_who(who), ids, name)))
     return 0
 
 
@@ -171,12 +183,14 @@ def forget(who: tuple[str, ...], store: Path, force: bool) -> int:
 
 @speakers_group.command()
 @click.option("--inactive-days", type=click.FloatRange(0), required=True)
+@click.option("--dry-run", is_flag=True, help="Only show who would be forgotten.")
 @store_option(required=True)
-def purge(inactive_days: float, store: Path) -> int:
+def purge(inactive_days: float, dry_run: bool, store: Path) -> int:
     """Forget speakers not seen for so many days, unless they are permanent."""
+    verb = "would forget" if dry_run else "forgot"
     with _existing(store) as opened:
-        for speaker in opened.purge(timedelta(days=inactive_days)):
-            click.echo(f"forgot {speaker.name}")
+        for speaker in opened.purge(timedelta(days=inactive_days), dry_run=dry_run):
+            click.echo(f"{verb} {speaker.name}, last seen {speaker.seen_at}")
     return 0
 
 
@@ -193,13 +207,16 @@ def compact(store: Path) -> int:
 @speakers_group.command()
 @click.argument("recording")
 @store_option(required=True)
+@threshold_option
 @_engine_options
-def identify(recording: str, store: Path, embedding: str, threads: int | None) -> int:
+def identify(
+    recording: str, store: Path, threshold: float | None, embedding: str, threads: int | None
+) -> int:
     """Show which speakers of the store speak in RECORDING."""
     diarizer = _diarizer(embedding, threads)
     with _existing(store) as opened:
         opened.check_model(diarizer.embedding_model)
-        matches = opened.identify(diarizer(recording))
+        matches = opened.identify(diarizer(recording), threshold=threshold)
     for match in matches:
         click.echo(f"{match.cluster:<12} {match.seconds:>7.1f} s  {_identity(match)}")
     if not matches:
@@ -211,13 +228,23 @@ def identify(recording: str, store: Path, embedding: str, threads: int | None) -
 @click.argument("who", metavar="NAME")
 @click.argument("clip")
 @store_option(required=True)
+@threshold_option
 @_engine_options
-def verify_speaker(who: str, clip: str, store: Path, embedding: str, threads: int | None) -> int:
+def verify_speaker(
+    who: str,
+    clip: str,
+    store: Path,
+    threshold: float | None,
+    embedding: str,
+    threads: int | None,
+) -> int:
     """Verify that the one speaker in CLIP is NAME."""
     with _existing(store) as opened:
-        found = verify(opened, _who(who), clip, _diarizer(embedding, threads))
+        found = verify(opened, _who(who), clip, _diarizer(embedding, threads), threshold=threshold)
     answer = "yes" if found.same else "no"
     limit = f"distance {found.distance:.3f}, {found.threshold:g} at most"
+    if np.isfinite(found.margin):
+        limit += f", next {found.margin:+.3f}"
     click.echo(f"{answer}: {one_line(clip)} is {'' if found.same else 'not '}"
                f"{found.speaker.name} ({limit})")  # fmt: skip
     return 0
@@ -248,13 +275,14 @@ def export(file: Path, store: Path) -> int:
     show_default=True,
     help="Names that are in the store: refuse to import, skip them, or add to them.",
 )
-def import_file(file: str, store: Path, existing: Existing) -> int:
+@click.option("--force", is_flag=True, help="Add even what is not the speaker's voice.")
+def import_file(file: str, store: Path, existing: Existing, force: bool) -> int:
     """Import the speakers of FILE, written by export; - reads standard input."""
     document = _read(file)
     if not store.exists():
         read_document(document)  # a document that is refused leaves no file
     with SpeakerStore(store) as opened:
-        for speaker in import_speakers(opened, document, existing):
+        for speaker in import_speakers(opened, document, existing, force=force):
             click.echo(_row(speaker))
     return 0
 
@@ -284,34 +312,30 @@ def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None
     return opened
 
 
-def name_known(store: SpeakerStore, result: Result, source: str) -> Result:
+def name_known(store: SpeakerStore, result: Result, source: str, threshold: float | None) -> Result:
     """A result with the names of certain speakers; suggestions go to standard error."""
     # names that the user gave stay, and no other speaker gets them
+    given = [name for name in result.speakers if not is_numbered(name)]
     matches = [
         match
-        for match in store.identify(result)
-        if is_numbered(match.cluster)
-        and not (match.speaker and match.speaker.name in result.speakers)
+        for match in store.identify(result, threshold=threshold)
+        if is_numbered(match.cluster) and not (match.speaker and match.speaker.name in given)
     ]
     for match in matches:
         if match.speaker and not match.certain:
             click.echo(f"hocket: {one_line(source)}: {match.cluster} {_identity(match)}", err=True)
-    seen = [match.speaker.id for match in matches if match.speaker and match.certain]
-    try:
-        if seen:
-            store.mark_seen(seen)
-    except StoreError as error:  # names are valid even if the store is read-only
-        if click.get_current_context().meta.setdefault(f"{__name__}.{error}", error) is error:
-            click.echo(f"hocket: {error}", err=True)  # once for all recordings
     return name_speakers(result, matches)
 
 
 def _identity(match: Match) -> str:
+    far = f"distance {match.distance:.3f}, {match.threshold:g} at most"
+    if np.isfinite(match.margin):
+        far += f", next {match.margin:+.3f}"
     if match.speaker is None:
-        return f"not in the store (nearest {match.distance:.3f})"
+        taken = f"; {match.shared_with} has that name" if match.shared_with else ""
+        return f"not in the store (nearest: {far}{taken})"
     verb = "is" if match.certain else "may be"
-    sure = f"distance {match.distance:.3f}, {match.probability:.0%} sure"
-    return f"{verb} {match.speaker.name} ({sure})"
+    return f"{verb} {match.speaker.name} ({far}, {match.probability:.0%} sure)"
 
 
 def _diarizer(embedding: str, threads: int | None) -> Diarizer:
@@ -342,7 +366,7 @@ def _read(file: str) -> str:
     if file == "-":
         return sys.stdin.buffer.read().decode("utf-8", "replace")
     try:
-        return Path(file).read_text(encoding="utf-8", errors="replace")
+        return Path(file).read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         reason = error.strerror or str(error)
         raise AudioNotFoundError(file, f"cannot be read: {reason}", "check its name") from error

@@ -23,6 +23,7 @@ from hocket.cli.options import (
     precision_option,
     store_option,
     threads_option,
+    threshold_option,
 )
 from hocket.cli.outcome import INTERRUPTED
 from hocket.cli.speakers import open_known
@@ -54,6 +55,7 @@ Item = TypeVar("Item")
 @precision_option(GraphConfig.precision, "auto rounds where that is faster on this processor.")
 @backend_option
 @store_option(required=False)
+@threshold_option
 @click.option("--max-speakers", type=int, help="Most speakers to tell apart.")
 @threads_option
 def stream_command(
@@ -67,6 +69,7 @@ def stream_command(
     precision: str,
     backend: str,
     store: Path | None,
+    threshold: float | None,
     max_speakers: int | None,
     threads: int | None,
 ) -> int:
@@ -81,6 +84,9 @@ def stream_command(
     config = Config(graphs=GraphConfig(precision=precision, backend=backend))
     if max_speakers is not None:
         config = replace(config, stream=replace(config.stream, max_speakers=max_speakers))
+    if threshold is not None:  # with little speech, too
+        near = replace(config.stream, name=threshold, name_early=threshold)
+        config = replace(config, stream=near)
     known = open_known(store, models.embedding_model(config.graphs.embedding))
     if not mic:
         check_source(file, "hocket stream -")

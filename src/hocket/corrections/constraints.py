@@ -311,7 +311,7 @@ def read_constraints(path: Path | str) -> tuple[Constraint, ...]:
         ConfigError: the file cannot be read, or an entry is not a constraint; the message names it.
     """
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
+        entries = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"is not JSON ({error})"
         raise ConfigError(f"{path}: {reason}; give a JSON file with a list") from error

@@ -1,8 +1,8 @@
 """Known speakers: a store of their voices in one file, for use across recordings."""
 
 from hocket.speakers.exchange import Existing, export_speakers, import_speakers, read_document
-from hocket.speakers.naming import name_speakers
-from hocket.speakers.store import LEAST_SPEECH_S, SpeakerStore
+from hocket.speakers.naming import LEAST_SPEECH_S, name_speakers
+from hocket.speakers.store import SpeakerStore
 from hocket.speakers.values import (
     ID_PREFIX,
     MOST_EXEMPLARS,

@@ -6,6 +6,7 @@ The Diarizer finds how much speech a clip has and of how many speakers. A clip t
 wrong voice is refused with the reason.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
@@ -20,16 +21,19 @@ from hocket.arrays import Bands, Waveform, segments_of
 from hocket.audio.reading import AudioSource, Recording, read_audio
 from hocket.embedding.bands import band_levels, stacked
 from hocket.embedding.channels import compensate_subsegments
-from hocket.errors import ArgumentError, AudioError, AudioVoiceError, SpeakerError
+from hocket.errors import ArgumentError, AudioVoiceError, SpeakerError, one_line
 from hocket.offline.diarizer import Diarizer
 from hocket.result import EmbeddingModel, Result
 from hocket.speakers import MOST_EXEMPLARS, Exemplar, Speaker, SpeakerStore, Verification
+from hocket.speakers.clips import Voice, check_clear, check_same, nearest_of
 
 LEAST_ENROLLED_S = 2.0  # speech in a clip; with less, an embedding depends on the words too much
 LEAST_COMPARED_S = 0.8
 PIECE_S, LONGEST_PIECE_S = 5.0, 10.0  # speech in an exemplar
 SECOND_S, SECOND_SHARE = 1.0, 0.1  # least speech of a second speaker, and share of the first one's
 SHORTEST_SEGMENT_S = 0.1
+
+_log = logging.getLogger("hocket")
 
 
 class Enrollment(NamedTuple):
@@ -59,6 +63,7 @@ def extract_voice(
     consent: str = "",
     sample_rate: int | None = None,
     name: str | None = None,
+    clear: bool = False,
 ) -> Enrollment:
     """The voice of the only speaker in a clip, or of one of several in a recording.
 
@@ -70,14 +75,16 @@ def extract_voice(
         consent: the speaker's consent, recorded with every exemplar.
         sample_rate: Hz, of an array.
         name: the recording's name in errors; its path by default.
+        clear: refuse a clip in which the voice is not clear; with `cluster` it has no effect.
 
     Raises:
-        AudioVoiceError: there is no speech, too little, or more than one speaker.
+        AudioVoiceError: there is no speech, too little, more than one speaker, or too much noise.
         AudioError: the recording cannot be used.
     """
     rate = diarizer.load().geometry.sample_rate
     recording = read_audio(source, sample_rate=sample_rate, target_rate=rate, name=name)
-    result = diarizer.finish(diarizer.infer(recording))
+    artifacts = diarizer.infer(recording)
+    result = diarizer.finish(artifacts)
     speaker = _only_speaker(result, recording.name) if cluster is None else cluster
     if speaker not in result.speakers:
         found = ", ".join(result.speakers) or "no speech"
@@ -90,6 +97,8 @@ def extract_voice(
             f"holds {seconds:.1f} s of speech of one speaker alone",
             f"give a clip with {least_s:g} s or more",
         )
+    if clear and cluster is None:
+        check_clear(artifacts, result, recording.samples, rate, recording.name)
     path = str(Path(source).absolute()) if isinstance(source, str | PathLike) else recording.name
     exemplars = [
         replace(exemplar, source=path, consent=consent, alone=cluster is None)
@@ -200,8 +209,13 @@ def enroll(
     consent: str = "",
     cluster: str | None = None,
     add: bool = False,
+    sample_rate: int | None = None,
+    force: bool = False,
 ) -> Speaker:
     """Enroll a speaker from clips of the voice. After an error the store is unchanged.
+
+    A clip that is in the store already changes nothing. A voice that resembles another speaker of
+    the store is enrolled with a warning in the log.
 
     Args:
         store: the store.
@@ -211,11 +225,15 @@ def enroll(
         consent: the speaker's consent.
         cluster: the speaker's label when the recordings are diarized.
         add: add the clips to a speaker who is already in the store.
+        sample_rate: Hz, of clips that are arrays.
+        force: take clips that are noisy, or not like the speaker's others.
 
     Raises:
         ArgumentError: an argument is unknown or of the wrong type.
-        AudioError: a clip cannot be used; AudioVoiceError if its speech is not that of one speaker.
-        SpeakerError: the name is in use, or unknown with `add`.
+        AudioError: a clip cannot be used; AudioVoiceError if its speech is not that of one speaker,
+            or not clear.
+        SpeakerError: the name is in use, or unknown with `add`; or a voice is not that of the
+            speaker's other clips.
         StoreError: the store cannot be written, or holds embeddings of another model.
     """
     _check_types(store, diarizer)
@@ -226,8 +244,12 @@ def enroll(
     store.check_model(diarizer.embedding_model)
     if add:
         store.speaker(name)  # raises an error before the slow part
-    into = store.add if add else store.enroll
-    return into(name, embed_clips(clips, diarizer, consent, cluster), diarizer.embedding_model)
+    into, others = _voices_in(store, name if add else None)
+    voices = extract_clips(clips, diarizer, consent, cluster, sample_rate, clear=not force)
+    check_voices(voices, into, others, force=force)
+    exemplars = [exemplar for voice in voices for exemplar in voice.exemplars]
+    change = store.add if add else store.enroll
+    return change(name, exemplars, diarizer.embedding_model)
 
 
 def _check_types(store: object, diarizer: object) -> None:
@@ -235,66 +257,109 @@ def _check_types(store: object, diarizer: object) -> None:
     check_type("diarizer", diarizer, Diarizer | None)
 
 
-def embed_clips(
-    clips: Sequence[AudioSource], diarizer: Diarizer, consent: str, cluster: str | None
-) -> list[Exemplar]:
-    """Exemplars from all clips; arguments and errors as in `extract_voice`."""
-    voices = [extract_voice(clip, diarizer, cluster=cluster, consent=consent) for clip in clips]
-    return [exemplar for voice in voices for exemplar in voice.exemplars]
+def _voices_in(store: SpeakerStore, name: str | None) -> tuple[Voice, list[Voice]]:
+    """Exemplars of the speaker who is added to, and of all others."""
+    own = store.speaker(name).id if name is not None else 0
+    found = {
+        speaker.id: Voice(speaker.name, _vectors(store.exemplars(speaker.id)))
+        for speaker in store.speakers()
+    }
+    return found.pop(own, nobody()), list(found.values())
+
+
+def nobody() -> Voice:
+    """A new speaker, without exemplars."""
+    return Voice("", _vectors(()))
+
+
+def _vectors(exemplars: Sequence[Exemplar]) -> NDArray[np.float32]:
+    return np.array([exemplar.embedding for exemplar in exemplars], np.float32)
+
+
+def extract_clips(
+    clips: Sequence[AudioSource],
+    diarizer: Diarizer,
+    consent: str,
+    cluster: str | None,
+    sample_rate: int | None = None,
+    *,
+    clear: bool = True,
+) -> list[Enrollment]:
+    """The voices in all clips; arguments and errors as in `extract_voice`."""
+    return [
+        extract_voice(
+            clip,
+            diarizer,
+            cluster=cluster,
+            consent=consent,
+            sample_rate=sample_rate if isinstance(clip, np.ndarray) else None,
+            clear=clear,
+        )
+        for clip in clips
+    ]
+
+
+def check_voices(
+    voices: Sequence[Enrollment], into: Voice, others: list[Voice], *, force: bool
+) -> None:
+    """Check that clips have the voice that they join, each that of those before it.
+
+    Args:
+        voices: of the clips.
+        into: the speaker's exemplars before; none for a new speaker.
+        others: all other speakers.
+        force: only warn.
+
+    Raises:
+        SpeakerError: a voice is another one; not with `force`.
+    """
+    name = into.name or "the clips before"
+    for voice in voices:
+        clip = voice.exemplars[0].source
+        if len(into.vectors):
+            try:
+                far = check_same(
+                    clip, voice.embedding, Voice(name, into.vectors), others, voice.model
+                )
+                _log.info("%s: distance %.3f from %s", one_line(clip), far, name)
+            except SpeakerError as error:
+                if not force:
+                    raise
+                _log.warning("%s", error)
+        else:
+            nearest = nearest_of(voice.embedding, others)
+            if nearest is not None and nearest[1] <= voice.model.name_distance:
+                text = "%s: resembles %s, who is in the store (distance %.3f)"
+                _log.warning(text, one_line(clip), *nearest)
+        vectors = [exemplar.embedding for exemplar in voice.exemplars]
+        into = Voice(
+            into.name, np.concatenate([into.vectors.reshape(-1, len(vectors[0])), vectors])
+        )
 
 
 @known_names_only
 def verify(
-    store: SpeakerStore, who: int | str, clip: AudioSource, diarizer: Diarizer | None = None
+    store: SpeakerStore,
+    who: int | str,
+    clip: AudioSource,
+    diarizer: Diarizer | None = None,
+    *,
+    sample_rate: int | None = None,
+    threshold: float | None = None,
 ) -> Verification:
-    """Whether the voice in a clip is that of a known speaker; errors as in `enroll`."""
+    """Whether the voice in a clip is that of a known speaker; errors as in `enroll`.
+
+    Args:
+        store: the store.
+        who: the speaker.
+        clip: of one speaker.
+        diarizer: finds and embeds the speech. Default: one with default settings.
+        sample_rate: Hz, of an array.
+        threshold: largest distance, 0 to 2. Default: the model's `verify_distance`.
+    """
     _check_types(store, diarizer)
     diarizer = diarizer or Diarizer()
     store.check_model(diarizer.embedding_model)
     store.speaker(who)
-    voice = extract_voice(clip, diarizer, least_s=LEAST_COMPARED_S)
-    return store.verify(who, voice.embedding, voice.model)
-
-
-def reembed(store: SpeakerStore, diarizer: Diarizer, *, drop: bool = False) -> int:
-    """Embed all exemplars again with another model, from the recordings they came from.
-
-    Args:
-        store: the store.
-        diarizer: has the new model.
-        drop: drop exemplars that cannot be embedded again. Without it, that is an error.
-
-    Returns:
-        Number of dropped exemplars.
-
-    Raises:
-        SpeakerError: an exemplar cannot be embedded again and `drop` is not given.
-    """
-    again: dict[int, list[Exemplar]] = {}
-    lost: list[str] = []
-    for speaker in store.speakers():
-        again[speaker.id] = []
-        for exemplar in store.exemplars(speaker.id):
-            try:
-                again[speaker.id].append(_embedded_again(exemplar, diarizer))
-            except AudioError as error:
-                lost.append(f"{speaker.name}: {error}")
-    if lost and not drop:
-        raise SpeakerError(
-            f"{len(lost)} exemplars cannot be embedded again, first: {lost[0]}; restore the "
-            "recordings, or drop these exemplars with --drop"
-        )
-    store.replace_exemplars(again, diarizer.embedding_model)
-    return len(lost)
-
-
-def _embedded_again(exemplar: Exemplar, diarizer: Diarizer) -> Exemplar:
-    if not exemplar.alone:
-        raise AudioVoiceError(exemplar.source, "has other speakers too", "enroll from it again")
-    rate = diarizer.load().geometry.sample_rate
-    samples = read_audio(exemplar.source, target_rate=rate).samples
-    part = samples[round(exemplar.start * rate) : round(exemplar.end * rate)]
-    voice = extract_voice(
-        part, diarizer, least_s=LEAST_COMPARED_S, sample_rate=rate, name=exemplar.source
-    )
-    return replace(exemplar, embedding=voice.embedding)
+    voice = extract_voice(clip, diarizer, least_s=LEAST_COMPARED_S, sample_rate=sample_rate)
+    return store.verify(who, voice.embedding, voice.model, threshold=threshold)

@@ -19,9 +19,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from hocket.errors import SpeakerError
+from hocket.errors import ConfigError, SpeakerError, one_line
+from hocket.models import embedding_model
 from hocket.result import EmbeddingModel
 from hocket.speakers import rows
+from hocket.speakers.clips import distance_between
 from hocket.speakers.store import SpeakerStore
 from hocket.speakers.values import (
     Exemplar,
@@ -93,7 +95,7 @@ def _described(speaker: Speaker, exemplars: Sequence[Exemplar]) -> dict[str, Any
 
 
 def import_speakers(
-    store: SpeakerStore, document: str, existing: Existing = "refuse"
+    store: SpeakerStore, document: str, existing: Existing = "refuse", *, force: bool = False
 ) -> tuple[Speaker, ...]:
     """Add the speakers of a document to a store: all of them, or none after an error.
 
@@ -101,19 +103,22 @@ def import_speakers(
         store: the store.
         document: written by `export_speakers`.
         existing: what to do with names that are already in the store.
+        force: add to them even what is not the speaker's voice.
 
     Returns:
         The speakers that were added or got exemplars.
 
     Raises:
-        SpeakerError: the document is invalid or of a newer version, or a name is in use.
+        SpeakerError: the document is invalid or of a newer version, a name is in use, or a voice is
+            not that of the speaker who has the name.
         StoreError: the store holds embeddings of another model.
     """
     model, incoming = read_document(document)
+    most = None if force or model is None else _verify_distance(model)
     with store.file.writing() as database:
         if model and any(each.exemplars for each in incoming):
             rows.admit_model(database, model, str(store.path))
-        added = (_import_one(database, each, model, existing) for each in incoming)
+        added = (_import_one(database, each, model, existing, most) for each in incoming)
         return tuple(rows.speaker_of(database, number) for number in added if number)
 
 
@@ -144,8 +149,12 @@ def _import_one(
     incoming: Incoming,
     model: EmbeddingModel | None,
     existing: Existing,
+    most: float | None,
 ) -> int:
-    """Add a speaker, or exemplars to an existing one; returns the id, or 0 if it was skipped."""
+    """Add a speaker, or exemplars to an existing one; returns the id, or 0 if it was skipped.
+
+    Exemplars that are farther than `most` from the speaker's others are refused.
+    """
     own = rows.find_speaker(database, incoming.name)
     if own is None or existing == "refuse":  # inserting raises an error if the name is in use
         number = rows.insert_speaker(database, incoming.name)
@@ -159,14 +168,38 @@ def _import_one(
         number = own.id
     known = {exemplar.embedding.tobytes() for exemplar in rows.exemplars_of(database, number)}
     new = [each for each in incoming.exemplars if each.embedding.tobytes() not in known]
+    if own is not None and most is not None and known:
+        _check_voice(incoming.name, new, rows.exemplars_of(database, number), most)
     if model and new:
         rows.insert_exemplars(database, number, new, model.sha256)
     return number
 
 
+def _verify_distance(model: EmbeddingModel) -> float | None:
+    """The limit for one voice, if the model is one of these; a document has no limits."""
+    try:
+        known = embedding_model(model.name)
+    except ConfigError:
+        return None
+    return known.verify_distance if known.sha256 == model.sha256 else None
+
+
+def _check_voice(
+    name: str, new: Sequence[Exemplar], there: Sequence[Exemplar], most: float
+) -> None:
+    vectors = np.array([exemplar.embedding for exemplar in there], np.float32)
+    for exemplar in new:
+        far = distance_between(exemplar.embedding, vectors)
+        if far > most:
+            raise SpeakerError(
+                f"{name}: {one_line(exemplar.source)} is not that voice (distance {far:.3f}, "
+                f"{most:g} at most); nothing was imported; rename one of the two, or use --force"
+            )
+
+
 def _parsed(document: str) -> dict[str, Any]:
     try:
-        content = json.loads(document)
+        content = json.loads(document.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise SpeakerError(f"not JSON ({error}); give a file written by 'export'") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

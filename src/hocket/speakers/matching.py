@@ -115,6 +115,26 @@ def margins(found: Distances) -> Distances:
     return np.nan_to_num(between)
 
 
+def margins_to_nearest(found: Distances) -> Distances:
+    """As `margins`, but not clipped, and infinite for an only speaker, (voices, speakers)."""
+    voices, speakers = found.shape
+    if speakers < 2:
+        return np.full((voices, speakers), np.inf, np.float32)
+    nearest, second = np.partition(found, 1, axis=1)[:, :2].T[:, :, None]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(found == nearest, second, nearest) - found, np.float32)
+
+
+def checked_threshold(threshold: float | None, default: float) -> float:
+    """A threshold that a user may have given; SpeakerError unless it is a distance."""
+    if threshold is None:
+        return default
+    is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not is_number or not 0 <= threshold <= 2:
+        raise SpeakerError(f"threshold is {threshold!r}; give a distance, 0 to 2")
+    return float(threshold)
+
+
 def probabilities(found: Distances, weights: tuple[float, float, float]) -> Distances:
     """Probability that each voice is each speaker's, (voices, speakers); 0 at infinite distance.
 

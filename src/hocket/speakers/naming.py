@@ -1,6 +1,6 @@
 """Results and known speakers: the clusters of a result, and a result with names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 from hocket.errors import SpeakerError
 from hocket.renaming import renamed
 from hocket.result import EmbeddingModel, Result
-from hocket.speakers.values import Match
+from hocket.speakers.matching import Distances, assign, margins_to_nearest, probabilities
+from hocket.speakers.values import Match, Speaker
+
+LEAST_SPEECH_S = 3.0  # a cluster with less speech is not identified
+MOST_SHARED_S = 0.5  # of overlap, at the edges of turns, between clusters of one person
 
 
 class Cluster(NamedTuple):
@@ -32,6 +36,89 @@ def clusters_of(result: Result) -> list[Cluster]:
         end = max((turn.end for turn in turns), default=0.0)
         clusters.append(Cluster(name, embedding, seconds, start, end))
     return clusters
+
+
+def match_clusters(
+    result: Result,
+    clusters: Sequence[Cluster],
+    found: Distances,
+    ids: NDArray[np.int64],
+    model: EmbeddingModel,
+    threshold: float,
+    speakers: Mapping[int, Speaker],
+) -> tuple[Match, ...]:
+    """Known speakers for the clusters of a result, as `SpeakerStore.identify` describes.
+
+    Args:
+        result: with the clusters.
+        clusters: of `clusters_of`.
+        found: (clusters, known speakers), distances.
+        ids: (known speakers,) their ids.
+        model: of the embeddings.
+        threshold: largest distance for a name.
+        speakers: known speakers by id.
+    """
+    enough = np.array([cluster.seconds >= LEAST_SPEECH_S for cluster in clusters])
+    eligible = np.where(enough[:, None], found, np.inf)
+    pairs = dict(assign(eligible, max(threshold, model.suggest_distance)))
+    certain = {row for row, column in pairs.items() if found[row, column] <= threshold}
+    for row in np.flatnonzero(enough).tolist():
+        if row not in certain and _shared(
+            result, clusters, eligible[row], pairs, certain, row, threshold
+        ):
+            certain.add(row)
+    likely, further = probabilities(found, model.match), margins_to_nearest(found)
+    matches = []
+    for row, cluster in enumerate(clusters):
+        column = pairs.get(row, int(found[row].argmin()) if found.shape[1] else -1)
+        owner = next((r for r, c in pairs.items() if c == column and r != row), None)
+        matches.append(
+            Match(
+                cluster.name,
+                cluster.seconds,
+                speakers[int(ids[column])] if row in pairs else None,
+                float(found[row, column]) if column >= 0 else np.inf,
+                row in certain,
+                float(likely[row, column]) if column >= 0 else 0.0,
+                float(further[row, column]) if column >= 0 else np.inf,
+                threshold,
+                None if owner is None else clusters[owner].name,
+            )
+        )
+    return tuple(matches)
+
+
+def _shared(
+    result: Result,
+    clusters: Sequence[Cluster],
+    distances_of: NDArray[np.floating],
+    pairs: dict[int, int],
+    certain: set[int],
+    row: int,
+    threshold: float,
+) -> bool:
+    """Give a cluster the nearest speaker, whom other clusters have, if it never overlaps them."""
+    if not len(distances_of) or distances_of.min() > threshold:
+        return False
+    column = int(distances_of.argmin())
+    others = [clusters[other].name for other in certain if pairs[other] == column]
+    if not others or any(
+        _overlap_s(result, clusters[row].name, other) > MOST_SHARED_S for other in others
+    ):
+        return False
+    pairs[row] = column
+    return True
+
+
+def _overlap_s(result: Result, one: str, other: str) -> float:
+    """Seconds in which both speak."""
+    turns = [turn for turn in result.turns if turn.speaker in (one, other)]
+    seconds, reached = 0.0, {one: 0.0, other: 0.0}
+    for turn in turns:  # in order of time
+        against = other if turn.speaker == one else one
+        seconds += max(0.0, min(turn.end, reached[against]) - turn.start)
+        reached[turn.speaker] = max(reached[turn.speaker], turn.end)
+    return seconds
 
 
 def model_of(result: Result) -> EmbeddingModel:

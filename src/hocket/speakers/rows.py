@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ _SPEAKERS = (
     "SELECT s.id, s.name, s.permanent, s.created_at, s.seen_at, count(e.id), total(e.seconds) "
     "FROM speakers s LEFT JOIN exemplars e ON e.speaker_id = s.id "
 )
+SAME_SOUND = 0.998  # cosine; of 400 pairs of sounds of one voice none has more than 0.981
 _LARGEST = 2**63 - 1  # the largest integer in SQLite
 _EACH = " GROUP BY s.id ORDER BY s.id"
 _ALL = _SPEAKERS + _EACH
@@ -58,8 +60,16 @@ def speaker_of(database: sqlite3.Connection, who: int | str) -> Speaker:
     found = find_speaker(database, who)
     if found is None:
         shown = f"{ID_PREFIX}{who}" if isinstance(who, int) else who
-        raise SpeakerError(f"{shown}: no such speaker; 'hocket speakers list' shows them")
+        raise SpeakerError(f"{shown}: no such speaker; {_like(database, shown)}")
     return found
+
+
+def _like(database: sqlite3.Connection, name: str) -> str:
+    """What to do about a name that is not there: the nearest one, if any is near."""
+    names = {row[0].casefold(): row[0] for row in database.execute("SELECT name FROM speakers")}
+    near = get_close_matches(name.casefold(), names, n=1, cutoff=0.8)
+    shown = "'hocket speakers list' shows them"
+    return f"did you mean {names[near[0]]}? {shown}" if near else shown
 
 
 def find_speaker(database: sqlite3.Connection, who: int | str) -> Speaker | None:
@@ -151,8 +161,12 @@ def check_model(database: sqlite3.Connection, model: EmbeddingModel, place: str)
 def insert_exemplars(
     database: sqlite3.Connection, speaker: int, exemplars: Iterable[Exemplar], sha256: str
 ) -> None:
-    """Add exemplars, whose embeddings are unit vectors, and delete surplus ones."""
-    moment = now()
+    """Add exemplars, whose embeddings are unit vectors, and delete surplus ones.
+
+    What is there already changes nothing.
+    """
+    moment, there = now(), [each.embedding for each in exemplars_of(database, speaker)]
+    new = [each for each in exemplars if not _is_among(each.embedding, there)]
     database.executemany(
         "INSERT INTO exemplars (speaker_id, model, embedding, seconds, source, start_s, end_s, "
         "alone, consent, added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -161,10 +175,15 @@ def insert_exemplars(
                 speaker, sha256, e.embedding.astype("<f4").tobytes(), float(e.seconds), e.source,
                 float(e.start), float(e.end), int(e.alone), e.consent, e.added_at or moment,
             )
-            for e in exemplars
+            for e in new
         ),
     )  # fmt: skip
     drop_surplus(database, speaker)
+
+
+def _is_among(vector: NDArray[np.float32], others: Iterable[NDArray[np.float32]]) -> bool:
+    """Whether it is the embedding of a sound that is there already, up to rounding."""
+    return any(float(vector @ other) > SAME_SOUND for other in others)
 
 
 def drop_surplus(database: sqlite3.Connection, speaker: int) -> None:

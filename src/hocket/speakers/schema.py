@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hocket.errors import StoreError
+from hocket.speakers.values import key_of
 
 APPLICATION = 0x686F636B  # "hock": marks a speaker store among other SQLite databases
 
@@ -46,11 +47,16 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX exemplars_of_speaker ON exemplars (speaker_id, id)",
     ),
     ("ALTER TABLE speakers RENAME COLUMN heard_at TO seen_at",),
+    # keys were folded, so that Weiss and Weiß were one name
+    ("UPDATE speakers SET name_key = key_of(name)",),
 )
 SCHEMA = len(_MIGRATIONS)
 _VIEWS = {
     1: """CREATE TEMP VIEW speakers AS
-        SELECT id, name, name_key, permanent, created_at, heard_at AS seen_at
+        SELECT id, name, key_of(name) AS name_key, permanent, created_at, heard_at AS seen_at
+        FROM main.speakers""",
+    2: """CREATE TEMP VIEW speakers AS
+        SELECT id, name, key_of(name) AS name_key, permanent, created_at, seen_at
         FROM main.speakers""",
 }
 """For each older schema, a view that adapts a file which may not be written."""
@@ -103,6 +109,7 @@ def _connection(address: str, timeout_s: float) -> sqlite3.Connection:
     database = sqlite3.connect(
         address, timeout_s, isolation_level=None, check_same_thread=False, uri=True
     )
+    database.create_function("key_of", 1, key_of, deterministic=True)
     try:
         database.execute("PRAGMA user_version").fetchone()  # the first access to the file
     except BaseException:

@@ -1,5 +1,6 @@
 """The speaker store: known speakers in one file, which several processes may use."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -13,8 +14,8 @@ from hocket.errors import SpeakerError, StoreError
 from hocket.result import EmbeddingModel, Result
 from hocket.speakers import rows
 from hocket.speakers.file import SpeakerFile
-from hocket.speakers.matching import assign, distances, probabilities
-from hocket.speakers.naming import clusters_of, model_of
+from hocket.speakers.matching import checked_threshold, distances
+from hocket.speakers.naming import LEAST_SPEECH_S, clusters_of, match_clusters, model_of
 from hocket.speakers.values import (
     Exemplar,
     Match,
@@ -26,7 +27,7 @@ from hocket.speakers.values import (
     timestamp,
 )
 
-LEAST_SPEECH_S = 3.0  # a cluster with less speech is not identified
+_log = logging.getLogger("hocket")
 
 
 class SpeakerStore:
@@ -52,6 +53,7 @@ class SpeakerStore:
         timeout_s: float = 10.0,
     ) -> None:
         self.path = Path(path)
+        self._is_noted = False  # that the file may not be written
         self.file = SpeakerFile(self.path, create=create, read_only=read_only, timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
@@ -149,41 +151,41 @@ class SpeakerStore:
 
     # --- matching
 
-    def identify(self, result: Result) -> tuple[Match, ...]:
+    def identify(
+        self, result: Result, *, threshold: float | None = None, mark: bool = True
+    ) -> tuple[Match, ...]:
         """Identify every cluster of a result, in the order of `result.speakers`.
 
         Clusters and speakers are paired one to one, so that the pairs are nearest overall. A pair
-        within the model's `name_distance` is certain, within its `suggest_distance` a suggestion. A
-        cluster with less than 3 s of speech, or without an embedding, matches no speaker.
+        within the threshold is certain, within the model's `suggest_distance` a suggestion. Then a
+        cluster without a speaker shares that of clusters that it never overlaps, if it is within
+        the threshold too. A cluster with less than 3 s of speech, or without an embedding, matches
+        no speaker.
+
+        Args:
+            result: of the same embedding model.
+            threshold: largest distance for a name. Default: the model's `name_distance`.
+            mark: record that speakers who are certain were seen, if the file may be written.
 
         Raises:
-            SpeakerError: the result does not name the model of its embeddings.
+            SpeakerError: the result does not name the model of its embeddings, or the threshold is
+                not between 0 and 2.
             StoreError: the store holds embeddings of another model.
         """
         clusters = clusters_of(result)
         if not clusters:
             return ()
         model = model_of(result)
+        limit = checked_threshold(threshold, model.name_distance)
         with self.file.reading() as database:
             known = self.file.known(database, model)
-            found = distances(np.stack([cluster.embedding for cluster in clusters]), known)
-            enough = np.array([cluster.seconds >= LEAST_SPEECH_S for cluster in clusters])
-            pairs = dict(assign(np.where(enough[:, None], found, np.inf), model.suggest_distance))
-            likely = probabilities(found, model.match)
-            matches = []
-            for index, cluster in enumerate(clusters):
-                speaker, distance, probability = None, np.inf, 0.0
-                if index in pairs:
-                    speaker = rows.speaker_of(database, int(known.ids[pairs[index]]))
-                if len(known.ids):
-                    nearest = pairs.get(index, int(found[index].argmin()))
-                    distance = float(found[index, nearest])
-                    probability = float(likely[index, nearest])
-                certain = speaker is not None and distance <= model.name_distance
-                matches.append(
-                    Match(cluster.name, cluster.seconds, speaker, distance, certain, probability)
-                )
-            return tuple(matches)
+            speakers = {int(each): rows.speaker_of(database, int(each)) for each in known.ids}
+        found = distances(np.stack([cluster.embedding for cluster in clusters]), known)
+        matches = match_clusters(result, clusters, found, known.ids, model, limit, speakers)
+        certain = {match.speaker.id for match in matches if match.speaker and match.certain}
+        if mark and certain:
+            self._mark(certain)
+        return matches
 
     def nearest(
         self, embedding: NDArray[np.float32], model: EmbeddingModel, most: int = 1
@@ -207,14 +209,35 @@ class SpeakerStore:
             ]
 
     def verify(
-        self, who: int | str, embedding: NDArray[np.float32], model: EmbeddingModel
+        self,
+        who: int | str,
+        embedding: NDArray[np.float32],
+        model: EmbeddingModel,
+        *,
+        threshold: float | None = None,
+        mark: bool = True,
     ) -> Verification:
-        """Whether a voice is a speaker's; errors as in `nearest` and `speaker`."""
+        """Whether a voice is a speaker's; errors as in `nearest` and `speaker`.
+
+        Args:
+            who: the speaker.
+            embedding: of the voice, (dimension,).
+            model: of the embedding.
+            threshold: largest distance of the speaker's voice. Default: the model's
+                `verify_distance`.
+            mark: record that the speaker was seen, if it is the speaker and the file is writable.
+        """
+        limit = checked_threshold(threshold, model.verify_distance)
         with self.file.reading() as database:
             known, speaker = self.file.known(database, model), rows.speaker_of(database, who)
-            (found,) = distances(np.asarray(embedding)[None], known)
-            distance = float(found[known.ids == speaker.id].min(initial=np.inf))
-            return Verification(speaker, distance, model.verify_distance)
+        (found,) = distances(np.asarray(embedding)[None], known)
+        own = known.ids == speaker.id
+        distance = float(found[own].min(initial=np.inf))
+        margin = float(found[~own].min(initial=np.inf)) - distance if own.any() else np.nan
+        verification = Verification(speaker, distance, limit, margin)
+        if mark and verification.same:
+            self._mark([speaker.id])
+        return verification
 
     # --- correcting
 
@@ -321,17 +344,20 @@ class SpeakerStore:
         self.file.erase(voices)
         return speaker
 
-    def purge(self, inactive: timedelta) -> tuple[Speaker, ...]:
-        """Delete speakers not seen for that long, except permanent ones, as `forget` does."""
+    def purge(self, inactive: timedelta, *, dry_run: bool = False) -> tuple[Speaker, ...]:
+        """Delete speakers not seen for that long, except permanent ones, as `forget` does.
+
+        Args:
+            inactive: how long.
+            dry_run: delete nobody; only return who would be deleted.
+        """
         if inactive < timedelta(0):
             raise SpeakerError(f"inactive for {inactive}; give a time of 0 or more")
         latest = timestamp(datetime.now(UTC) - inactive)
+        if dry_run:
+            return tuple(each for each in self.speakers() if _is_inactive(each, latest))
         with self.file.writing() as database:
-            gone = tuple(
-                speaker
-                for speaker in rows.all_speakers(database)
-                if not speaker.permanent and speaker.seen_at <= latest
-            )
+            gone = tuple(each for each in rows.all_speakers(database) if _is_inactive(each, latest))
             voices = rows.delete_speakers(database, [speaker.id for speaker in gone])
         if gone:
             self.file.erase(voices)
@@ -340,6 +366,15 @@ class SpeakerStore:
     def compact(self) -> None:
         """Rewrite the file, without traces of deleted rows."""
         self.file.erase(())
+
+    def _mark(self, speakers: Iterable[int]) -> None:
+        """Mark speakers as seen; what is found is right even if the file may not be written."""
+        try:
+            self.mark_seen(speakers)
+        except StoreError as error:
+            if not self._is_noted:
+                _log.warning("%s", error)
+            self._is_noted = True
 
     def mark_seen(self, speakers: Iterable[int]) -> None:
         """Record that the voices of speakers, by id, were found in a recording just now."""
@@ -351,6 +386,10 @@ def _checked(exemplars: Sequence[Exemplar], model: EmbeddingModel) -> list[Exemp
     if not model.sha256:
         raise StoreError(f"{model.name}: its weights are not placed; 'hocket models add' does that")
     return [checked_exemplar(exemplar, model.dimension) for exemplar in exemplars]
+
+
+def _is_inactive(speaker: Speaker, latest: str) -> bool:
+    return not speaker.permanent and speaker.seen_at <= latest
 
 
 def _check_removable(speaker: Speaker, force: bool) -> None:

@@ -4,6 +4,7 @@ Every embedding is normalized here before it is stored, so a store holds unit ve
 NaN embeddings have no direction and are refused.
 """
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.errors import SpeakerError, one_line
+from hocket.errors import JOINERS, SpeakerError, is_shown, one_line
 
 MOST_EXEMPLARS = 10
 LEAST_LENGTH = 0.1  # the direction of a shorter embedding is not reliable
@@ -82,6 +83,9 @@ class Match:
     distance: to that speaker, otherwise to the nearest one; infinite if the store is empty.
     certain: near enough to be named, not only suggested.
     probability: that it is that speaker, otherwise the nearest one.
+    margin: how much farther the nearest other known speaker is; infinite if there is none.
+    threshold: largest distance with which it is certain.
+    shared_with: another cluster that has the speaker's name, if that one is nearer to the speaker.
     """
 
     cluster: str
@@ -90,15 +94,23 @@ class Match:
     distance: float
     certain: bool
     probability: float
+    margin: float = math.inf
+    threshold: float = math.nan
+    shared_with: str | None = None
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether a voice belongs to a speaker: it does if the distance is at most the threshold."""
+    """Whether a voice belongs to a speaker: it does if the distance is at most the threshold.
+
+    margin: how much farther the nearest other known speaker is; negative if that one is nearer,
+        infinite if there is none.
+    """
 
     speaker: Speaker
     distance: float
     threshold: float
+    margin: float = math.inf
 
     @property
     def same(self) -> bool:
@@ -125,7 +137,7 @@ def checked_name(name: str) -> str:
     kept = " ".join(unicodedata.normalize("NFC", name).split())
     if not kept or len(kept) > LONGEST_NAME:
         raise SpeakerError(f"a name of {len(kept)} characters; give 1 to {LONGEST_NAME}")
-    if not kept.isprintable():
+    if not all(map(is_shown, kept)) or not kept.strip(JOINERS):
         raise SpeakerError(f"{kept}: holds characters that cannot be printed; leave them out")
     if _RESERVED.fullmatch(kept):
         raise SpeakerError(f"{kept}: is what unknown speakers are called; give another name")
@@ -135,8 +147,11 @@ def checked_name(name: str) -> str:
 
 
 def key_of(name: str) -> str:
-    """A key that is equal for names that look the same, also in RTTM."""
-    return unicodedata.normalize("NFKC", "_".join(name.split())).casefold()
+    """A key that is equal for one spelling in different encodings, also in RTTM.
+
+    Upper and lower case differ, and so do Weiss and Weiß: they may be two persons.
+    """
+    return unicodedata.normalize("NFC", "_".join(name.split()))
 
 
 def checked_embedding(embedding: NDArray[np.floating], dimension: int) -> NDArray[np.float32]:
