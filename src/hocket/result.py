@@ -84,6 +84,28 @@ class EmbeddingModel:
     match: tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class Identity:
+    """How a speaker of a result compares with the nearest known speaker.
+
+    id: label of the speaker in the result.
+    name: of the known speaker.
+    certain: whether the speaker has that name.
+    distance: of the voices, 0 to 2.
+    margin: how much farther the next known speaker is; None if there is none.
+    threshold: largest distance for a name.
+    probability: that it is that person.
+    """
+
+    id: str
+    name: str
+    certain: bool
+    distance: float
+    margin: float | None
+    threshold: float
+    probability: float
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """Who spoke when.
@@ -105,6 +127,7 @@ class Result:
         unknown.
     uncertain: segments of turns with a confidence below 0.9, in order of time.
     notices: what was lost, altered or guessed; empty if the recording was used as it is.
+    identities: how speakers compare with known ones, if they were compared.
     """
 
     uri: str
@@ -119,6 +142,7 @@ class Result:
     count_confidence: Mapping[int, float] = field(default_factory=dict)
     uncertain: tuple[UncertainSegment, ...] = ()
     notices: tuple[Notice, ...] = ()
+    identities: tuple[Identity, ...] = ()
 
     def __repr__(self) -> str:
         uri = self.uri if len(self.uri) <= 80 else f"{self.uri[:79]}…"
@@ -156,6 +180,7 @@ class Result:
             ],
             "count_confidence": {str(n): value for n, value in self.count_confidence.items()},
             "notices": [asdict(notice) for notice in self.notices],
+            "identities": [asdict(identity) for identity in self.identities],
             "embeddings": self.embeddings.tolist(),
             "embedding_model": model,
             "seconds": self.seconds,
@@ -186,6 +211,7 @@ class Result:
                 },
                 uncertain=tuple(map(_uncertain, content.get("uncertain", ()))),
                 notices=tuple(map(_notice, content.get("notices", ()))),
+                identities=tuple(Identity(**row) for row in content.get("identities", ())),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
@@ -222,6 +248,8 @@ class Result:
             }
         if self.notices:
             content["notices"] = [_rounded_notice(notice) for notice in self.notices]
+        if self.identities:
+            content["identities"] = [_rounded(asdict(each)) for each in self.identities]
         return json.dumps(content, ensure_ascii=False)
 
     def to_rttm(self) -> str:
@@ -357,6 +385,10 @@ def _rounded_notice(notice: Notice) -> dict[str, object]:
     times = {"start": notice.start, "end": notice.end}
     known = {key: round(value, 3) for key, value in times.items() if value is not None}
     return {"kind": notice.kind, "text": notice.text, **known}
+
+
+def _rounded(row: Mapping[str, object]) -> dict[str, object]:
+    return {key: round(each, 3) if isinstance(each, float) else each for key, each in row.items()}
 
 
 def _model(row: Mapping[str, Any]) -> EmbeddingModel:

@@ -1,5 +1,6 @@
 """Clusters of a recording matched with speakers of a store: named, suggested or unknown."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -91,6 +92,13 @@ def test_a_match_carries_margin_and_threshold(store: SpeakerStore) -> None:
     assert match.distance == pytest.approx(0.2, abs=1e-5)
     assert match.margin == pytest.approx(0.2, abs=1e-5)
     assert match.threshold == MODEL.name_distance
+    result = result_of([both])
+    named = name_speakers(result, store.identify(result))
+    (identity,) = named.identities
+    assert (identity.id, identity.name, identity.certain) == ("SPEAKER_00", "Anna", True)
+    assert identity.distance == pytest.approx(0.2, abs=1e-5)
+    assert json.loads(named.to_json())["identities"][0]["margin"] == 0.2
+    assert Result.from_dict(json.loads(json.dumps(named.to_dict()))).identities == (identity,)
     (match,) = store.identify(result_of([both]), threshold=0.1)
     assert (match.certain, match.threshold) == (False, 0.1)
     (match,) = store.identify(result_of([between(0, 5, 0.1)]), threshold=0.95)

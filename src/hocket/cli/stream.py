@@ -206,7 +206,8 @@ def _row(turn: Turn) -> dict[str, object]:
 
 
 def _event(event: SpeakerEvent) -> dict[str, object]:
-    far = {} if event.distance is None else {"distance": round(event.distance, 3)}
+    values = {key: getattr(event, key) for key in ("distance", "margin", "threshold")}
+    far = {key: round(value, 3) for key, value in values.items() if value is not None}
     return {"kind": event.kind, "id": event.id, "name": event.name, **far}
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hocket.config import ResolvedStream
+from hocket.online.naming import limits_of
 from hocket.online.state import NO_SPEAKER, State
-from hocket.speakers.matching import distances
+from hocket.speakers.matching import distances, margins_to_nearest
 from hocket.timeline import speaker_name
 
 
@@ -19,6 +21,8 @@ class SpeakerEvent:
     id: label of the speaker.
     name: the name found, or the name lost; of merged, the label of the speaker that it is one with.
     distance: from the known speaker of that name, as in a store; None unless named by the voice.
+    margin: how much farther the next known speaker is; None if there is none.
+    threshold: largest distance for a name at that moment.
     """
 
     kind: str
@@ -26,6 +30,8 @@ class SpeakerEvent:
     id: str
     name: str
     distance: float | None = None
+    margin: float | None = None
+    threshold: float | None = None
 
     def __str__(self) -> str:
         if self.kind == "unnamed":
@@ -34,7 +40,11 @@ class SpeakerEvent:
 
 
 def events_between(
-    before: State, after: State, merged: Sequence[tuple[int, int]], time: float
+    before: State,
+    after: State,
+    merged: Sequence[tuple[int, int]],
+    time: float,
+    config: ResolvedStream,
 ) -> tuple[SpeakerEvent, ...]:
     """Events that lead from one state to a later one.
 
@@ -43,6 +53,7 @@ def events_between(
         after: the later one.
         merged: numbers of speakers who are gone, and of those they are one with now.
         time: seconds of the stream processed so far.
+        config: thresholds.
     """
     found = [
         SpeakerEvent("merged", time, speaker_name(gone), speaker_name(kept))
@@ -59,13 +70,18 @@ def events_between(
         if identity == NO_SPEAKER:
             found.append(SpeakerEvent("unnamed", time, label, before.known.names[was]))
         else:
-            far = None if after.pinned[row] else _distance(after, row, identity)
-            found.append(SpeakerEvent("named", time, label, after.known.names[identity], far))
+            far = (None, None, None) if after.pinned[row] else _far(after, row, identity, config)
+            found.append(SpeakerEvent("named", time, label, after.known.names[identity], *far))
     return tuple(found)
 
 
-def _distance(state: State, speaker: int, known: int) -> float | None:
-    """Distance of a speaker from a known speaker; None if it is infinite."""
-    found = distances(state.sums[speaker, None].astype(np.float32), state.known.exemplars)
-    far = float(found[0, known])
-    return far if np.isfinite(far) else None
+def _far(
+    state: State, speaker: int, known: int, config: ResolvedStream
+) -> tuple[float | None, float | None, float | None]:
+    """Distance of a speaker from a known one, its margin and its threshold."""
+    voice = state.sums[speaker, None].astype(np.float32)
+    found = distances(voice, state.known.exemplars)
+    margin = float(margins_to_nearest(found)[0, known])
+    threshold = float(limits_of(state.known, state.seconds[speaker, None], config)[0])
+    lead = margin if np.isfinite(margin) else None
+    return float(found[0, known]), lead, threshold

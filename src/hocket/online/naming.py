@@ -50,11 +50,18 @@ def name_distances(
         if pinned is not None:
             found[pinned] = np.inf
             found[pinned, held[pinned]] = PINNED
-    doublings = np.log2(max(1, len(known.names) / FEW))
-    early = max(config.name, config.name_early - config.crowd * doublings)
-    limit = np.where(seconds < config.name_s, early, config.name)
+    limit = limits_of(known, seconds, config)
     found[found > limit[:, None]] = np.inf  # the limit itself is allowed, as in the store
     return found
+
+
+def limits_of(
+    known: KnownSpeakers, seconds: NDArray[np.float64], config: ResolvedStream
+) -> NDArray[np.float64]:
+    """Largest distance for a name, (speakers,), by the seconds of subsegments of each."""
+    doublings = np.log2(max(1, len(known.names) / FEW))
+    early = max(config.name, config.name_early - config.crowd * doublings)
+    return np.where(seconds < config.name_s, early, config.name)
 
 
 def nearest_known(to_known: NameDistances) -> NDArray[np.int64]:

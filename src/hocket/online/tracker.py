@@ -155,7 +155,7 @@ def step(
     state, final = settle(state, active, confidence, until, rules.geometry, rules.pace)
     other = tentative(state, active, confidence, rules.geometry)
     time = rules.geometry.seconds_of(window.samples)
-    events = events_between(before, state, merged, time)
+    events = events_between(before, state, merged, time, rules.config)
     return state, Update(time, tuple(sorted(closed + final)), tuple(other), events)
 
 

@@ -1,6 +1,7 @@
 """Results and known speakers: the clusters of a result, and a result with names."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from hocket.errors import SpeakerError
 from hocket.renaming import renamed
-from hocket.result import EmbeddingModel, Result
+from hocket.result import EmbeddingModel, Identity, Result
 from hocket.speakers.matching import Distances, assign, margins_to_nearest, probabilities
 from hocket.speakers.values import Match, Speaker
 
@@ -83,9 +84,22 @@ def match_clusters(
                 float(further[row, column]) if column >= 0 else np.inf,
                 threshold,
                 None if owner is None else clusters[owner].name,
+                _name_at(speakers, ids, column, found[row]),
             )
         )
     return tuple(matches)
+
+
+def _name_at(
+    speakers: Mapping[int, Speaker],
+    ids: NDArray[np.int64],
+    column: int,
+    distances_of: NDArray[np.floating],
+) -> str | None:
+    """Name of a known speaker; None if there is none at a finite distance."""
+    if column < 0 or not np.isfinite(distances_of[column]):
+        return None
+    return speakers[int(ids[column])].name
 
 
 def _shared(
@@ -136,4 +150,18 @@ def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
     names = {
         match.cluster: match.speaker.name for match in matches if match.speaker and match.certain
     }
-    return renamed(result, names)
+    found = tuple(_identity(match, match.nearest) for match in matches if match.nearest is not None)
+    return replace(renamed(result, names), identities=found)
+
+
+def _identity(match: Match, name: str) -> Identity:
+    margin = float(match.margin) if np.isfinite(match.margin) else None
+    return Identity(
+        id=match.cluster,
+        name=name,
+        certain=match.certain,
+        distance=match.distance,
+        margin=margin,
+        threshold=match.threshold,
+        probability=match.probability,
+    )

@@ -86,6 +86,7 @@ class Match:
     margin: how much farther the nearest other known speaker is; infinite if there is none.
     threshold: largest distance with which it is certain.
     shared_with: another cluster that has the speaker's name, if that one is nearer to the speaker.
+    nearest: name of the speaker that `distance` is to; None if nobody is known.
     """
 
     cluster: str
@@ -97,6 +98,7 @@ class Match:
     margin: float = math.inf
     threshold: float = math.nan
     shared_with: str | None = None
+    nearest: str | None = None
 
 
 @dataclass(frozen=True)
