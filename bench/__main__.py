@@ -6,6 +6,7 @@ from bench.accuracy import commands as accuracy
 from bench.errors import BenchError
 from bench.pages import commands as pages
 from bench.people import commands as people
+from bench.robustness import commands as robustness
 from bench.simulation import commands as simulation
 from bench.speed import commands as speed
 
@@ -25,7 +26,7 @@ def main() -> None:
     """Benchmarks of hocket. Results are written to bench/results as JSON."""
 
 
-for package in (accuracy, speed, people, pages, simulation):
+for package in (accuracy, speed, people, robustness, pages, simulation):
     for command in package.COMMANDS:
         main.add_command(command)
 

@@ -1,0 +1,1 @@
+"""What happens to recordings that are damaged."""
