@@ -11,7 +11,7 @@ from hocket import Result, Turn
 from hocket.errors import ConfigError, OutputError
 from hocket.formats.writers import document
 from hocket.notices import Notice
-from hocket.result import EmbeddingModel, UncertainSegment
+from hocket.result import EmbeddingModel, Identity, UncertainSegment
 
 MODEL = EmbeddingModel("synthetic", "a" * 64, 4, 0.4, 0.6, 0.5, (6.0, -14.0, 6.0))
 TURNS = (Turn(0.5, 2.25, "anna", 0.9), Turn(2.0, 4.0, "ben", 1 / 3), Turn(4.5, 5.0, "anna"))
@@ -61,6 +61,7 @@ CHANGES = {
     "count_confidence": {2: 1.0},
     "uncertain": (),
     "notices": (),
+    "identities": (Identity("SPEAKER_00", "Ann", True, 0.2, None, 0.45, 0.9),),
 }
 
 

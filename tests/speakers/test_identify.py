@@ -86,6 +86,15 @@ def test_clusters_that_never_overlap_share_a_name_and_become_one(store: SpeakerS
     assert (one.shared_with, other.shared_with) == ("SPEAKER_01", None)
 
 
+def test_a_name_is_not_certain_where_turns_are_not(store: SpeakerStore) -> None:
+    result = result_of([axis(0), axis(1)])
+    one, other = result.turns
+    turns = (replace(one, confidence=0.6), replace(other, confidence=0.8))
+    matches = store.identify(replace(result, turns=turns))
+    assert [match.certain for match in matches] == [False, True]
+    assert matches[0].speaker is not None  # it is suggested
+
+
 def test_a_match_carries_margin_and_threshold(store: SpeakerStore) -> None:
     both = (0.8 * axis(0) + 0.6 * axis(1)).astype(np.float32)
     (match,) = store.identify(result_of([both]))

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from hocket.errors import SpeakerError
 from hocket.renaming import renamed
-from hocket.result import EmbeddingModel, Identity, Result
+from hocket.result import EmbeddingModel, Identity, Result, Turn
 from hocket.speakers.matching import Distances, assign, margins_to_nearest, probabilities
 from hocket.speakers.values import Match, Speaker
 
 LEAST_SPEECH_S = 3.0  # a cluster with less speech is not identified
+# mean confidence in all turns that would be named: of 83 clusters of recordings 4 have less, of two
+# that each mix two voices (0.62 and 0.70) both
+LEAST_SURE = 0.72
 MOST_SHARED_S = 0.5  # of overlap, at the edges of turns, between clusters of one person
 
 
@@ -25,6 +28,7 @@ class Cluster(NamedTuple):
     seconds: float
     start: float
     end: float
+    confidence: float | None = None
 
 
 def clusters_of(result: Result) -> list[Cluster]:
@@ -35,8 +39,17 @@ def clusters_of(result: Result) -> list[Cluster]:
         seconds = sum(t.duration for t in result.exclusive_turns if t.speaker == name)
         start = min((turn.start for turn in turns), default=0.0)
         end = max((turn.end for turn in turns), default=0.0)
-        clusters.append(Cluster(name, embedding, seconds, start, end))
+        clusters.append(Cluster(name, embedding, seconds, start, end, _confidence_in(turns)))
     return clusters
+
+
+def _confidence_in(turns: Sequence[Turn]) -> float | None:
+    """Mean confidence in turns, by their lengths; None if it is not known."""
+    known = [turn for turn in turns if turn.confidence is not None and turn.duration > 0]
+    seconds = sum(turn.duration for turn in known)
+    if not seconds:
+        return None
+    return sum(turn.duration * (turn.confidence or 0.0) for turn in known) / seconds
 
 
 def match_clusters(
@@ -62,10 +75,14 @@ def match_clusters(
     enough = np.array([cluster.seconds >= LEAST_SPEECH_S for cluster in clusters])
     eligible = np.where(enough[:, None], found, np.inf)
     pairs = dict(assign(eligible, max(threshold, model.suggest_distance)))
-    certain = {row for row, column in pairs.items() if found[row, column] <= threshold}
+    sure = [each.confidence is None or each.confidence >= LEAST_SURE for each in clusters]
+    near = {row for row, column in pairs.items() if found[row, column] <= threshold}
+    certain = {row for row in near if sure[row]}
     for row in np.flatnonzero(enough).tolist():
-        if row not in certain and _shared(
-            result, clusters, eligible[row], pairs, certain, row, threshold
+        if (
+            row not in pairs
+            and sure[row]
+            and _shared(result, clusters, eligible[row], pairs, certain, row, threshold)
         ):
             certain.add(row)
     likely, further = probabilities(found, model.match), margins_to_nearest(found)
