@@ -118,3 +118,13 @@ def test_a_file_that_is_cut_ends_with_a_notice(sound: Samples) -> None:
     assert recording.duration == pytest.approx(12, abs=1)
     assert kinds(recording) == ["truncated"]
     assert abs(lag_s(recording.samples, sound, 0)) < PRIMING_S
+
+
+def test_what_a_format_without_time_stamps_skips_is_noted(sound: Samples) -> None:
+    whole = muxed([(0, sound)], Container("adts", "aac", 16_000, None))
+    assert kinds(read(whole)) == []
+    middle, length = len(whole) // 2, len(whole) // 5
+    damaged = whole[:middle] + bytes(length) + whole[middle + length :]
+    recording = read(damaged)
+    assert kinds(recording) == ["damaged"]
+    assert "about 1.2 s cannot be decoded" in recording.notices[0].text

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from hocket.cli.stream import _JsonLines
+from hocket.notices import Notice
+from hocket.online.tracker import Update
 from tests.helpers.audio import encode
 from tests.helpers.command_line import StandardInput, hocket
 from tests.helpers.paths import CONVERSATION
@@ -143,3 +146,18 @@ def test_ctrl_c_ends_the_stream_with_its_last_turns() -> None:
     assert done.returncode == 130
     assert updates(done.stdout)[-1]["time"] == 15.0
     assert done.stderr == ""
+
+
+def test_a_notice_is_in_one_update(capsys: pytest.CaptureFixture[str]) -> None:
+    noted = [Notice("gap", "a gap", 1.0, 2.0)]
+    lines = _JsonLines(lambda: tuple(noted))
+    lines.show(Update(1.8, (), ()))
+    noted.append(Notice("level", "quiet"))
+    for time in (3.6, 5.4):
+        lines.show(Update(time, (), ()))
+    found = [update.get("notices") for update in updates(capsys.readouterr().out)]
+    assert found == [
+        [{"kind": "gap", "text": "a gap", "start": 1.0, "end": 2.0}],
+        [{"kind": "level", "text": "quiet", "start": None, "end": None}],
+        None,
+    ]

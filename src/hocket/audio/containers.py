@@ -108,7 +108,8 @@ def open_track(
         raise NoSoundError(None) from error
     with container:
         stream = _chosen(container.streams.audio, track, notices)
-        source = _Source(container, stream, None if live else _counted_frames(file))
+        counted = None if live else _counted_frames(file)
+        source = _Source(container, stream, counted, None if live else _size_of(file))
         frames = source.frames()
         first = next(frames, None)
         if first is None:
@@ -132,6 +133,16 @@ def _counted_frames(file: BinaryIO) -> int | None:
     file.seek(place)
     found = COUNT.search(content)
     return int.from_bytes(found[1] or found[2]) if found else None
+
+
+def _size_of(file: BinaryIO) -> int | None:
+    """Bytes of a file; None if it cannot be sought."""
+    if not getattr(file, "seekable", lambda: False)():
+        return None
+    place = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(place)
+    return size
 
 
 def _chosen(tracks: Any, number: int | None, notices: Notices) -> Any:
@@ -162,8 +173,9 @@ class _Source:
     repeated_s: length of what the file holds twice, in seconds.
     """
 
-    def __init__(self, container: Any, stream: Any, counted: int | None) -> None:
+    def __init__(self, container: Any, stream: Any, counted: int | None, size: int | None) -> None:
         self._container, self._stream, self._counted = container, stream, counted
+        self._size, self._read = size, 0  # bytes of the file, and of all its packets
         self._packet_s = 0.0  # length of the first packet
         self._start = (container.start_time or 0) / 1e6
         self._format = container.format.name.split(",")[0]
@@ -231,6 +243,7 @@ class _Source:
         """
         seen, before = OrderedDict[tuple[int, int], None](), 0.0
         for packet in packets:
+            self._read += packet.size
             if packet.size and packet.pts is not None:
                 key, time = (packet.pts, crc32(packet)), float(packet.pts * packet.time_base)
                 if time < before and time < self._start + OVERLAP_S:
@@ -284,6 +297,12 @@ class _Source:
         nothing = np.empty((0, len(self._first.layout.channels)), np.float32)
         return np.concatenate([nothing, *parts])
 
+    def unread_seconds(self) -> float:
+        """Length of what is in no packet, where a file holds nothing else and no time stamps."""
+        if self._format != "aac" or self._size is None or not self._bytes:
+            return 0.0
+        return (self._size - self._read) * self._good_s / self._bytes
+
     def stated_seconds(self) -> float | None:
         """Length of the track as the header states it; None if it states none."""
         if self._format == "mp3":
@@ -317,6 +336,10 @@ def _placed(
     if source.repeated_s >= REPEATED_S:
         text = f"{source.repeated_s:.1f} s of the sound are there twice; they were read once"
         notices.add("repeated", text)
+    unread_s = source.unread_seconds()
+    if unread_s > SHORTFALL_S:
+        text = f"about {unread_s:.1f} s cannot be decoded; what follows is that much too early"
+        notices.add("damaged", text)
     stated = source.stated_seconds()
     if stated is not None and stated - placement.seconds > SHORTFALL_S:
         text = f"ends after {placement.seconds:.1f} s; its header states {stated:.1f} s"

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -28,7 +28,7 @@ from hocket.cli.options import (
 from hocket.cli.outcome import INTERRUPTED
 from hocket.cli.speakers import open_known
 from hocket.config import Config, GraphConfig, Runtime
-from hocket.notices import Notices
+from hocket.notices import Notice, Notices
 from hocket.online.events import SpeakerEvent
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
@@ -102,7 +102,7 @@ def stream_command(
             refinable=False,
             name="stdin" if file == STDIN else file,
         ) as stream,
-        _display(as_json) as show,
+        _display(as_json, lambda: (*notices, *stream.notices)) as show,
     ):
         return _run(stream, source, show)
 
@@ -178,24 +178,45 @@ class _EndedError(BaseException):
 
 
 @contextmanager
-def _display(as_json: bool) -> Iterator[Callable[[Update], None]]:
-    if as_json or not sys.stdout.isatty():
-        yield _print_json if as_json else _print_lines
+def _display(
+    as_json: bool, noted: Callable[[], tuple[Notice, ...]]
+) -> Iterator[Callable[[Update], None]]:
+    if as_json:
+        yield _JsonLines(noted).show
+        return
+    if not sys.stdout.isatty():
+        yield _print_lines
         return
     with live_table(sys.stdout) as show:
         yield lambda update: show(update.time, update.final, update.tentative)
 
 
-def _print_json(update: Update) -> None:
-    content: dict[str, object] = {
-        "time": round(update.time, 3),
-        "final": [_row(turn) for turn in update.final],
-        "tentative": [_row(turn) for turn in update.tentative],
-    }
-    if update.events:
-        content["events"] = [_event(event) for event in update.events]
-    click.echo(json.dumps(content, ensure_ascii=False))
-    sys.stdout.flush()
+class _JsonLines:
+    """Prints an object for every update.
+
+    Args:
+        noted: returns all notices so far; each is printed once, with the next update.
+    """
+
+    def __init__(self, noted: Callable[[], tuple[Notice, ...]]) -> None:
+        self._noted = noted
+        self._printed: list[Notice] = []
+
+    def show(self, update: Update) -> None:
+        """Print an update."""
+        content: dict[str, object] = {
+            "time": round(update.time, 3),
+            "final": [_row(turn) for turn in update.final],
+            "tentative": [_row(turn) for turn in update.tentative],
+        }
+        if update.events:
+            content["events"] = [_event(event) for event in update.events]
+        new = [notice for notice in self._noted() if notice not in self._printed]
+        if new:
+            content["notices"] = [asdict(notice) for notice in new]
+            self._printed += new
+        click.echo(json.dumps(content, ensure_ascii=False))
+        sys.stdout.flush()
 
 
 def _row(turn: Turn) -> dict[str, object]:
