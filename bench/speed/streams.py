@@ -112,8 +112,9 @@ def _post_embedding(sound: Sound, runtime: "Runtime") -> dict[str, Any]:
     from hocket import Stream
 
     stream = Stream(RATE, runtime=runtime, refinable=False)
-    graph = RecordingGraph(stream.rules.graph)
-    stream.rules = replace(stream.rules, graph=graph)
+    channel = stream._channels.one  # noqa: SLF001 - what it calls is measured
+    graph = RecordingGraph(channel.rules.graph)
+    channel.rules = replace(channel.rules, graph=graph)
     started = perf_counter()
     for start in range(0, len(sound), RATE):
         stream.feed(sound[start : start + RATE])
