@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hocket import Stream
+from hocket import SpeakerStore, Stream
 from hocket.arrays import unit_length
 from hocket.errors import ConfigError, SpeakerError
 from hocket.online.events import SpeakerEvent
@@ -134,8 +135,9 @@ def sound() -> np.ndarray:
     return samples_of(CONVERSATION)
 
 
-def test_a_stream_is_named_refined_and_exported(sound: np.ndarray) -> None:
-    with Stream(RATE, runtime=ONE_THREAD, start=100.0) as stream:
+def test_a_stream_is_named_enrolled_and_refined(sound: np.ndarray, tmp_path: Path) -> None:
+    store = SpeakerStore(tmp_path / "team.db")
+    with store, Stream(RATE, runtime=ONE_THREAD, start=100.0, store=store) as stream:
         with pytest.raises(SpeakerError, match="nobody has spoken yet"):
             stream.name("SPEAKER_00", "Anna")
         updates = stream.feed(sound[: 18 * RATE])
@@ -145,13 +147,19 @@ def test_a_stream_is_named_refined_and_exported(sound: np.ndarray) -> None:
         with pytest.raises(SpeakerError, match="is what unknown speakers are called"):
             stream.name("Bo", "SPEAKER_07")
         assert stream.exemplars("Bo").shape[1] == 192
+        speaker = stream.enroll("SPEAKER_00", "Anna", consent="yes")
+        assert (speaker.name, store.exemplars("Anna")[0].consent) == ("Anna", "yes")
+        assert speaker.exemplars >= 1
         updates += stream.feed(sound[18 * RATE :])
         result = stream.finish(refine=True)
     assert all(turn.start >= 100 for turn in finals(updates))
     assert {turn.id for turn in finals(updates) if turn.speaker == "Bo"} == {"SPEAKER_01"}
     assert "Bo" in result.speakers
     assert {turn.id for turn in result.turns if turn.speaker == "Bo"} == {"SPEAKER_01"}
+    assert "Anna" in result.speakers
     assert result.duration == pytest.approx(130)
+    with Stream(RATE, runtime=ONE_THREAD) as without, pytest.raises(ConfigError, match="no store"):
+        without.enroll("SPEAKER_00", "Anna")
     assert all(turn.start >= 100 for turn in result.turns)
 
 

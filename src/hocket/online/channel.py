@@ -182,12 +182,13 @@ class Channels:
         channel.state = with_name(channel.state, row, name)
         return channel.name_of(channel.state.labels[row]), name
 
-    def exemplars(self, speaker: str) -> NDArray[np.float32]:
-        """What is known of a speaker's voice, (exemplars, dimension); SpeakerError if nothing."""
+    def voice(self, speaker: str) -> tuple[NDArray[np.float32], float]:
+        """A speaker's vectors, (exemplars, dimension), and seconds of speech, or SpeakerError."""
         channel, row = self._find(speaker)
         state = channel.state
         mean = unit_length(state.sums[row, None].astype(np.float32))
-        return np.concatenate([mean, state.exemplars[state.owners == row]])
+        known = np.concatenate([mean, state.exemplars[state.owners == row]])
+        return known[known.any(axis=1)], float(state.seconds[row])
 
     def _find(self, speaker: str) -> tuple[StreamChannel, int]:
         """The channel and index of a speaker, by label or name."""

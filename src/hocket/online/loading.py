@@ -21,7 +21,7 @@ from hocket.online.state import KnownSpeaker, State, exemplars_by_name, known_of
 from hocket.online.tracker import Rules
 from hocket.online.window import WindowNetworks
 from hocket.result import EmbeddingModel
-from hocket.speakers import SpeakerStore
+from hocket.speakers import Exemplar, Speaker, SpeakerStore
 from hocket.speakers.matching import directions
 
 
@@ -147,3 +147,11 @@ def mark_named(store: SpeakerStore, names: Sequence[str]) -> None:
     with suppress(StoreError, SpeakerError):  # the names are right all the same
         ids = {speaker.name: speaker.id for speaker in store.speakers()}
         store.mark_seen([ids[name] for name in names if name in ids])
+
+
+def put(
+    store: SpeakerStore, name: str, exemplars: Sequence[Exemplar], model: EmbeddingModel
+) -> Speaker:
+    """Add exemplars to a speaker of a store, who is new if there is none of that name."""
+    there = {speaker.name for speaker in store.speakers()}
+    return (store.add if name in there else store.enroll)(name, exemplars, model)

@@ -25,13 +25,13 @@ from hocket.geometry import Geometry
 from hocket.notices import Notice, Notices
 from hocket.offline.diarizer import Diarizer
 from hocket.online.channel import Channels, StreamChannel
-from hocket.online.loading import begun, known_in, load_networks, mark_named, rules_of
+from hocket.online.loading import begun, known_in, load_networks, mark_named, put, rules_of
 from hocket.online.refining import LiveSpeakers
 from hocket.online.state import KnownSpeaker, State
 from hocket.online.tape import Tape
 from hocket.online.tracker import Update
 from hocket.result import Result, moved
-from hocket.speakers import SpeakerStore
+from hocket.speakers import Exemplar, Speaker, SpeakerStore
 
 MOST_WAITING = 4  # windows per worker, before they are processed
 
@@ -264,7 +264,30 @@ class Stream:
 
     def exemplars(self, speaker: str) -> NDArray[np.float32]:
         """What is known of a speaker's voice, (exemplars, dimension); errors as in `name`."""
-        return self._channels.exemplars(self._live.label_of(speaker))
+        return self._channels.voice(self._live.label_of(speaker))[0]
+
+    def enroll(self, speaker: str, name: str, *, consent: str = "") -> Speaker:
+        """Name a speaker, and put the voice into the stream's store, or add it to that speaker.
+
+        Args:
+            speaker: label or present name.
+            name: any name but a label.
+            consent: the speaker's consent.
+
+        Raises:
+            SpeakerError: the name cannot be used, or there is no such speaker.
+            ConfigError: the stream has no store, is finished, or is in use.
+            StoreError: the store cannot be written.
+        """
+        if self._store is None:
+            raise ConfigError(f"{self._name}: has no store; make the stream with store=")
+        vectors, seconds = self._channels.voice(self._live.label_of(speaker))
+        self.name(speaker, name)
+        exemplars = [
+            Exemplar(vector, seconds / len(vectors), self._name, 0.0, seconds, False, consent)
+            for vector in vectors
+        ]
+        return put(self._store, name, exemplars, self._diarizer.embedding_model)
 
     def _keep(self, blocks: Sequence[Waveform]) -> None:
         self._channels.add(blocks)
