@@ -183,7 +183,7 @@ class _Source:
         self._bytes = self._reached = 0  # of packets that were decoded; of the file
         self._good_s = self._lost_s = 0.0  # decoded; left out by time stamps
         self._first: Any = None
-        self._resampler: Any = None
+        self._resamplers: dict[tuple[str, str, int], Any] = {}
         self.rate, self.repeated_s = 0, 0.0
         self.end: float | None = None
 
@@ -290,10 +290,11 @@ class _Source:
     def _converted(self, frame: Any) -> Block:
         import av
 
-        if self._resampler is None:
-            self._resampler = av.AudioResampler("fltp", self._first.layout, self.rate)
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form not in self._resamplers:
+            self._resamplers[form] = av.AudioResampler("fltp", self._first.layout, self.rate)
         frame.pts = None  # it would fill gaps, which is done elsewhere
-        parts = [_samples(each) for each in self._resampler.resample(frame)]
+        parts = [_samples(each) for each in self._resamplers[form].resample(frame)]
         nothing = np.empty((0, len(self._first.layout.channels)), np.float32)
         return np.concatenate([nothing, *parts])
 
