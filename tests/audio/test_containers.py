@@ -131,3 +131,13 @@ def test_what_a_format_without_time_stamps_skips_is_noted(sound: Samples) -> Non
     recording = read(damaged)
     assert kinds(recording) == ["damaged"]
     assert "about 1.2 s cannot be decoded" in recording.notices[0].text
+
+
+def test_a_fragmented_file_that_cannot_be_followed_to_its_end_is_noted(sound: Samples) -> None:
+    fragments = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "1000000"}
+    whole = muxed([(0, sound)], CONTAINERS["mp4"], options=fragments)
+    assert kinds(read(whole)) == []
+    middle = len(whole) // 2
+    recording = read(whole[:middle] + whole[middle + 3000 :])
+    assert kinds(recording) == ["truncated"]
+    assert recording.notices[0].start == pytest.approx(recording.duration, abs=0.1)

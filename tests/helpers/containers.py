@@ -37,6 +37,7 @@ def muxed(
     container: Container,
     video_s: float = 0.0,
     tracks: int = 1,
+    options: dict[str, str] | None = None,
 ) -> bytes:
     """A file in which each sound begins at its time.
 
@@ -45,9 +46,10 @@ def muxed(
         container: what to write.
         video_s: length of a black picture that begins at 0.
         tracks: number of audio tracks; all but the last are silent.
+        options: of the container.
     """
     file = io.BytesIO()
-    with av.open(file, "w", format=container.name) as output:
+    with av.open(file, "w", format=container.name, options=options or {}) as output:
         pictures = _pictures(output, container.video, video_s) if video_s else []
         packets: list[Any] = list(pictures)
         streams = []

@@ -37,6 +37,7 @@ COUNT = re.compile(
     rb"(?:Xing|Info)...[\x01\x03\x05\x07\x09\x0b\x0d\x0f](....)|VBRI.{10}(....)", re.S
 )
 COUNT_BYTES = 4096
+INDEX, INDEX_BYTES = 0.1, 10_000  # most of a file that is no sound behind it
 REPEATED_S = 0.1  # least length of what is there twice, that is noted
 SHORTFALL_S = 0.5  # encoders pad the last packet
 
@@ -300,9 +301,21 @@ class _Source:
 
     def unread_seconds(self) -> float:
         """Length of what is in no packet, where a file holds nothing else and no time stamps."""
-        if self._format != "aac" or self._size is None or not self._bytes:
+        return self._length_of(self._read) if self._format == "aac" else 0.0
+
+    def rest_seconds(self) -> float:
+        """Length of what may be behind the last packet, if a file of one track goes on there."""
+        if self._format not in ("mov", "matroska") or len(self._container.streams) > 1:
             return 0.0
-        return (self._size - self._read) * self._good_s / self._bytes
+        # an index or tags may follow the last packet
+        is_much = self._size and self._size - self._reached > max(INDEX * self._size, INDEX_BYTES)
+        return self._length_of(self._reached) if is_much else 0.0
+
+    def _length_of(self, reached: int) -> float:
+        """Length of all bytes behind so many, at the pace of those that were decoded."""
+        if self._size is None or not self._bytes:
+            return 0.0
+        return (self._size - reached) * self._good_s / self._bytes
 
     def stated_seconds(self) -> float | None:
         """Length of the track as the header states it; None if it states none."""
@@ -341,6 +354,10 @@ def _placed(
     if unread_s > SHORTFALL_S:
         text = f"about {unread_s:.1f} s cannot be decoded; what follows is that much too early"
         notices.add("damaged", text)
+    rest_s, seconds = source.rest_seconds(), placement.seconds
+    if rest_s > SHORTFALL_S:
+        text = f"nothing behind {seconds:.1f} s can be read, about {rest_s:.1f} s"
+        notices.add("truncated", text, seconds, seconds + rest_s)
     stated = source.stated_seconds()
     if stated is not None and stated - placement.seconds > SHORTFALL_S:
         text = f"ends after {placement.seconds:.1f} s; its header states {stated:.1f} s"
