@@ -25,8 +25,8 @@ LEAST_GAIN = 0.1  # recordings without an echo have 0.03, after two windows 0.09
 PEAK = 12.0  # height of an echo, in standard deviations of all delays
 SILENT = 1e-7  # power of a window
 TONES = 1e-5  # least median of the spectrum, over its mean; speech has 1e-2 to 1e-3
-AHEAD_S = 20.0  # sound behind a block that decides
-FIRST, EVERY = 30, 10  # windows that are all observed, and every so many of the rest
+AHEAD_S = 6.0  # sound behind a block that decides
+FIRST, EVERY = 6, 15  # windows that are all observed, and every so many of the rest
 
 
 class Echo(NamedTuple):

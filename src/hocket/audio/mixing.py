@@ -1,6 +1,7 @@
 """Several channels to one: their mean, or one of them where they cancel each other."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +53,12 @@ class Mixer:
         self._done = first
 
     def blocks(self, blocks: Iterable[Block]) -> Iterator[Waveform]:
-        """Mono blocks; each waits for AHEAD_S seconds behind it unless live."""
-        for block, _ in with_foresight(blocks, self._observe, self._ahead_s * self._rate):
+        """Mono blocks; if there is more to decide, each waits for AHEAD_S seconds behind it."""
+        following = iter(blocks)
+        first = list(islice(following, 1))
+        is_decided = self._only is not None or not first or first[0].shape[1] == 1
+        frames = 0.0 if is_decided else self._ahead_s * self._rate
+        for block, _ in with_foresight(chain(first, following), self._observe, frames):
             yield self._mixed(block)
         self._note_voices()
 
@@ -68,13 +73,13 @@ class Mixer:
     def _observe(self, block: Block) -> None:
         channels = block.shape[1]
         self._check(channels)
-        if self._only is not None:
+        if self._only is not None or channels == 1:
             return
         if self._rest.shape[1] == channels:
             block = np.concatenate([self._rest, block])
         count = len(block) // self._part
         self._rest = block[count * self._part :].copy()
-        if not count or channels == 1:
+        if not count:
             return
         parts = block[: count * self._part].reshape(count, self._part, channels)
         # float64, in which the square of any float32 is finite
