@@ -188,6 +188,7 @@ def test_bleed_of_a_stream_is_silenced_after_a_few_seconds(size: int) -> None:
     live, sound = LiveBleed(RATE), leaking(own, -20, 0.004)
     kept = np.concatenate([live.without(sound[at : at + size]) for at in range(0, len(own), size)])
     assert kept.shape == sound.shape
+    assert live.leaking() == [1, 2]
     late = slice(6 * 50, None)
     voice = spoken(own)[late]
     audible = (kept[: len(own) // PART * PART].reshape(-1, PART, 2) != 0).mean(axis=1)[late]

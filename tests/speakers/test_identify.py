@@ -80,6 +80,9 @@ def test_clusters_that_never_overlap_share_a_name_and_become_one(store: SpeakerS
     assert named.speakers == ("Anna", "Ben")
     assert [turn.id for turn in named.turns] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_02"]
     assert len(named.embeddings) == 2
+    # rather than a worse name that is only suggested
+    mixed = (0.8 * axis(0) + 0.5 * axis(1) + 0.33 * axis(5)).astype(np.float32)
+    assert found(store, mixed, axis(0), overlap=False) == ["Anna", "Anna"]
     # a suggestion is not shared
     assert found(store, between(0, 5, 0.5), axis(0), overlap=False) == ["-", "Anna"]
     one, other = store.identify(at_once(result_of([between(0, 5, 0.7), axis(0)])))

@@ -276,6 +276,12 @@ class LiveBleed:
         rows = (first + np.arange(len(block))) // part
         return np.where(bleed[rows], np.float32(0), block)
 
+    def leaking(self) -> list[int]:
+        """Numbers of the channels into which others leak, from 1, as far as is known."""
+        return [
+            1 + int(index) for index in np.flatnonzero(np.isfinite(self._leaks.levels).any(axis=0))
+        ]
+
     def _look_back(self) -> None:
         self._survey.forget(self._history)
         self._new = 0

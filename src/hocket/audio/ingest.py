@@ -44,7 +44,7 @@ class StreamInput:
         channels: int | str = MIX,
     ) -> None:
         check_channels(channels)
-        self._how, self._rates, self._notices = channels, (rate, target_rate), notices
+        self._rates, self._notices = (rate, target_rate), notices
         self._name = name
         self._waiting: list[NDArray[np.float32]] = []
         self._count = self.channels = 0
@@ -87,6 +87,9 @@ class StreamInput:
         if self._bleed is None:
             return (self._lines[0].convert(block),)
         kept = self._bleed.without(block)
+        for number in self._bleed.leaking():
+            text = "voices of other channels are left out"
+            self._notices.about(f"channel {number}").add("bleed", text)
         return tuple(line.convert(kept[:, i, None]) for i, line in enumerate(self._lines))
 
     def _conversion(self, notices: Notices, channel: int | None = None) -> Conversion:

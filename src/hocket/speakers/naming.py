@@ -80,7 +80,7 @@ def match_clusters(
     certain = {row for row in near if sure[row]}
     for row in np.flatnonzero(enough).tolist():
         if (
-            row not in pairs
+            row not in certain
             and sure[row]
             and _shared(result, clusters, eligible[row], pairs, certain, row, threshold)
         ):
