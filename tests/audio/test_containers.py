@@ -141,3 +141,15 @@ def test_a_fragmented_file_that_cannot_be_followed_to_its_end_is_noted(sound: Sa
     recording = read(whole[:middle] + whole[middle + 3000 :])
     assert kinds(recording) == ["truncated"]
     assert recording.notices[0].start == pytest.approx(recording.duration, abs=0.1)
+
+
+def test_a_packet_of_a_track_that_the_beginning_does_not_show_is_skipped(sound: Samples) -> None:
+    content = bytearray(muxed([(0, sound)], CONTAINERS["flv"]))
+    place = 13  # behind the header of the file
+    for _ in range(60):  # a tag has a type, a length of 3 bytes, 7 others, and its length again
+        place += 15 + int.from_bytes(content[place + 1 : place + 4])
+    assert content[place] == 8  # sound
+    content[place] = 9  # picture
+    recording = read(bytes(content))
+    assert recording.duration == pytest.approx(6, abs=0.1)
+    assert abs(lag_s(recording.samples, sound, 0)) < PRIMING_S

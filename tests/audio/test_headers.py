@@ -17,6 +17,8 @@ KINDS = [
     *(("WAVEX", "PCM_24"), ("RF64", "PCM_16")),
     *(("AIFF", each) for each in ("PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")),
     *(("AU", each) for each in ("PCM_S8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE", "ULAW", "ALAW")),
+    *(("CAF", each) for each in ("PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
+    *(("CAF", each) for each in ("ULAW", "ALAW")),
 ]
 
 
@@ -37,16 +39,18 @@ def test_samples_are_those_that_libsndfile_decodes(kind: str, subtype: str, chan
 
 
 def with_size(content: bytes, size: int) -> bytes:
-    """A WAV, AIFF or AU with another size of its samples."""
-    for name, order in ((b"data", "<"), (b"SSND", ">")):
-        place = content.find(name)
-        if place >= 0:
-            return content[: place + 4] + struct.pack(f"{order}I", size) + content[place + 8 :]
+    """A file with another size of its samples."""
+    forms = {b"RIFF": (b"data", 4, "<I"), b"FORM": (b"SSND", 4, ">I"), b"caff": (b"data", 4, ">Q")}
+    forms[b"RF64"] = (b"ds64", 16, "<Q")
+    if content[:4] in forms:
+        name, behind, form = forms[content[:4]]
+        place = content.find(name) + behind
+        return content[:place] + struct.pack(form, size) + content[place + struct.calcsize(form) :]
     return content[:8] + struct.pack(">I", size) + content[12:]
 
 
 @pytest.mark.parametrize("size", [0, 8, 640, 32_008])
-@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU"])
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "CAF", "RF64"])
 def test_a_size_that_is_too_small_ends_nothing(kind: str, size: int) -> None:
     content = encode(noise(5 * RATE), kind=kind)
     expected = read(content).samples
@@ -55,6 +59,29 @@ def test_a_size_that_is_too_small_ends_nothing(kind: str, size: int) -> None:
     [notice] = recording.notices
     assert notice.kind == "header"
     assert "5.0 s are there; all were read" in notice.text
+
+
+def test_a_size_that_is_too_large_is_noted() -> None:
+    recording = read(with_size(encode(noise(5 * RATE), kind="CAF"), 20 * RATE + 4))
+    assert len(recording.samples) == 5 * RATE
+    [notice] = recording.notices
+    assert (notice.kind, notice.start, notice.end) == ("truncated", 5.0, 10.0)
+
+
+@pytest.mark.parametrize("kind", ["CAF", "RF64"])
+def test_a_size_that_its_writer_did_not_know_is_no_fault(kind: str) -> None:
+    recording = read(with_size(encode(noise(5 * RATE), kind=kind), 2**64 - 1))
+    assert len(recording.samples) == 5 * RATE
+    assert recording.notices == ()
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "CAF", "FLAC"])
+def test_recordings_one_behind_the_other_are_all_read(kind: str) -> None:
+    sounds = [noise(seconds * RATE) for seconds in (5, 3, 4)]
+    recording = read(b"".join(encode(sound, kind=kind) for sound in sounds))
+    expected = np.concatenate([read(encode(sound, kind=kind)).samples for sound in sounds])
+    np.testing.assert_array_equal(recording.samples, expected)
+    assert recording.notices == ()
 
 
 def test_a_size_that_wrapped_at_4_gib_is_read_on() -> None:

@@ -17,11 +17,11 @@ TOLERANCE = TOLERANCE_S * RATE
 
 
 def placed(
-    frames: Sequence[Frame], end: float | None = None
+    frames: Sequence[Frame], end: float | None = None, *, is_numbered: bool = False
 ) -> tuple[NDArray[np.float32], list[tuple[str, float | None, float | None]]]:
     """What the frames become, and the notices."""
     notices = Notices("sound")
-    placement = Placement(RATE, notices)
+    placement = Placement(RATE, notices, is_numbered=is_numbered)
     blocks = [*placement.blocks(frames), *placement.close(end)]
     found = np.concatenate(blocks)[:, 0] if blocks else np.zeros(0, np.float32)
     assert placement.seconds == len(found) / RATE
@@ -72,13 +72,17 @@ def test_wrong_time_stamps_among_right_ones_change_nothing(stamp: float, count: 
     assert notices == []
 
 
-def test_frames_that_overlap_a_little_are_cut() -> None:
-    first, second = steady(10), steady(50, first=11, start=0.1)  # 100 ms of the first again
+@pytest.mark.parametrize(("again", "noted"), [(0.08, []), (0.14, [("repeated", None, None)])])
+def test_frames_that_overlap_are_cut_and_noted_if_long(
+    again: float, noted: list[tuple[str, None, None]]
+) -> None:
+    first, second = steady(10), steady(50, first=11, start=0.2 - again)
     found, notices = placed([*first, *second])
-    assert len(found) <= 1_100 + TOLERANCE
+    end = 1_200 - round(1_000 * again)
+    assert len(found) <= end + TOLERANCE
     [last] = np.nonzero(found == 60)
-    assert abs(last[0] - 1_080) <= TOLERANCE
-    assert notices == []
+    assert abs(last[0] - (end - LENGTH)) <= TOLERANCE
+    assert notices == noted
 
 
 def test_a_recording_behind_another_begins_at_its_end() -> None:
@@ -120,6 +124,12 @@ def test_nothing_is_lost_before_a_track_that_begins_late() -> None:
     assert len(found) == 6_000
     assert not found[:5_000].any()
     assert notices == []
+
+
+def test_numbered_samples_show_that_the_beginning_is_lost() -> None:
+    found, notices = placed(steady(50, start=5.0), is_numbered=True)
+    assert len(found) == 6_000
+    assert notices == [("gap", 0.0, 5.0)]
 
 
 def test_many_losses_are_ten_notices_and_one_for_all_others() -> None:

@@ -30,6 +30,8 @@ LIVE_OPTIONS = {**OPTIONS, "probesize": "32768", "analyzeduration": "500000"}  #
 MEASURED = ("mov", "ogg", "asf", "flac", "wav", "w64", "aiff", "caf")
 # formats without time stamps: a damaged part counts as one packet, whatever its length
 COUNTING = ("aac", "ac3", "amr", "avi", "dts", "eac3", "mp3")
+# formats that number their samples from 0, so that a lost beginning shows
+NUMBERED = ("flac",)
 HEADER_BYTES = 1024  # most between two packets of one track
 # count of frames in the first frame of an MP3: behind a tag, flags of which the lowest is set; or
 # behind a tag and ten other bytes
@@ -39,7 +41,7 @@ COUNT = re.compile(
 COUNT_BYTES = 4096
 INDEX, INDEX_BYTES = 0.1, 10_000  # most of a file that is no sound behind it
 REPEATED_S = 0.1  # least length of what is there twice, that is noted
-SHORTFALL_S = 0.5  # encoders pad the last packet
+SHORTFALL_S = 0.5  # encoders pad the last packet, where samples are not numbered
 
 
 class Track(NamedTuple):
@@ -170,6 +172,7 @@ class _Source:
     """Frames of one audio track, as the decoder gives them.
 
     rate: Hz, of the first frame and, resampled where another follows, of all.
+    is_numbered: whether the first sample of the recording has the time 0.
     end: seconds at which the last packet ends; None if unknown.
     repeated_s: length of what the file holds twice, in seconds.
     """
@@ -178,8 +181,9 @@ class _Source:
         self._container, self._stream, self._counted = container, stream, counted
         self._size, self._read = size, 0  # bytes of the file, and of all its packets
         self._packet_s = 0.0  # length of the first packet
-        self._start = (container.start_time or 0) / 1e6
         self._format = container.format.name.split(",")[0]
+        self.is_numbered = self._format in NUMBERED
+        self._start = 0.0 if self.is_numbered else (container.start_time or 0) / 1e6
         self._is_counting = self._format in COUNTING and len(container.streams) == 1
         self._bytes = self._reached = 0  # of packets that were decoded; of the file
         self._good_s = self._lost_s = 0.0  # decoded; left out by time stamps
@@ -207,6 +211,8 @@ class _Source:
                     damaged = True
                     continue
                 known = frame.pts is not None and frame.time_base is not None
+                # ffmpeg could not divide it: the time stamp may be that of any of its frames
+                known = known and not (self.is_numbered and len(decoded) > 1)
                 time = self._seconds(frame.pts, frame.time_base) if known else None
                 yield Frame(block, time, damaged or bool(frame.is_corrupt))
                 damaged = False
@@ -270,6 +276,8 @@ class _Source:
                     yield packet
             except av.FFmpegError:
                 errors += 1
+            except IndexError:  # PyAV's, for a packet of a track that the beginning does not show
+                continue
             else:
                 return
 
@@ -322,7 +330,8 @@ class _Source:
         if self._format == "mp3":
             return self._counted * self._packet_s if self._counted else None
         if self._format in MEASURED and self._stream.duration:
-            stamps = (self._stream.start_time or 0) + self._stream.duration
+            first = 0 if self.is_numbered else self._stream.start_time or 0
+            stamps = first + self._stream.duration
             return float(stamps * self._stream.time_base) - self._start
         is_only = len(self._container.streams) == 1
         if self._format == "matroska" and is_only and self._container.duration:
@@ -344,7 +353,7 @@ def _placed(
         yield first
         yield from others
 
-    placement = Placement(source.rate, notices)
+    placement = Placement(source.rate, notices, is_numbered=source.is_numbered)
     yield from placement.blocks(all_frames())
     yield from placement.close(source.end)
     if source.repeated_s >= REPEATED_S:
@@ -359,7 +368,8 @@ def _placed(
         text = f"nothing behind {seconds:.1f} s can be read, about {rest_s:.1f} s"
         notices.add("truncated", text, seconds, seconds + rest_s)
     stated = source.stated_seconds()
-    if stated is not None and stated - placement.seconds > SHORTFALL_S:
+    least_s = REPEATED_S if source.is_numbered else SHORTFALL_S
+    if stated is not None and stated - placement.seconds > least_s:
         text = f"ends after {placement.seconds:.1f} s; its header states {stated:.1f} s"
         notices.add("truncated", text, placement.seconds, stated)
 

@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from hocket.audio import containers
-from hocket.audio.headers import Header, goes_on, raw_blocks, read_header
+from hocket.audio.flac import last_frame, stream_info, without_length
+from hocket.audio.headers import (
+    Header,
+    chained_blocks,
+    goes_on,
+    is_chain,
+    is_unknown,
+    raw_blocks,
+    read_header,
+)
 from hocket.audio.opening import BEGINNING_BYTES, format_of, open_source
 from hocket.audio.samples import Block
 from hocket.audio.sndfile import open_sound, sound_blocks, stated_frames
@@ -23,7 +32,7 @@ from hocket.notices import Notices
 
 # libsndfile decodes these too, but neither reads chained files nor keeps time after damage
 BY_TIME_STAMPS = ("Ogg", "MP3")
-UNCOMPRESSED = ("WAV", "AIFF", "AU")
+UNCOMPRESSED = ("WAV", "AIFF", "AU", "CAF")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +66,19 @@ def decode(
         if not beginning:
             raise AudioFormatError(name, "is empty", "give a file with audio in it")
         kind = format_of(beginning)
-        header = _header_of_wrong_size(file) if kind in UNCOMPRESSED else None
+        header = _plain_header(file, kind)
+        is_odd = header is not None and (goes_on(file, header) or is_chain(file, header))
         sound = None
-        if header is None and not (kind in BY_TIME_STAMPS and containers.is_installed()):
-            sound = open_sound(file)
-        if header is not None:
-            yield _decode_raw(file, header, notices)
-        elif sound is not None:
+        if not (is_odd or _is_of_containers(kind)):
+            sound = open_sound(_of_full_length(file, kind, notices))
+        if sound is not None:
             check_track(track, 1)
             with sound:
                 blocks = sound_blocks(sound, name, notices, _rest_of(file, kind, notices))
                 yield Decoded(sound.samplerate, stated_frames(sound), blocks)
+        elif header is not None:
+            check_track(track, 1)
+            yield _decode_raw(file, header, notices)
         else:
             with _decode_av(file, name, beginning, notices, track) as decoded:
                 yield decoded
@@ -80,18 +91,42 @@ def check_track(track: int | None, tracks: int) -> None:
         raise ConfigError(f"track is {track}, but there {there}; give 1 to {tracks}")
 
 
-def _header_of_wrong_size(file: BinaryIO) -> Header | None:
-    """The header of a file whose samples go on behind the size that it states."""
+def _is_of_containers(kind: str | None) -> bool:
+    return kind in BY_TIME_STAMPS and containers.is_installed()
+
+
+def _plain_header(file: BinaryIO, kind: str | None) -> Header | None:
+    """The header of samples that are not compressed, if it can be read."""
     file.seek(0)
-    header = read_header(file.read)
-    return header if header is not None and goes_on(file, header) else None
+    return read_header(file.read) if kind in UNCOMPRESSED else None
+
+
+def _of_full_length(file: BinaryIO, kind: str | None, notices: Notices) -> BinaryIO:
+    """The file; a FLAC that goes on behind the length that it states, without that length."""
+    info = stream_info(file) if kind == "FLAC" else None
+    there = last_frame(file, info) if info and info.total else 0
+    if info is None or there <= info.total:
+        return file
+    _note_length(info.total / info.rate, there / info.rate, notices)
+    return without_length(file)
+
+
+def _note_length(stated: float, there: float, notices: Notices) -> None:
+    text = f"its header states {stated:.1f} s, but {there:.1f} s are there; all were read"
+    notices.add("header", text, stated, there)
 
 
 def _decode_raw(file: BinaryIO, header: Header, notices: Notices) -> Decoded:
+    """Samples that libsndfile would not read, or not all of them."""
+    if is_chain(file, header):
+        return Decoded(header.rate, None, chained_blocks(file, header))
     present = file.seek(0, 2) - header.start
     stated, there = header.seconds(header.size), header.seconds(present)
-    text = f"its header states {stated:.1f} s, but {there:.1f} s are there; all were read"
-    notices.add("header", text, stated, there)
+    if present > header.size:
+        _note_length(stated, there, notices)
+    elif not is_unknown(header.size):
+        text = f"ends after {there:.1f} s; its header states {stated:.1f} s"
+        notices.add("truncated", text, there, stated)
     file.seek(header.start)
     return Decoded(header.rate, present // header.width, raw_blocks(file.read, header))
 

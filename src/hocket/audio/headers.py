@@ -8,8 +8,7 @@ import io
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from hocket.audio.samples import BLOCK_FRAMES, Block
 
 Read = Callable[[int], bytes]
 
-STREAMED_BYTES = 0x7FFF0000  # writers that cannot seek back announce this many bytes or more
+# writers that cannot seek back announce about as many bytes as 32 or 64 bits can count
+UNKNOWN_SIZES = (range(0x7FFF0000, 1 << 32), range(1 << 62, 1 << 64))
 LARGEST_CHUNK = 1 << 20  # bytes before the samples
 LEAST_BEHIND = 1024  # bytes behind the stated end that are more than a tag
 # format tag and bits per sample of a WAV, by libsndfile's names
@@ -54,6 +54,16 @@ AIFF_SUBTYPES: Mapping[tuple[bytes, int], str] = {
     (b"alaw", 8): "ALAW",
     (b"alaw", 16): "ALAW",
 }
+CAF_SUBTYPES: Mapping[tuple[bytes, bool, int], str] = {  # by type, whether it is float, and bits
+    (b"lpcm", False, 8): "PCM_S8",
+    (b"lpcm", False, 16): "PCM_16",
+    (b"lpcm", False, 24): "PCM_24",
+    (b"lpcm", False, 32): "PCM_32",
+    (b"lpcm", True, 32): "FLOAT",
+    (b"lpcm", True, 64): "DOUBLE",
+    (b"ulaw", False, 8): "ULAW",
+    (b"alaw", False, 8): "ALAW",
+}
 WIDTHS: Mapping[str, int] = {
     "PCM_U8": 1,
     "PCM_S8": 1,
@@ -68,8 +78,7 @@ WIDTHS: Mapping[str, int] = {
 """Bytes of a sample."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """Where the samples of a file lie, and of what type they are.
 
     rate: Hz.
@@ -77,7 +86,7 @@ class Header:
     subtype: type of samples, as libsndfile calls it.
     endian: LITTLE or BIG.
     start: byte at which they begin.
-    size: bytes that they take, as stated; 0 or `STREAMED_BYTES` and more if it was not known.
+    size: bytes that they take, as stated; 0 or one of UNKNOWN_SIZES if it was not known.
     """
 
     rate: int
@@ -129,6 +138,8 @@ def read_header(read: Read) -> Header | None:
             return _read_wav(counted, ">" if magic == b"RIFX" else "<")
         if magic == b"FORM":
             return _read_aiff(counted)
+        if magic == b"caff":
+            return _read_caf(counted)
         return _read_au(counted) if magic == b".snd" else None
     except (EOFError, struct.error):
         return None
@@ -138,7 +149,7 @@ def _read_wav(read: _Counted, order: str) -> Header | None:
     if read(8)[4:] != b"WAVE":
         return None
     found: tuple[int, int, str] | None = None
-    long_size = 0
+    long_size: int | None = None
     while True:
         name, size = read(4), struct.unpack(f"{order}I", read(4))[0]
         if name == b"data":
@@ -146,7 +157,7 @@ def _read_wav(read: _Counted, order: str) -> Header | None:
                 return None
             rate, channels, subtype = found
             endian = "BIG" if order == ">" else "LITTLE"
-            size = long_size if size == 0xFFFFFFFF and long_size else size
+            size = size if size != 0xFFFFFFFF or long_size is None else long_size
             return Header(rate, channels, subtype, endian, read.count, size)
         content = read(size + size % 2)
         if name == b"ds64":
@@ -202,6 +213,35 @@ def _read_au(read: _Counted) -> Header | None:
     return Header(rate, channels, subtype, "BIG", read.count, size)
 
 
+def _read_caf(read: _Counted) -> Header | None:
+    """Chunks with sizes of 64 bits, as Apple's Core Audio Format specification 1.0 has them."""
+    read(4)
+    found: tuple[int, int, str, str] | None = None
+    while True:
+        name, size = struct.unpack(">4sQ", read(12))
+        if name == b"data":
+            read(4)  # a count of edits, which is part of the size
+            is_known = 4 <= size < 1 << 62
+            return Header(*found, read.count, size - 4 if is_known else size) if found else None
+        content = read(size)
+        if name == b"desc":
+            found = _caf_format(content)
+            if found is None:
+                return None
+
+
+def _caf_format(content: bytes) -> tuple[int, int, str, str] | None:
+    rate, kind, flags, _, _, channels, bits = struct.unpack(">d4sIIIII", content[:32])
+    subtype = CAF_SUBTYPES.get((kind, bool(flags & 1), bits))
+    endian = "LITTLE" if flags & 2 else "BIG"
+    return (round(rate), channels, subtype, endian) if subtype and rate > 0 and channels else None
+
+
+def is_unknown(size: int) -> bool:
+    """Whether a stated size stands for one that was not known when it was written."""
+    return any(size in sizes for sizes in UNKNOWN_SIZES)
+
+
 def goes_on(file: BinaryIO, header: Header) -> bool:
     """Whether samples follow behind the stated end: no further chunk begins there."""
     size = file.seek(0, os.SEEK_END)
@@ -212,18 +252,52 @@ def goes_on(file: BinaryIO, header: Header) -> bool:
 
 def _chunks_follow(file: BinaryIO, place: int, end: int) -> bool:
     """Whether a place in a file begins a series of chunks that ends with the file."""
-    order = "<"
     file.seek(0)
-    if file.read(4) in (b"FORM", b"RIFX"):
-        order = ">"
-    place += place % 2
-    while place + 8 <= end:
+    magic = file.read(4)
+    is_caf = magic == b"caff"  # sizes of 64 bits, and no pad bytes
+    form = ">4sQ" if is_caf else ">4sI" if magic in (b"FORM", b"RIFX") else "<4sI"
+    width, pad = struct.calcsize(form), 0 if is_caf else 1
+    place += place % 2 * pad
+    while place + width <= end:
         file.seek(place)
-        name, size = struct.unpack(f"{order}4sI", file.read(8))
+        name, size = struct.unpack(form, file.read(width))
         if not all(32 <= letter < 127 for letter in name):
             return False
-        place += 8 + size + size % 2
-    return place <= end + 1
+        place += width + size + size % 2 * pad
+    return place <= end + pad
+
+
+def is_chain(file: BinaryIO, header: Header) -> bool:
+    """Whether a recording of the same rate and channels stands behind this one."""
+    return _next_header(file, header) is not None
+
+
+def _next_header(file: BinaryIO, header: Header) -> Header | None:
+    place = header.start + header.size + header.size % 2
+    if not header.size or is_unknown(header.size):
+        return None
+    file.seek(place)
+    found = read_header(file.read)
+    if found is None or (found.rate, found.channels) != (header.rate, header.channels):
+        return None
+    return found._replace(start=place + found.start)
+
+
+def chained_blocks(file: BinaryIO, header: Header) -> Iterator[Block]:
+    """Samples of recordings that stand one behind the other in a file, as `cat` joins them."""
+    link: Header | None = header
+    while link is not None:
+        following, left = _next_header(file, link), link.size
+        file.seek(link.start)
+
+        def read(size: int) -> bytes:
+            nonlocal left
+            content = file.read(min(size, left))
+            left -= len(content)
+            return content
+
+        yield from raw_blocks(read, link)
+        link = following
 
 
 def raw_blocks(read: Read, header: Header, frames: int = BLOCK_FRAMES) -> Iterator[Block]:

@@ -38,12 +38,15 @@ class Placement:
     Args:
         rate: Hz.
         notices: get what is lost.
+        is_numbered: whether the first sample has the time 0, so that what is before the first
+            frame is lost. Otherwise a track may begin later than the recording.
     """
 
-    def __init__(self, rate: int, notices: Notices) -> None:
-        self._rate, self._notices = rate, notices
+    def __init__(self, rate: int, notices: Notices, *, is_numbered: bool = False) -> None:
+        self._rate, self._notices, self._is_numbered = rate, notices, is_numbered
         self._written = 0  # frames of the output
         self._shift = 0  # output minus time stamps, after a jump
+        self._overlap = 0  # frames that were cut, for others stand in their place
         self._ahead: deque[Frame] = deque()
         self._losses = _Losses(notices)
         self._channels = 1
@@ -60,10 +63,12 @@ class Placement:
             channels = frame.block.shape[1]
             jump = self._jump(frame, source)
             if jump > 0:
-                if self._written:  # a track may begin later than the others: nothing is lost
+                if self._written or self._is_numbered:
                     self._lose(jump, damaged=frame.damaged)
                 yield from self._silence(jump, channels)
             block = frame.block[max(0, -jump) :]
+            if self._written:  # codecs begin with what is not to be played
+                self._overlap += len(frame.block) - len(block)
             self._written += len(block)
             yield block
         self._channels = channels
@@ -79,6 +84,10 @@ class Placement:
             self._lose(missing, damaged=True)
             yield from self._silence(missing, self._channels)
         self._losses.close()
+        seconds = self._overlap / self._rate
+        if seconds >= LEAST_S:
+            text = f"{seconds:.1f} s of the sound overlap what is before them; they are left out"
+            self._notices.add("repeated", text)
 
     def _lose(self, length: int, *, damaged: bool) -> None:
         self._losses.add(self.seconds, self.seconds + length / self._rate, damaged=damaged)

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from hocket.audio.headers import is_unknown
 from hocket.audio.samples import BLOCK_FRAMES, Block
 from hocket.errors import AudioFormatError
 from hocket.notices import Notices
 
-STREAMED_BYTES = 0x7FFF0000  # writers that cannot seek back announce this many bytes or more
 UNCOUNTED = 2**63 - 1  # libsndfile's number of frames for a FLAC written to a pipe
 ANNOUNCED = r"(?m)^ *(?:data|Data Size|SSND|riff|Riff size) *: (\d+) \(should be (\d+)\)"
 TRIMMED_S = 0.1  # decoders trim a little at the ends
@@ -80,7 +80,7 @@ def _promised_frames(sound: Any) -> int:
     """
     sizes = re.findall(ANNOUNCED, sound.extra_info)
     announced, present = map(int, sizes[-1]) if sizes else (0, 0)
-    if present < announced < STREAMED_BYTES:
+    if present < announced and not is_unknown(announced):
         return sound.frames * announced // present if sound.frames else announced - present
     return 0 if sound.frames == UNCOUNTED or sound.format == "MP3" else int(sound.frames)
 
