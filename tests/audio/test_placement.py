@@ -85,6 +85,25 @@ def test_frames_that_overlap_are_cut_and_noted_if_long(
     assert notices == noted
 
 
+def test_frames_out_of_order_are_left_out_and_move_nothing() -> None:
+    late, last = round(AHEAD_S * RATE / LENGTH) + 50, 201
+    parts = [
+        *(steady(100), steady(late, last, 4.0), steady(100, 101, 2.0)),
+        steady(400, last + late, 4.0 + late * LENGTH / RATE),
+    ]
+    found, notices = placed([each for part in parts for each in part])
+    expected = np.repeat(np.r_[1:101, np.zeros(100), last : last + late], LENGTH)
+    np.testing.assert_array_equal(found[: len(expected)], expected)
+    assert np.argmax(found == last + late) - len(expected) <= TOLERANCE
+    assert notices == [("gap", 2.0, 4.0), ("repeated", None, None)]
+
+
+def test_a_clock_that_is_set_back_loses_nothing() -> None:
+    found, notices = placed([*steady(400), *steady(800, first=401, start=5.0)])
+    np.testing.assert_array_equal(found, np.repeat(np.arange(1, 1201), LENGTH))
+    assert [kind for kind, _, _ in notices] == ["jump"]
+
+
 def test_a_recording_behind_another_begins_at_its_end() -> None:
     found, notices = placed([*steady(400), *steady(400, first=401)])
     np.testing.assert_array_equal(found, np.repeat(np.arange(1, 801), LENGTH))

@@ -16,7 +16,8 @@ from zlib import crc32
 
 import numpy as np
 
-from hocket.audio.placement import OVERLAP_S, Frame, Placement
+from hocket.audio.matroska import MendedMatroska, is_matroska
+from hocket.audio.placement import TOLERANCE_S, Frame, Placement
 from hocket.audio.samples import BLOCK_FRAMES, Block, to_float
 from hocket.notices import Notices
 
@@ -105,8 +106,9 @@ def open_track(
     more: dict[str, Any] = {"container_options": OPTIONS}
     if live:
         more = {"container_options": LIVE_OPTIONS, "buffer_size": LIVE_BYTES}
+    mended: Any = MendedMatroska(file) if not live and is_matroska(file) else file
     try:
-        container = av.open(file, "r", metadata_errors="ignore", **more)
+        container = av.open(mended, "r", metadata_errors="ignore", **more)
     except (av.FFmpegError, ValueError) as error:  # ValueError: a type unknown to PyAV
         raise NoSoundError(None) from error
     with container:
@@ -253,7 +255,7 @@ class _Source:
             self._read += packet.size
             if packet.size and packet.pts is not None:
                 key, time = (packet.pts, crc32(packet)), float(packet.pts * packet.time_base)
-                if time < before and time < self._start + OVERLAP_S:
+                if time < before and time <= self._start + TOLERANCE_S:
                     seen.clear()
                 before = time
                 if key in seen:
@@ -364,14 +366,14 @@ def _placed(
         text = f"about {unread_s:.1f} s cannot be decoded; what follows is that much too early"
         notices.add("damaged", text)
     rest_s, seconds = source.rest_seconds(), placement.seconds
-    if rest_s > SHORTFALL_S:
-        text = f"nothing behind {seconds:.1f} s can be read, about {rest_s:.1f} s"
-        notices.add("truncated", text, seconds, seconds + rest_s)
     stated = source.stated_seconds()
     least_s = REPEATED_S if source.is_numbered else SHORTFALL_S
-    if stated is not None and stated - placement.seconds > least_s:
-        text = f"ends after {placement.seconds:.1f} s; its header states {stated:.1f} s"
-        notices.add("truncated", text, placement.seconds, stated)
+    if stated is not None and stated - seconds > least_s:
+        text = f"ends after {seconds:.1f} s; its header states {stated:.1f} s"
+        notices.add("truncated", text, seconds, stated)
+    elif rest_s > SHORTFALL_S:
+        text = f"nothing behind {seconds:.1f} s can be read, about {rest_s:.1f} s"
+        notices.add("truncated", text, seconds, seconds + rest_s)
 
 
 def _joined(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -86,7 +86,7 @@ class Placement:
         self._losses.close()
         seconds = self._overlap / self._rate
         if seconds >= LEAST_S:
-            text = f"{seconds:.1f} s of the sound overlap what is before them; they are left out"
+            text = f"{seconds:.1f} s of the sound have times that are past; they are left out"
             self._notices.add("repeated", text)
 
     def _lose(self, length: int, *, damaged: bool) -> None:
@@ -108,6 +108,8 @@ class Placement:
             return 0
         if -OVERLAP_S * self._rate <= jump <= LONGEST_GAP_S * self._rate:
             return jump
+        if jump < 0 and self._is_out_of_order(frame, source):
+            return -len(frame.block)
         self._shift -= jump
         if jump < 0 and frame.time is not None and frame.time < OVERLAP_S:
             return 0  # recordings one behind the other, as in a chained Ogg
@@ -127,20 +129,36 @@ class Placement:
 
     def _returns(self, frame: Frame, source: Iterator[Frame]) -> bool:
         """Whether time stamps soon continue those before this frame: it has a wrong one."""
-        expected, index = self._written + len(frame.block), 0
-        most = expected + AHEAD_S * self._rate
-        while expected < most:
-            if index == len(self._ahead):
-                found = next(source, None)
-                if found is None:
-                    break
-                self._ahead.append(found)
-            later = self._ahead[index]
+        expected = self._written + len(frame.block)
+        for later in self._later(source):
             is_known = later.time is not None
             if is_known and abs(self._offset(later, expected)) <= TOLERANCE_S * self._rate:
                 return True
-            expected, index = expected + len(later.block), index + 1
+            expected += len(later.block)
         return False
+
+    def _is_out_of_order(self, frame: Frame, source: Iterator[Frame]) -> bool:
+        """Whether time stamps soon leap from those of this frame to what was expected instead."""
+        before, tolerance = frame, TOLERANCE_S * self._rate
+        for later in self._later(source):
+            if later.time is not None and abs(self._offset(later, self._written)) <= tolerance:
+                end = self._written + self._offset(before, self._written) + len(before.block)
+                return abs(self._offset(later, end)) > tolerance
+            before = later
+        return False
+
+    def _later(self, source: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames of the next AHEAD_S."""
+        length, index = 0, 0
+        while length < AHEAD_S * self._rate:
+            if index == len(self._ahead):
+                found = next(source, None)
+                if found is None:
+                    return
+                self._ahead.append(found)
+            yield self._ahead[index]
+            length += len(self._ahead[index].block)
+            index += 1
 
 
 @dataclass
