@@ -14,7 +14,7 @@ KINDS: Mapping[str, str] = {
     "truncated": "the recording ends before the length that its header states",
     "header": "the length in the header is wrong; all that is there was read",
     "not a number": "samples are NaN or infinite; they are taken as 0",
-    "clipped": "samples are far louder than all others; they are limited",
+    "outliers": "single samples are far louder than all others; they are left out",
     "level": "the recording is too quiet or too loud; it is scaled",
     "echo": "everything is there again, late and quieter; it is removed",
     "cancelling": "channels cancel each other; one of them is used",

@@ -119,7 +119,7 @@ def test_notices_of_a_part_have_the_times_of_the_whole(speech: np.ndarray) -> No
     wild = speech.copy()
     wild[20 * RATE] = 1e5
     [notice] = diarize(np.stack([wild, -speech], 1), sample_rate=RATE, channels=1, start=8).notices
-    assert (notice.kind, round(notice.start or 0, 3)) == ("clipped", 20)
+    assert (notice.kind, round(notice.start or 0, 3)) == ("outliers", 20)
     inverted = diarize(np.stack([speech, -speech], 1), sample_rate=RATE, start=8)
     [notice] = inverted.notices
     assert notice.kind == "cancelling"

@@ -1,4 +1,4 @@
-"""Levels that the networks were made for: quiet and loud recordings scaled, wild samples limited.
+"""Levels that the networks were made for: quiet and loud recordings scaled, wild samples left out.
 
 A level is a quantile of magnitudes, so that a few wild samples change nothing. Between LOW and HIGH
 samples stay as they are.
@@ -27,7 +27,7 @@ LOW, LOW_LIVE, HIGH = 10 ** (-45 / 20), 10 ** (-60 / 20), 10 ** (3 / 20)
 TARGET = 10 ** (-20 / 20)
 LEAST_RANGE = 10 ** (12 / 20)  # of speech over what is between; noise alone has less
 LOUDEST = 1.5  # codecs and resampling overshoot 1 slightly
-WILD = 100.0  # times the level: no voice is that much louder than all others
+WILD = 30.0  # times the level: no voice is that much louder than all others
 AUDIBLE = 10 ** (-60 / 20)
 STRIDE = 4  # every so many samples are looked at
 
@@ -53,14 +53,14 @@ class Leveler:
         self._levels: deque[float] = deque(maxlen=round(HISTORY_S / PART_S))
         self._gain, self._limit = 1.0, LOUDEST
         self._done = first
-        self._clipped, self._first_clipped = 0, 0.0
+        self._wild, self._first_wild = 0, 0.0
         self.audible_s = 0.0
 
     def blocks(self, blocks: Iterable[Waveform]) -> Iterator[Waveform]:
         """The blocks, scaled; each waits for AHEAD_S seconds of those behind it unless live."""
         for block, levels in with_foresight(blocks, self._observe, self._ahead_s * self._rate):
             yield self._scaled(block, levels)
-        self._note_clipped()
+        self._note_wild()
 
     def _observe(self, block: Waveform) -> NDArray[np.float32]:
         """The levels of the parts that a block completes, (parts,)."""
@@ -93,17 +93,27 @@ class Leveler:
             block = block * np.float32(self._gain)
         if peak_of(block) > self._limit:
             wild = np.abs(block) > self._limit
-            if not self._clipped:
-                self._first_clipped = (first + int(wild.argmax())) / self._rate
-            self._clipped += int(np.count_nonzero(wild))
-            block = np.clip(block, -self._limit, self._limit).astype(np.float32)
+            if not self._wild:
+                self._first_wild = (first + int(wild.argmax())) / self._rate
+            self._wild += int(np.count_nonzero(wild))
+            block = _bridged(block, wild)
         return block
 
-    def _note_clipped(self) -> None:
-        if self._clipped:
-            counted = "1 sample is" if self._clipped == 1 else f"{self._clipped} samples are"
-            text = f"{counted} far louder than all others, the first at {self._first_clipped:.1f} s"
-            self._notices.add("clipped", f"{text}; they are limited", self._first_clipped)
+    def _note_wild(self) -> None:
+        if self._wild:
+            counted = "1 sample is" if self._wild == 1 else f"{self._wild} samples are"
+            text = f"{counted} far louder than all others, the first at {self._first_wild:.1f} s"
+            self._notices.add("outliers", f"{text}; left out", self._first_wild)
+
+
+def _bridged(block: Waveform, wild: NDArray[np.bool_]) -> Waveform:
+    """A line between the samples around wild ones in their place; a click changes what is found."""
+    places = np.flatnonzero(~wild)
+    if not places.size:
+        return np.zeros_like(block)
+    found = block.copy()
+    found[wild] = np.interp(np.flatnonzero(wild), places, block[places])
+    return found
 
 
 def levels_of(magnitudes: NDArray[np.float32], part: int) -> NDArray[np.float32]:
