@@ -6,6 +6,8 @@ from typing import Any
 from bench.people.voices import find_voices
 from bench.report import Progress
 
+ADDITIONS_A_SEED = 10  # right ones, and as many wrong ones
+
 
 def measure_part(
     part: str,
@@ -15,7 +17,7 @@ def measure_part(
     threads: int | None,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Measure `names`, `online`, `verify` or `file`; all but `file` use the voices in `folder`."""
+    """Measure one of PARTS; all but `file` use the voices in `folder`."""
     if part == "file":
         from bench.people.file import measure_file
 
@@ -25,6 +27,10 @@ def measure_part(
         from bench.people.verify import measure_verification
 
         return measure_verification(voices, threads, progress)
+    if part == "additions":
+        from bench.people.additions import measure_additions
+
+        return measure_additions(voices, ADDITIONS_A_SEED * seeds, threads, progress)
     if part == "online":
         from bench.people.online import measure_online_names
 

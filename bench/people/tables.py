@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.report import number, table
 
-PARTS = ("names", "online", "verify", "file")
+PARTS = ("names", "online", "verify", "additions", "file")
 """The parts of the measurement; each has its own results file."""
 
 
@@ -13,6 +13,8 @@ def people_table(part: str, results: Mapping[str, Any]) -> str:
     """The tables of one part."""
     if part == "verify":
         return verify_table(results)
+    if part == "additions":
+        return additions_table(results)
     return file_table(results) if part == "file" else names_table(results)
 
 
@@ -70,6 +72,21 @@ def verify_table(results: Mapping[str, Any]) -> str:
         f"accepted at distance {results['verify_distance']:g}; clips of {results['clip_s']:g} s"
     )
     return f"{table(header, rows)}\n{facts}"
+
+
+def additions_table(results: Mapping[str, Any]) -> str:
+    """A line per condition: right clips that are taken, and wrong ones that are refused."""
+    rows = [
+        (
+            row["condition"],
+            f"{row['right_taken']} of {row['right']}",
+            str(row["right_not_clear"]),
+            f"{row['wrong_refused']} of {row['wrong']}",
+        )
+        for row in results["rows"]
+    ]
+    header = ("added", "right ones taken", "not clear", "wrong ones refused")
+    return f"{table(header, rows)}\n{results['allowed_percent']:g} % of each required"
 
 
 def file_table(results: Mapping[str, Any]) -> str:
