@@ -117,9 +117,7 @@ class EchoRemover:
         heights = self._sum / self._count
         deviation = float(np.sqrt(np.mean(heights[first:last] ** 2)))
         place = first + int(heights[first:last].argmax())
-        # a copy is not wholly in the window of its source
-        shared = float(self._window[place:] @ self._window[:-place] / (self._window @ self._window))
-        gain = float(heights[place]) / shared
+        gain = float(heights[place]) / self._shared(place)
         if gain < LEAST_GAIN or heights[place] < PEAK * deviation:
             self._echo = None
             return
@@ -128,6 +126,12 @@ class EchoRemover:
             text = f"has an echo, {late:.0f} ms late and {down:.0f} dB down; it is removed"
             self._notices.add("echo", text)
         self._echo = Echo.between_samples(heights[place - 1 : place + 2], place, gain)
+
+    def _shared(self, delay: int) -> float:
+        """Share of a copy that is in the window of its source."""
+        # sums without BLAS, whose threads would keep a core busy for a while after each call
+        late, early, whole = self._window[delay:], self._window[:-delay], self._window
+        return float(np.einsum("i,i->", late, early) / np.einsum("i,i->", whole, whole))
 
     def _cleaned(self, block: Waveform) -> Waveform:
         if self._echo is not None:
