@@ -9,9 +9,9 @@ import pytest
 
 from hocket import Result, Turn
 from hocket.errors import ConfigError, OutputError
-from hocket.formats.writers import document
 from hocket.notices import Notice
 from hocket.result import EmbeddingModel, Identity, UncertainSegment
+from tests.helpers.documents import document
 
 MODEL = EmbeddingModel("synthetic", "a" * 64, 4, 0.4, 0.6, 0.5, (6.0, -14.0, 6.0))
 TURNS = (Turn(0.5, 2.25, "anna", 0.9), Turn(2.0, 4.0, "ben", 1 / 3), Turn(4.5, 5.0, "anna"))

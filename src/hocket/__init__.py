@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from hocket.offline.diarize import diarize
     from hocket.offline.diarizer import Diarizer
     from hocket.online.stream import Stream
-    from hocket.result import Result, Turn
+    from hocket.result import Result
     from hocket.speakers import SpeakerStore
     from hocket.speakers.enroll import enroll, verify
+    from hocket.turns import Turn
     from hocket.version import __version__ as __version__
 
 __all__ = [
@@ -41,7 +42,7 @@ _HOMES = {
     "Result": "hocket.result",
     "SpeakerStore": "hocket.speakers",
     "Stream": "hocket.online.stream",
-    "Turn": "hocket.result",
+    "Turn": "hocket.turns",
     "diarize": "hocket.offline.diarize",
     "enroll": "hocket.speakers.enroll",
     "verify": "hocket.speakers.enroll",

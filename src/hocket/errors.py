@@ -12,6 +12,7 @@
     ├── BackendError (RuntimeError)      a runtime is not installed or failed
     ├── SpeakerError (ValueError)        an unknown speaker, a name in use, an invalid embedding
     ├── StoreError (RuntimeError)        a speaker store cannot be used, or not with this model
+    ├── FormatError (ValueError)         a file of turns or words cannot be read
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
     └── Cancelled                        the caller cancelled
@@ -84,6 +85,10 @@ class SpeakerError(HocketError, ValueError):
 
 class StoreError(HocketError, RuntimeError):
     """A speaker store is locked, damaged, read-only, too new, or of another embedding model."""
+
+
+class FormatError(HocketError, ValueError):
+    """A file of turns or words is not in the format that it should have."""
 
 
 class OutputError(HocketError, OSError):

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from hocket.arrays import Centroids, unit_length
-from hocket.result import Result, Turn, UncertainSegment
+from hocket.result import Result, UncertainSegment
+from hocket.turns import Turn
 
 
 def renamed(result: Result, names: Mapping[str, str], *, as_labels: bool = False) -> Result:

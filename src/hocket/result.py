@@ -3,7 +3,7 @@
 import json
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,34 +11,10 @@ from typing import Any, Self
 import numpy as np
 
 from hocket.arrays import Centroids
-from hocket.errors import ConfigError, is_shown
+from hocket.errors import ConfigError
 from hocket.files import write_whole
 from hocket.notices import Notice
-
-
-@dataclass(frozen=True, order=True)
-class Turn:
-    """One stretch of speech by one speaker, in seconds from the start of the recording.
-
-    confidence: probability, at a moment of the turn, that somebody speaks and that it is this
-        speaker; None if unknown. It does not count when turns are compared.
-    channel: number of the channel that it was found in, from 1; None unless channels were diarized
-        each by itself.
-    id: label of the speaker that stays, whatever name the speaker gets or loses: SPEAKER_nn; None
-        if `speaker` is that label.
-    """
-
-    start: float
-    end: float
-    speaker: str
-    confidence: float | None = field(default=None, compare=False)
-    channel: int | None = field(default=None, compare=False)
-    id: str | None = field(default=None, compare=False)
-
-    @property
-    def duration(self) -> float:
-        """Length of the turn in seconds."""
-        return self.end - self.start
+from hocket.turns import Turn, in_milliseconds, rttm_lines
 
 
 @dataclass(frozen=True, order=True)
@@ -254,13 +230,7 @@ class Result:
 
     def to_rttm(self) -> str:
         """NIST Rich Transcription Time Marked: a SPEAKER line a turn, with confidence if known."""
-        uri = rttm_field(self.uri)
-        return "".join(
-            f"SPEAKER {uri} {turn.channel or 1} {milliseconds_as_seconds(start)} "
-            f"{milliseconds_as_seconds(end - start)} <NA> <NA> {rttm_field(turn.speaker)} "
-            f"{'<NA>' if turn.confidence is None else f'{turn.confidence:.3f}'} <NA>\n"
-            for start, end, turn in in_milliseconds(self.turns, self.duration)
-        )
+        return rttm_lines(self.uri, self.turns, self.duration)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything, embeddings included, as JSON that `load` reads back as an equal result.
@@ -330,26 +300,6 @@ def moved(result: Result, seconds: float) -> Result:
         ),
         duration=result.duration + seconds,
     )
-
-
-def in_milliseconds(turns: Sequence[Turn], duration: float) -> Iterator[tuple[int, int, Turn]]:
-    """Start, end and the turn, rounded so that no turn ends after the recording."""
-    last = int(duration * 1000)
-    for turn in turns:
-        start, end = round(turn.start * 1000), min(round(turn.end * 1000), last)
-        if end > start:
-            yield start, end, turn
-
-
-def milliseconds_as_seconds(milliseconds: int) -> str:
-    """Seconds with three decimals."""
-    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-
-
-def rttm_field(text: str) -> str:
-    """`text` as one field of an RTTM line: no white space, nothing unprintable, never empty."""
-    kept = "".join(c if is_shown(c) and not c.isspace() else "_" for c in text)
-    return kept or "_"
 
 
 def _rounded_rows(turns: Sequence[Turn], duration: float) -> list[dict[str, object]]:

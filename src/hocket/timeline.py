@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hocket.arrays import Activations, segments_of
 from hocket.geometry import Geometry
-from hocket.result import Turn
+from hocket.turns import Turn
 
 _NUMBERED = re.compile(r"(CH\d+_)?SPEAKER_\d\d+")
 

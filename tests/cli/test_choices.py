@@ -9,7 +9,6 @@ import pytest
 from hocket.backends import BACKENDS, Processor
 from hocket.cli.outcome import UNUSABLE, USAGE
 from hocket.config import PRESETS, Config, GraphConfig
-from hocket.formats.writers import WRITERS
 from hocket.models import choice_of
 from hocket.offline.diarizer import Diarizer
 from tests.helpers.command_line import hocket
@@ -61,7 +60,7 @@ def test_a_preset_gives_the_turns_of_its_settings(
     preset: str, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert hocket("diarize", clip, "--preset", preset) == 0
-    expected = WRITERS["rttm"].write(Diarizer(Config.preset(preset))(clip))
+    expected = Diarizer(Config.preset(preset))(clip).to_rttm()
     assert capsys.readouterr().out == expected
 
 
@@ -70,6 +69,6 @@ def test_other_options_override_the_preset(clip: Path, capsys: pytest.CaptureFix
     assert hocket("diarize", clip, "--preset", "fast", *options) == 0
     fast = Config.preset("fast")
     config = replace(fast, graphs=GraphConfig("campplus", "float32"))
-    expected = WRITERS["rttm"].write(Diarizer(config)(clip))
+    expected = Diarizer(config)(clip).to_rttm()
     assert capsys.readouterr().out == expected
     assert hocket("diarize", clip, "--preset", "best") == USAGE

@@ -15,7 +15,7 @@ from hocket.cli import diarize as cli_diarize
 from hocket.cli import main as cli
 from hocket.cli.outcome import FAILED, INTERNAL, INTERRUPTED, UNUSABLE, USAGE
 from hocket.errors import BackendError
-from hocket.formats.writers import WRITERS
+from hocket.formats import FORMATS
 from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
 from hocket.version import __version__
@@ -47,14 +47,48 @@ def test_rttm_goes_to_a_pipe(clip: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_the_suffix_of_the_output_chooses_the_format(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in WRITERS:
-        by_suffix = tmp_path / "made" / f"out.{name.upper()}"
+    files = FORMATS.keys() - {"kaldi"}
+    for name in files:
+        by_suffix = tmp_path / "made" / f"out.{FORMATS[name].suffix.upper()}"
         assert hocket("diarize", clip, "-o", by_suffix) == 0
         assert capsys.readouterr().out == ""
         assert hocket("diarize", clip, "--format", name) == 0
         assert by_suffix.read_text() == capsys.readouterr().out
         assert "SPEAKER_00" in by_suffix.read_text()
-    assert len({path.read_text() for path in (tmp_path / "made").iterdir()}) == len(WRITERS) == 6
+    assert len({path.read_text() for path in (tmp_path / "made").iterdir()}) == len(files) == 15
+
+
+@pytest.mark.usefixtures("inferred_once")
+def test_several_formats_are_several_files(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "made"
+    everything = ",".join(FORMATS)
+    assert hocket("diarize", clip, "--format", everything, "-o", folder) == 0
+    names = {f"clip.{each.suffix}" for each in FORMATS.values()}
+    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in (folder / "clip.kaldi").iterdir()} == {"segments", "utt2spk"}
+    assert hocket("diarize", clip, "--format", "srt,kaldi", "-o", folder) == USAGE
+    assert "exists, and 1 more results do" in capsys.readouterr().err
+    (folder / "clip.srt").unlink()
+    assert hocket("diarize", clip, "--format", "srt,vtt", "-o", folder, "--skip-existing") == 0
+    assert (folder / "clip.srt").exists()
+    assert "clip.vtt exists; skipped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (("--format", "srt,rttm"), "several formats are several files; give -o FOLDER"),
+        (("--format", "kaldi"), "kaldi is several files; give -o FOLDER"),
+        (("--format", "textgird"), "there is no format 'textgird'; did you mean 'textgrid'?"),
+    ],
+)
+def test_formats_that_cannot_be(
+    clip: Path, capsys: pytest.CaptureFixture[str], given: tuple[str, ...], problem: str
+) -> None:
+    assert hocket("diarize", clip, *given) == USAGE
+    assert problem in capsys.readouterr().err
 
 
 def test_a_format_given_for_a_terminal_replaces_the_table(

@@ -11,7 +11,7 @@ from hocket.confidence.turns import Evidence
 from hocket.config import SpeakerCount
 from hocket.offline import diarizer as engine
 from hocket.offline.artifacts import Artifacts
-from hocket.result import Turn
+from hocket.turns import Turn
 from tests.helpers.command_line import hocket
 from tests.helpers.paths import CONVERSATION
 from tests.helpers.shared import artifacts_of, diarizer_of

@@ -25,7 +25,7 @@ from hocket.confidence.turns import (
     with_confidence,
 )
 from hocket.config import SpeakerCount
-from hocket.result import Turn
+from hocket.turns import Turn
 from tests.helpers.geometry import SHIPPED
 from tests.helpers.settings import CALIBRATION
 

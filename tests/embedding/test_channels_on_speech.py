@@ -16,10 +16,11 @@ from hocket.config import GraphConfig
 from hocket.embedding.bands import band_levels
 from hocket.embedding.channels import compensate_subsegments, membership, weights_of
 from hocket.errors import ModelError
-from hocket.formats.writers import WRITERS, document
+from hocket.formats import FORMATS
 from hocket.offline.artifacts import Artifacts
 from hocket.online.tracker import WindowResult
 from hocket.speakers.enroll import Enrollment, extract_voice
+from tests.helpers.documents import document
 from tests.helpers.panel import ANNA_S, BEN_S
 from tests.helpers.paths import CLIPS, CONVERSATION
 from tests.helpers.shared import RATE, artifacts_of, diarizer_of, samples_of
@@ -73,7 +74,7 @@ def test_full_band_recordings_are_as_they_were_to_the_bit(
     assert artifacts.bands is not None
     assert (weights_of(artifacts.bands)[:, 0] == 1).all()
     found, before = (each.finish(artifacts) for each in (diarizer, raw))
-    for name in WRITERS:
+    for name in FORMATS:
         assert document(found, name) == document(before, name)
     assert found.embeddings.tobytes() == before.embeddings.tobytes()
 

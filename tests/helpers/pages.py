@@ -10,6 +10,7 @@ from typing import NamedTuple
 import click
 
 from hocket.cli.main import cli
+from hocket.formats import FORMATS
 from tests.helpers.paths import ROOT
 
 PAGES = tuple(sorted((ROOT / "docs").glob("*.md")))
@@ -145,6 +146,8 @@ def _positional(
         value = value if joined else next(left)
         if isinstance(option.type, click.Choice):
             assert value in option.type.choices, f"{command.name} {name}: no {value}"
+        if option.name == "formats":
+            assert set(value.split(",")) <= set(FORMATS), f"{command.name} {name}: no {value}"
 
 
 def _check_extras(words: Sequence[str]) -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.result import EmbeddingModel, Result, Turn
+from hocket.result import EmbeddingModel, Result
 from hocket.speakers import Exemplar
+from hocket.turns import Turn
 
 DIMENSION = 16
 MODEL = EmbeddingModel("synthetic", "a" * 64, DIMENSION, 0.4, 0.6, 0.5, (6.0, -14.0, 6.0))

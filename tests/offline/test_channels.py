@@ -14,11 +14,13 @@ from bench.corpus import find_recordings
 from hocket import Result, diarize
 from hocket.corrections.constraints import Nobody
 from hocket.errors import ConfigError
-from hocket.formats.writers import WRITERS, document
+from hocket.formats import FORMATS
 from hocket.notices import Notice
 from hocket.offline.joining import join, of_channel, one_voice_each
 from hocket.renaming import renamed
-from hocket.result import Turn, UncertainSegment
+from hocket.result import UncertainSegment
+from hocket.turns import Turn
+from tests.helpers.documents import document
 from tests.helpers.paths import CLIPS
 from tests.helpers.shared import diarizer_of, samples_of
 
@@ -150,7 +152,7 @@ def test_names_that_are_the_same_make_one_speaker() -> None:
 
 def test_channels_are_in_every_format() -> None:
     joined = join([of_channel(ONE, 1), of_channel(OTHER, 2)])
-    for name in WRITERS:
+    for name in FORMATS:
         assert "CH2_A" in document(joined, name)
     assert {line.split()[2] for line in joined.to_rttm().splitlines()} == {"1", "2"}
     rows = json.loads(joined.to_json())["turns"]

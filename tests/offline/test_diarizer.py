@@ -19,9 +19,10 @@ from hocket.audio import sndfile
 from hocket.audio.reading import read_audio
 from hocket.config import PRESETS, ClusteringConfig, GraphConfig, Runtime, SpeakerCount, TurnConfig
 from hocket.errors import ArgumentError, Cancelled, ConfigError, GraphInputError
-from hocket.formats.writers import WRITERS, document
-from hocket.result import Turn
+from hocket.formats import FORMATS
 from hocket.segmentation.windows import WindowGrid
+from hocket.turns import Turn
+from tests.helpers.documents import document
 from tests.helpers.graphs import INSTALLED
 from tests.helpers.paths import CLIPS, CONVERSATION, EXAMPLE
 from tests.helpers.shared import artifacts_of, diarizer_of, result_of, samples_of
@@ -46,7 +47,7 @@ def conversation() -> Result:
 
 
 def everything(result: Result) -> tuple[object, ...]:
-    return (*(document(result, name) for name in WRITERS), result.embeddings.tolist())
+    return (*(document(result, name) for name in FORMATS), result.embeddings.tolist())
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -270,7 +271,7 @@ def test_without_speech_the_result_is_empty_and_valid(
     result = diarizer(make(rate), sample_rate=rate)
     assert result.turns == result.exclusive_turns == result.speakers == ()
     assert result.duration == pytest.approx(6.0, abs=1e-3)
-    for name in WRITERS:
+    for name in FORMATS:
         document(result, name)
 
 

@@ -12,7 +12,7 @@ from hocket import Config, Diarizer, Result
 from hocket.arrays import ClusterLabels, unit_length
 from hocket.clustering import CLUSTERERS, Request, VoiceVectors, select_speakers
 from hocket.config import ClusteringConfig, SpeakerCount
-from hocket.formats.writers import WRITERS, document
+from hocket.formats import FORMATS
 from hocket.offline.artifacts import Artifacts
 from tests.helpers.artifacts import (
     DIALOGUE,
@@ -21,6 +21,7 @@ from tests.helpers.artifacts import (
     with_embeddings,
     with_voices,
 )
+from tests.helpers.documents import document
 
 COUNTS = [None, *(SpeakerCount(*each) for each in ((1, 1), (3, 3), (2,), (1, 2), (2, 4)))]
 MANY = 30_000
@@ -44,7 +45,7 @@ def finish(
     assert all(before.end <= after.start for before, after in pairwise(alone))
     assert {turn.speaker for turn in alone} <= set(result.speakers)
     assert set(result.seconds) == {"segmentation", "clustering", "reconstruct"}
-    for name in WRITERS:
+    for name in FORMATS:
         document(result, name)
     if count and count.maximum:
         assert number <= count.maximum

@@ -16,7 +16,8 @@ from hocket.online.refining import LiveSpeakers
 from hocket.online.state import KnownSpeaker, State, WindowResult
 from hocket.online.tracker import Update, step
 from hocket.renaming import renamed
-from hocket.result import Result, Turn
+from hocket.result import Result
+from hocket.turns import Turn
 from tests.helpers.paths import CLIPS, CONVERSATION
 from tests.helpers.shared import ONE_THREAD, RATE, diarizer_of, samples_of
 from tests.helpers.stream_windows import (

@@ -19,8 +19,8 @@ from hocket.online.tracker import (
     WindowResult,
     step,
 )
-from hocket.result import Turn
 from hocket.speakers import SpeakerStore
+from hocket.turns import Turn
 from tests.helpers.stream_windows import (
     RULES,
     Speech,

@@ -22,8 +22,8 @@ from hocket.errors import AudioVoiceError, ConfigError
 from hocket.graph import Tensors
 from hocket.online.state import KnownSpeaker
 from hocket.online.tracker import Update
-from hocket.result import Turn
 from hocket.speakers.enroll import enroll, extract_voice
+from hocket.turns import Turn
 from tests.helpers.paths import CLIPS, CONVERSATION
 from tests.helpers.recorder import Recorder
 from tests.helpers.shared import ONE_THREAD, RATE, samples_of

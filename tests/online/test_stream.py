@@ -26,7 +26,7 @@ from hocket.models.catalogue import read_catalogue
 from hocket.online.state import KnownSpeaker
 from hocket.online.stream import follow, updates_of
 from hocket.online.tracker import Update
-from hocket.result import Turn
+from hocket.turns import Turn
 from tests.helpers.audio import noise, tone
 from tests.helpers.paths import CLIPS, CONVERSATION
 from tests.helpers.recorder import Recorder

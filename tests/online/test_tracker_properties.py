@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hocket.errors import ConfigError
 from hocket.online.tracker import KnownSpeaker, State, Update, WindowEmbeddings, step
-from hocket.result import Turn
+from hocket.turns import Turn
 from tests.helpers.stream_windows import (
     DIMENSION,
     RULES,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hocket import Result
 from hocket.errors import ConfigError
 from hocket.report.review import _best, review
-from hocket.result import Turn, UncertainSegment
+from hocket.result import UncertainSegment
+from hocket.turns import Turn
 
 CHANCES = st.lists(st.floats(0.1, 0.9), min_size=1, max_size=12)
 

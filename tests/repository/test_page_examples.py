@@ -174,7 +174,7 @@ def test_a_number_may_differ_a_little_and_nothing_else() -> None:
     [
         "hocket diarise a.wav",
         "hocket diarize --formt json a.wav",
-        "hocket diarize --format docx a.wav",
+        "hocket diarize --format odt a.wav",
         "hocket speakers show --store team.db",
         "python -m bench derr DIR",
         "make tests",

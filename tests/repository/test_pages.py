@@ -10,7 +10,8 @@ import yaml
 from hocket.cli.outcome import FAILED, INTERNAL, INTERRUPTED, UNUSABLE, USAGE
 from hocket.cli.speakers import speakers_group
 from hocket.config import PRESETS
-from hocket.formats.writers import WRITERS
+from hocket.formats import FORMATS
+from hocket.formats.files import READABLE
 from hocket.models import read_catalogue
 from tests.helpers.pages import PAGES, READ
 from tests.helpers.paths import ROOT, SOURCE
@@ -108,10 +109,23 @@ def test_messages_of_the_store_are_those_of_the_code() -> None:
     assert [part for part in parts if part not in code] == []
 
 
-def test_tables_of_formats_presets_and_exit_codes_are_complete() -> None:
+def test_the_table_of_formats_is_that_of_the_code() -> None:
+    page = text_of(DOCS / "formats.md").partition("## What each keeps")[0]
+    rows = re.findall(r"(?m)^\| (`.+?) \| .+? \| (`.+?) \| (yes)? ?\|", page)
+    found = [
+        (name, suffix.removesuffix("/"), bool(read))
+        for names, suffixes, read in rows
+        for name, suffix in zip(
+            re.findall(r"`(\w+)`", names), re.findall(r"`\.(.+?)`", suffixes), strict=True
+        )
+    ]
+    assert found == [(name, each.suffix, name in READABLE) for name, each in FORMATS.items()]
+
+
+def test_tables_of_presets_and_exit_codes_are_complete() -> None:
     page = text_of(DOCS / "first-steps.md")
     named = re.findall(r"(?m)^\| `(\w+)`(?: \(default\))? \|", page)
-    assert set(WRITERS) | set(PRESETS) <= set(named)
+    assert set(PRESETS) <= set(named)
     codes = {int(code) for code in re.findall(r"(?m)^\| (\d+) \|", page)}
     assert codes == {0, FAILED, USAGE, UNUSABLE, INTERNAL, INTERRUPTED}
 

@@ -12,9 +12,11 @@ import pytest
 
 from hocket.cli.speakers import name_known
 from hocket.errors import SpeakerError
-from hocket.formats.writers import WRITERS, document
-from hocket.result import Result, Turn
+from hocket.formats import FORMATS
+from hocket.result import Result
 from hocket.speakers import SpeakerStore, name_speakers
+from hocket.turns import Turn
+from tests.helpers.documents import document
 from tests.helpers.voice_vectors import MODEL, axis, between, exemplar, result_of
 
 
@@ -173,7 +175,7 @@ def test_names_are_in_all_formats(store: SpeakerStore) -> None:
     assert named.speakers == ("SPEAKER_00", "Anna")
     assert named.turns == (Turn(0, 10, "SPEAKER_00"), Turn(10, 20, "Anna"))
     assert named.exclusive_turns == named.turns
-    for format_name in WRITERS:
+    for format_name in FORMATS:
         written = document(named, format_name)
         assert "Anna" in written
         assert "SPEAKER_01" not in written.replace('"id": "SPEAKER_01"', "")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hocket.errors import SpeakerError, one_line
-from hocket.result import rttm_field
 from hocket.speakers import SpeakerStore
+from hocket.turns import rttm_field
 from tests.helpers.voice_vectors import MODEL, axis, exemplar
 
 PERSIAN = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627"  # with a joiner, as it is spelled

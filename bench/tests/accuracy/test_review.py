@@ -9,8 +9,8 @@ from bench.accuracy.review import _scattered, value_of
 from bench.annotations import Region, Turn
 from bench.tests.helpers import results_of
 from hocket import Result
-from hocket.result import Turn as Found
 from hocket.result import UncertainSegment
+from hocket.turns import Turn as Found
 from tests.helpers.paths import EXAMPLE
 
 

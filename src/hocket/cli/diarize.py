@@ -14,6 +14,7 @@ from hocket.cli.options import (
     STDIN,
     backend_option,
     check_source,
+    format_option,
     precision_option,
     preset_option,
     store_option,
@@ -28,10 +29,11 @@ from hocket.clustering import CLUSTERERS
 from hocket.config import ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.corrections.constraints import Constraint, gather, read_constraints
 from hocket.errors import AudioError, HocketError, OutputError, StoreError, one_line
-from hocket.files import write_whole
-from hocket.formats.writers import WRITERS, document
+from hocket.formats import FORMATS, written
+from hocket.formats.files import write_content
 from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
+from hocket.transcript import transcript_of
 
 
 @click.command(name="diarize")
@@ -44,11 +46,7 @@ from hocket.result import Result
 )
 @click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out recordings whose results exist.")
-@click.option(
-    *("--format", "format_name"),
-    type=click.Choice(tuple(WRITERS)),
-    help="Default: the suffix of -o, else rttm.",
-)
+@format_option
 @click.option("--num-speakers", type=int, help="Exact number of speakers, if known.")
 @click.option("--min-speakers", type=int, help="Fewest speakers to find.")
 @click.option("--max-speakers", type=int, help="Most speakers to find.")
@@ -93,7 +91,7 @@ def diarize_command(
     output: str | None,
     overwrite: bool,
     skip_existing: bool,
-    format_name: str | None,
+    formats: Sequence[str],
     constraints_file: str | None,
     part: Part,
     strict: bool,
@@ -115,15 +113,15 @@ def diarize_command(
     count = SpeakerCount.of(**numbers)  # what is wrong for all recordings is reported once
     constraints = _constraints(files, constraints_file, count)
     if table is None:  # a format without a file is meant for standard output
-        table = sys.stdout.isatty() and (format_name is None or output is not None)
-    format_name, jobs = plan(files, output, format_name, Existing(overwrite, skip_existing))
+        table = sys.stdout.isatty() and (not formats or output is not None)
+    shown, jobs = plan(files, output, formats, Existing(overwrite, skip_existing))
     config = _config(preset, embedding, precision, backend, clustering, plda)
     diarizer = Diarizer(config, Runtime(threads=threads)).load()
     known = open_known(store, diarizer.embedding_model)
     if output is None and not table:
-        click.echo(WRITERS[format_name].header, nl=False)
+        click.echo(FORMATS[shown].header(False), nl=False)
     failed = 0
-    for source, place, uri in jobs:
+    for source, places, uri in jobs:
         try:
             result = _diarize_one(diarizer, source, part, numbers, constraints)
             result = replace(result, uri=uri)
@@ -131,8 +129,8 @@ def diarize_command(
             if known:
                 result = name_known(known, result, source, threshold)
             result = only_confident(result, min_confidence, source, complain)
-            if place is not None:
-                write_whole(place, document(result, format_name))
+            for name, place in places.items():
+                write_content(place, written(transcript_of(result), name))
         except (HocketError, MemoryError) as error:
             failed += 1
             problem = str(error) or "not enough memory; cut the recording into parts"
@@ -141,9 +139,9 @@ def diarize_command(
             continue
         if table:
             show_table(result, "example" if example else one_line(source), sys.stdout)
-        elif place is None:
-            click.echo(WRITERS[format_name].write(result), nl=False)
-        if table and place is not None:
+        elif not places:
+            click.echo(FORMATS[shown].write(transcript_of(result)), nl=False)
+        for place in places.values() if table else ():
             click.echo(f"wrote {place}")
     return FAILED if failed else 0
 

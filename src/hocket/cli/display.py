@@ -7,7 +7,8 @@ from typing import TextIO
 
 from hocket.offline.progress import ProgressCallback
 from hocket.report.review import Review
-from hocket.result import Result, Turn
+from hocket.result import Result
+from hocket.turns import Turn
 
 LIVE_ROWS = 12
 MOST_ROWS = 40  # on a terminal

@@ -20,11 +20,12 @@ from hocket.cli.outcome import (
     usage_message,
     with_options,
 )
-from hocket.errors import AudioError, ConfigError, HocketError, SpeakerError
+from hocket.errors import AudioError, ConfigError, FormatError, HocketError, SpeakerError
 from hocket.version import __version__
 
 COMMANDS = {
     "backends": "hocket.cli.models:backends_command",
+    "convert": "hocket.cli.convert:convert_command",
     "diarize": "hocket.cli.diarize:diarize_command",
     "models": "hocket.cli.models:models_group",
     "review": "hocket.cli.review:review_command",
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(usage_message(error), USAGE)
     except (ConfigError, SpeakerError) as error:
         return complain(with_options(str(error), command), USAGE)
-    except AudioError as error:
+    except (AudioError, FormatError) as error:
         return complain(str(error))
     except HocketError as error:
         return complain(str(error), UNUSABLE)

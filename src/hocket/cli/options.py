@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from hocket.audio.opening import ADDRESS, NO_CONNECTION
 from hocket.backends import BACKENDS, PRECISIONS
 from hocket.config import PRESETS, GraphConfig
 from hocket.errors import AudioNotFoundError
+from hocket.formats import FORMATS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
@@ -41,6 +43,37 @@ class _Time(click.ParamType[float]):
 
 
 TIME = _Time()
+
+
+class _Formats(click.ParamType[tuple[str, ...]]):
+    """Names of formats between commas."""
+
+    name = "formats"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The names, each once."""
+        if isinstance(value, tuple):
+            return value
+        names = [name.strip().lower() for name in str(value).split(",")]
+        unknown = [name for name in names if name not in FORMATS]
+        if unknown:
+            near = get_close_matches(unknown[0], FORMATS, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; give {', '.join(FORMATS)}"
+            self.fail(f"there is no format '{unknown[0]}'{hint}", param, ctx)
+        return tuple(dict.fromkeys(names))
+
+
+def format_option(command: Command) -> Command:
+    """The option that names formats; the command gets them as `formats`."""
+    return click.option(
+        *("--format", "formats"),
+        type=_Formats(),
+        default=(),
+        metavar="NAME[,NAME...]",
+        help=f"{', '.join(FORMATS)}. Several need -o FOLDER. Default: the suffix of -o, else rttm.",
+    )(command)
 
 
 def store_option(*, required: bool) -> Callable[[Command], Command]:

@@ -1,7 +1,7 @@
 """Where results go: distinct names, and no file overwritten unless that is asked for."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -10,20 +10,21 @@ import click
 from hocket.cli.options import STDIN
 from hocket.errors import one_line
 from hocket.files import distinct_names
-from hocket.formats.writers import WRITERS
-from hocket.result import rttm_field
+from hocket.formats import FORMATS
+from hocket.formats.files import format_of
+from hocket.turns import rttm_field
 
 
 class Job(NamedTuple):
     """A recording to diarize.
 
     source: as the user gave it.
-    place: where its result goes; None: to standard output.
+    places: where its result goes, by format; none: to standard output.
     uri: name of the recording in the result, which no other of the run has.
     """
 
     source: str
-    place: Path | None
+    places: Mapping[str, Path]
     uri: str
 
 
@@ -35,9 +36,15 @@ class Existing(NamedTuple):
 
 
 def plan(
-    files: Sequence[str], output: str | None, format_name: str | None, existing: Existing
+    files: Sequence[str], output: str | None, formats: Sequence[str], existing: Existing
 ) -> tuple[str, list[Job]]:
-    """The format, and what is to be done.
+    """The format of standard output, and what is to be done.
+
+    Args:
+        files: recordings.
+        output: a file, or a folder; None: standard output.
+        formats: those that were asked for; none: the suffix of the output, else RTTM.
+        existing: what to do with results that exist.
 
     Raises:
         UsageError: the results cannot go where they should, or exist already.
@@ -45,52 +52,71 @@ def plan(
     if list(files).count(STDIN) > 1:
         raise click.UsageError("standard input holds one recording; give - once")
     stems = ["stdin" if source == STDIN else PurePath(source).stem or "audio" for source in files]
-    format_name, places = _places(files, distinct_names(stems), output, format_name)
+    places = _places(files, distinct_names(stems), output, formats)
     uris = distinct_names([rttm_field(stem) for stem in stems])
     jobs = [Job(*each) for each in zip(files, places, uris, strict=True)]
-    return format_name, _without_existing(jobs, existing)
+    return (formats or ["rttm"])[0], _without_existing(jobs, existing)
 
 
 def _places(
-    files: Sequence[str], names: Sequence[str], output: str | None, format_name: str | None
-) -> tuple[str, list[Path | None]]:
-    """The format, and where each recording's result goes; None is standard output."""
+    files: Sequence[str], names: Sequence[str], output: str | None, formats: Sequence[str]
+) -> list[Mapping[str, Path]]:
+    """Where each recording's result goes, by format; nowhere is standard output."""
     several = len(files) > 1
     if output is None:
-        format_name = format_name or "rttm"
-        if several and not WRITERS[format_name].joinable:
-            raise click.UsageError(f"{format_name} holds one recording; give -o FOLDER")
-        return format_name, [None] * len(files)
+        _check_stream(formats, several=several)
+        return [{}] * len(files)
     place = Path(output)
-    if several or place.is_dir() or output.endswith(("/", os.sep)):
+    is_folder = place.is_dir() or output.endswith(("/", os.sep))
+    if several or is_folder or len(formats) > 1 or "kaldi" in formats:
         if place.exists() and not place.is_dir():
-            raise click.UsageError(f"{output} is a file; several recordings need -o FOLDER")
-        format_name = format_name or "rttm"
-        return format_name, [place / f"{name}.{format_name}" for name in names]
+            needs = "several recordings need" if several else "several files need"
+            raise click.UsageError(f"{output} is a file; {needs} -o FOLDER")
+        chosen = formats or ["rttm"]
+        return [
+            {each: place / f"{name}.{FORMATS[each].suffix}" for each in chosen} for name in names
+        ]
     recording = Path(files[0])
     if place.exists() and recording.exists() and place.samefile(recording):
         raise click.UsageError(f"{output} is the recording itself; give -o another name")
-    return format_name or _format_of(place), [place]
+    return [{(formats or [_format_of(place)])[0]: place}]
+
+
+def _check_stream(formats: Sequence[str], *, several: bool) -> None:
+    """Raise UsageError if standard output cannot hold the results."""
+    if len(formats) > 1:
+        raise click.UsageError("several formats are several files; give -o FOLDER")
+    if "kaldi" in formats:
+        raise click.UsageError("kaldi is several files; give -o FOLDER")
+    if several and formats and not FORMATS[formats[0]].joinable:
+        raise click.UsageError(f"{formats[0]} holds one recording; give -o FOLDER")
 
 
 def _without_existing(jobs: Sequence[Job], existing: Existing) -> list[Job]:
     if existing.overwrite and existing.skip:
         raise click.UsageError("--overwrite excludes --skip-existing; give one of them")
-    found = [job for job in jobs if job.place is not None and job.place.is_file()]
-    if not found or existing.overwrite:
+    found = {job.uri: [place for place in job.places.values() if place.exists()] for job in jobs}
+    there = [place for places in found.values() for place in places]
+    if not there or existing.overwrite:
         return list(jobs)
     if not existing.skip:
-        more = f", and {len(found) - 1} more results do" if len(found) > 1 else ""
+        more = f", and {len(there) - 1} more results do" if len(there) > 1 else ""
         remedy = "give --overwrite, --skip-existing, or another -o"
-        raise click.UsageError(f"{found[0].place} exists{more}; {remedy}")
-    for job in found:
-        click.echo(f"hocket: {one_line(job.source)}: {job.place} exists; skipped", err=True)
-    return [job for job in jobs if job not in found]
+        raise click.UsageError(f"{there[0]} exists{more}; {remedy}")
+    kept = []
+    for job in jobs:
+        missing = {name: place for name, place in job.places.items() if not place.exists()}
+        for place in found[job.uri]:
+            click.echo(f"hocket: {one_line(job.source)}: {place} exists; skipped", err=True)
+        if missing:
+            kept.append(job._replace(places=missing))
+    return kept
 
 
 def _format_of(output: Path) -> str:
-    suffix = output.suffix.lower().removeprefix(".")
-    if suffix and suffix not in WRITERS:
-        known = ", ".join(WRITERS)
+    found = format_of(output)
+    if output.suffix and found is None:
+        known = ", ".join(FORMATS)
+        suffix = output.suffix.lower().removeprefix(".")
         raise click.UsageError(f"{output}: there is no format '{suffix}'; give --format: {known}")
-    return suffix or "rttm"
+    return found or "rttm"

@@ -32,7 +32,7 @@ from hocket.notices import Notice, Notices
 from hocket.online.events import SpeakerEvent
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
-from hocket.result import Turn
+from hocket.turns import Turn
 
 Item = TypeVar("Item")
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hocket.arrays import Activations, Occupancy, Subsegments, segments_of
 from hocket.geometry import Geometry
-from hocket.result import Turn, UncertainSegment
+from hocket.result import UncertainSegment
+from hocket.turns import Turn
 
 Values = NDArray[np.float64]
 """A number for each piece, turn, speaker or number of speakers."""

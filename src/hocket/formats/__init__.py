@@ -1,1 +1,75 @@
-"""Results as text."""
+"""Formats of turns and transcripts. A new format is one file and one line in FORMATS."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from hocket.formats import (
+    audacity,
+    eaf,
+    json_document,
+    json_rows,
+    kaldi,
+    lab,
+    label_studio,
+    plain,
+    rttm,
+    srt,
+    table,
+    textgrid,
+    vtt,
+)
+from hocket.transcript import Transcript
+
+Written: TypeAlias = str | Mapping[str, str]
+"""A file, or the files of a folder by name."""
+
+
+def _no_header(_has_text: bool) -> str:
+    return ""
+
+
+class Format(NamedTuple):
+    """A format.
+
+    suffix: of its files.
+    write: a transcript as text, or as files of a folder.
+    read: transcripts from a file's text and its name; None if it cannot be read.
+    header: beginning of a file or stream, before any transcript.
+    joinable: whether several transcripts may follow each other in one stream.
+    """
+
+    suffix: str
+    write: Callable[[Transcript], Written]
+    read: Callable[[str, str], list[Transcript]] | None
+    header: Callable[[bool], str] = _no_header
+    joinable: bool = True
+
+
+FORMATS: Mapping[str, Format] = {
+    "rttm": Format("rttm", rttm.write, rttm.read),
+    "json": Format("json", json_document.write, json_document.read),
+    "jsonl": Format("jsonl", json_rows.write_lines, json_rows.read_lines),
+    "txt": Format("txt", plain.write, None),
+    "srt": Format("srt", srt.write, srt.read, joinable=False),
+    "vtt": Format("vtt", vtt.write, vtt.read, vtt.header, joinable=False),
+    "csv": Format("csv", table.write_csv, table.read_csv, table.csv_header),
+    "tsv": Format("tsv", table.write_tsv, table.read_tsv, table.tsv_header),
+    "textgrid": Format("TextGrid", textgrid.write, textgrid.read, joinable=False),
+    "eaf": Format("eaf", eaf.write, eaf.read, joinable=False),
+    "audacity": Format("labels.txt", audacity.write, audacity.read, joinable=False),
+    "lab": Format("lab", lab.write, lab.read, joinable=False),
+    "kaldi": Format("kaldi", kaldi.write, None, joinable=False),
+    "lhotse": Format("supervisions.jsonl", json_rows.write_lhotse, json_rows.read_lhotse),
+    "seglst": Format("seglst.json", json_rows.write_seglst, json_rows.read_seglst, joinable=False),
+    "labelstudio": Format(
+        "labelstudio.json", label_studio.write, label_studio.read, joinable=False
+    ),
+}
+"""Formats by name."""
+
+
+def written(transcript: Transcript, format_name: str) -> Written:
+    """A transcript as a whole file, or the files of a folder, in one of FORMATS."""
+    found = FORMATS[format_name]
+    content = found.write(transcript)
+    return found.header(transcript.has_text) + content if isinstance(content, str) else content

@@ -11,9 +11,10 @@ from hocket.audio.reading import Selection, Source
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.speakers import ONE_VOICE_A_CHANNEL
 from hocket.renaming import renamed
-from hocket.result import Result, Turn
+from hocket.result import Result
 from hocket.timeline import channel_speaker
 from hocket.timing import Stopwatch, totals
+from hocket.turns import Turn
 
 # cosine distance: 14 of 16 simulated pairs of one voice are nearer, no pair of 34 of two voices
 SAME_VOICE = 0.32

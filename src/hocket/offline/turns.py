@@ -30,10 +30,10 @@ from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.speakers import FoundSpeakers
 from hocket.reconstruct import activate, cluster_votes, exclusive_activations, frame_blocks
-from hocket.result import Turn
 from hocket.segmentation.aggregation import Segmentation
 from hocket.segmentation.regions import count_speakers
 from hocket.timeline import order_of_appearance, speaker_names, tidy, to_turns
+from hocket.turns import Turn
 
 KEPT = 4  # blocks; more than an hour, 21 MB with 20 speakers
 

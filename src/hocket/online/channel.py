@@ -21,9 +21,9 @@ from hocket.online.naming import with_name
 from hocket.online.sinc_cache import SincCache
 from hocket.online.state import State, WindowResult
 from hocket.online.tracker import Rules, Update, step
-from hocket.result import Turn
 from hocket.speakers import checked_name
 from hocket.timeline import channel_speaker, is_numbered
+from hocket.turns import Turn
 
 Window: TypeAlias = Callable[[Executor | None], WindowResult]
 """Processes a window, using another thread if it is given one."""

@@ -11,10 +11,10 @@ from hocket.config import RegionConfig, ResolvedConfig
 from hocket.geometry import Geometry
 from hocket.online.state import State, WindowResult
 from hocket.reconstruct import activate, cluster_votes
-from hocket.result import Turn
 from hocket.segmentation.regions import count_speakers
 from hocket.segmentation.windows import LEAST_WEIGHT, edge_weights
 from hocket.timeline import tidy
+from hocket.turns import Turn
 
 
 @dataclass(frozen=True)

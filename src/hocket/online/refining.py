@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from hocket.online.events import SpeakerEvent
 from hocket.renaming import renamed
-from hocket.result import Result, Turn
+from hocket.result import Result
 from hocket.timeline import is_numbered
+from hocket.turns import Turn
 
 LEAST_SHARED_S = 0.5  # of speech that two speakers have in common, to be the same
 

@@ -43,7 +43,7 @@ from hocket.online.identity import (
 from hocket.online.naming import name, name_distances
 from hocket.online.splitting import divide, keep
 from hocket.online.state import NO_SPEAKER, KnownSpeaker, State, WindowEmbeddings, WindowResult
-from hocket.result import Turn
+from hocket.turns import Turn
 
 __all__ = [
     "FrameModel",

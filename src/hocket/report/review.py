@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
 from hocket.errors import ConfigError
-from hocket.result import Result, Turn, UncertainSegment
+from hocket.result import Result, UncertainSegment
+from hocket.turns import Turn
 
 SECONDS = 90.0
 OVERHEAD_S = 0.5  # of every segment, beside its length: finding it and starting to play

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from hocket.errors import SpeakerError
 from hocket.renaming import renamed
-from hocket.result import EmbeddingModel, Identity, Result, Turn
+from hocket.result import EmbeddingModel, Identity, Result
 from hocket.speakers.matching import Distances, assign, margins_to_nearest, probabilities
 from hocket.speakers.values import Match, Speaker
+from hocket.turns import Turn
 
 LEAST_SPEECH_S = 3.0  # a cluster with less speech is not identified
 # mean confidence in all turns that would be named: of 83 clusters of recordings 4 have less, of two

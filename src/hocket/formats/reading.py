@@ -1,0 +1,40 @@
+"""What readers of all formats share: lines with their places, and times."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hocket.errors import FormatError
+
+
+class Line(NamedTuple):
+    """A line of a file, and where it stands in errors."""
+
+    place: str
+    text: str
+
+
+def lines_of(text: str, name: str) -> Iterator[Line]:
+    """Lines that are not blank."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield Line(f"{name}:{number}", line)
+
+
+def seconds_of(text: str, place: str) -> float:
+    """A time as a number of seconds; FormatError if it is none, negative or not finite."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:  # NaN fails too
+        raise FormatError(f"{place}: found '{text[:40]}'; give seconds, 0 or more")
+    return value
+
+
+def span_of(start: str, end: str, place: str) -> tuple[float, float]:
+    """Start and end in seconds; FormatError if it ends before it starts."""
+    first, last = seconds_of(start, place), seconds_of(end, place)
+    if last < first:
+        raise FormatError(f"{place}: ends at {end}, before it starts at {start}")
+    return first, last
