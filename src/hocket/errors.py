@@ -12,6 +12,7 @@
     ├── BackendError (RuntimeError)      a runtime is not installed or failed
     ├── SpeakerError (ValueError)        an unknown speaker, a name in use, an invalid embedding
     ├── StoreError (RuntimeError)        a speaker store cannot be used, or not with this model
+    ├── ExtraError (ImportError)         the library of an optional part is not installed
     ├── FormatError (ValueError)         a file of turns or words cannot be read
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
@@ -85,6 +86,10 @@ class SpeakerError(HocketError, ValueError):
 
 class StoreError(HocketError, RuntimeError):
     """A speaker store is locked, damaged, read-only, too new, or of another embedding model."""
+
+
+class ExtraError(HocketError, ImportError):
+    """The library of an optional part is not installed."""
 
 
 class FormatError(HocketError, ValueError):

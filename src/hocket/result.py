@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from hocket.arrays import Centroids
+from hocket.bridges import annotation_of, table_of
 from hocket.errors import ConfigError
 from hocket.files import write_whole
 from hocket.notices import Notice
@@ -82,11 +83,25 @@ class Identity:
     probability: float
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What made a result.
+
+    version: of hocket.
+    models: name, sha256 of the trained weights, precision and backend, by graph.
+    settings: by stage, with calibrated values, and how many speakers there could be.
+    """
+
+    version: str
+    models: Mapping[str, Mapping[str, str]]
+    settings: Mapping[str, Mapping[str, Any]]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """Who spoke when.
 
-    Two results are equal if all their values are, `seconds` and `copied` aside.
+    Two results are equal if all their values are, `seconds`, `copied` and `origin` aside.
 
     uri: name of the recording in outputs: its file name without folder, suffix or blanks.
     turns: in order of time; turns of different speakers may overlap.
@@ -104,6 +119,7 @@ class Result:
     uncertain: segments of turns with a confidence below 0.9, in order of time.
     notices: what was lost, altered or guessed; empty if the recording was used as it is.
     identities: how speakers compare with known ones, if they were compared.
+    origin: what made it; None if unknown.
     """
 
     uri: str
@@ -119,6 +135,7 @@ class Result:
     uncertain: tuple[UncertainSegment, ...] = ()
     notices: tuple[Notice, ...] = ()
     identities: tuple[Identity, ...] = ()
+    origin: Origin | None = None
 
     def __repr__(self) -> str:
         uri = self.uri if len(self.uri) <= 80 else f"{self.uri[:79]}…"
@@ -134,8 +151,8 @@ class Result:
         return hash((self.uri, self.turns, self.duration))
 
     def _values(self) -> list[object]:
-        names = [each.name for each in fields(self)]
-        values = {name: getattr(self, name) for name in names if name not in ("seconds", "copied")}
+        names = {each.name for each in fields(self)} - {"seconds", "copied", "origin"}
+        values = {name: getattr(self, name) for name in sorted(names)}
         every = (*self.turns, *self.exclusive_turns)
         confidence = [(turn.confidence, turn.channel, turn.id) for turn in every]
         embeddings = values.pop("embeddings")
@@ -161,6 +178,7 @@ class Result:
             "embedding_model": model,
             "seconds": self.seconds,
             "copied": self.copied,
+            **_origin_as_json(self.origin),
         }
 
     @classmethod
@@ -188,6 +206,7 @@ class Result:
                 uncertain=tuple(map(_uncertain, content.get("uncertain", ()))),
                 notices=tuple(map(_notice, content.get("notices", ()))),
                 identities=tuple(Identity(**row) for row in content.get("identities", ())),
+                origin=_origin(content),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
@@ -226,11 +245,20 @@ class Result:
             content["notices"] = [_rounded_notice(notice) for notice in self.notices]
         if self.identities:
             content["identities"] = [_rounded(asdict(each)) for each in self.identities]
+        content |= _origin_as_json(self.origin)
         return json.dumps(content, ensure_ascii=False)
 
     def to_rttm(self) -> str:
         """NIST Rich Transcription Time Marked: a SPEAKER line a turn, with confidence if known."""
         return rttm_lines(self.uri, self.turns, self.duration)
+
+    def to_annotation(self, *, exclusive: bool = False) -> Any:
+        """The turns as a `pyannote.core.Annotation`; ExtraError if that is not installed."""
+        return annotation_of(self.uri, self.exclusive_turns if exclusive else self.turns)
+
+    def to_pandas(self) -> Any:
+        """The turns as a `pandas.DataFrame`, a row a turn; ExtraError if that is not installed."""
+        return table_of(self.turns)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything, embeddings included, as JSON that `load` reads back as an equal result.
@@ -339,6 +367,18 @@ def _rounded_notice(notice: Notice) -> dict[str, object]:
 
 def _rounded(row: Mapping[str, object]) -> dict[str, object]:
     return {key: round(each, 3) if isinstance(each, float) else each for key, each in row.items()}
+
+
+def _origin_as_json(origin: Origin | None) -> dict[str, object]:
+    if origin is None:
+        return {}
+    return {"hocket": origin.version, "models": origin.models, "settings": origin.settings}
+
+
+def _origin(content: Mapping[str, Any]) -> Origin | None:
+    if "settings" not in content:
+        return None
+    return Origin(str(content["hocket"]), dict(content["models"]), dict(content["settings"]))
 
 
 def _model(row: Mapping[str, Any]) -> EmbeddingModel:

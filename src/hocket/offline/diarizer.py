@@ -46,6 +46,7 @@ from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
 from hocket.offline.inference import Networks, checked_recording, infer
 from hocket.offline.joining import diarize_each
+from hocket.offline.origin import models_of, origin_of
 from hocket.offline.progress import Progress, ProgressCallback
 from hocket.offline.speakers import (
     ONE_VOICE_A_CHANNEL,
@@ -219,6 +220,10 @@ class Diarizer:
         return models.embedding_model(self.config.graphs.embedding)
 
     @cached_property
+    def _models(self) -> dict[str, dict[str, str]]:
+        return models_of(self.resolved, self.embedding_model)
+
+    @cached_property
     def channel_model(self) -> ChannelModel | None:
         """What channels add to embeddings; ModelError if its file is missing or altered."""
         return models.channel_model(self.config.graphs.embedding)
@@ -345,6 +350,7 @@ class Diarizer:
             count_confidence=count_confidence(evidence, count, self.calibration),
             uncertain=uncertain_segments(names, evidence, self.calibration),
             notices=tuple(every),
+            origin=origin_of(config, self._models, count),
         )
         return moved(found, artifacts.start_s)
 
