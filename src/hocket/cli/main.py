@@ -29,6 +29,7 @@ COMMANDS = {
     "diarize": "hocket.cli.diarize:diarize_command",
     "models": "hocket.cli.models:models_group",
     "review": "hocket.cli.review:review_command",
+    "score": "hocket.cli.score:score_command",
     "speakers": "hocket.cli.speakers:speakers_group",
     "stream": "hocket.cli.stream:stream_command",
 }
