@@ -14,6 +14,7 @@ from hocket.arrays import Centroids
 from hocket.bridges import annotation_of, table_of
 from hocket.errors import ConfigError
 from hocket.files import write_whole
+from hocket.lanes import lanes
 from hocket.notices import Notice
 from hocket.turns import Turn, in_milliseconds, rttm_lines
 
@@ -141,6 +142,10 @@ class Result:
         uri = self.uri if len(self.uri) <= 80 else f"{self.uri[:79]}…"
         counts = (_count(len(self.speakers), "speaker"), _count(len(self.turns), "turn"))
         return f"<Result {uri}: {', '.join(counts)}, {self.duration:.2f} s>"
+
+    def _repr_html_(self) -> str:
+        """A lane a speaker, as notebooks show it."""
+        return lanes(self.turns, self.speakers, self.duration)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Result):

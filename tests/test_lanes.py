@@ -1,0 +1,60 @@
+"""The picture that notebooks show of a result."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from hocket.lanes import FAINTEST, MOST_TICKS, NAME_WIDTH, WIDTH, lanes
+from hocket.turns import Turn
+from tests.formats.test_formats import DIALOGUE, EMPTY
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(turns: list[Turn], duration: float) -> ET.Element:
+    speakers = list(dict.fromkeys(turn.speaker for turn in turns))
+    return ET.fromstring(lanes(turns, speakers, duration))
+
+
+def test_a_result_shows_its_turns() -> None:
+    picture = ET.fromstring(DIALOGUE._repr_html_())
+    groups = picture.findall(f"{SVG}g")
+    assert [len(group) for group in groups] == [2, 1]
+    titles = [title.text for title in picture.iter(f"{SVG}title")]
+    assert titles[1] == "anna, 1:01:02 to 1:02:05.5"
+    assert picture.get("aria-label") == "3 turns of 2 speakers"
+    assert ET.fromstring(EMPTY._repr_html_()).findall(f"{SVG}g") == []
+
+
+def test_turns_stand_where_they_are_said() -> None:
+    picture = drawn([Turn(0.0, 25.0, "a"), Turn(50.0, 100.0, "a"), Turn(99.99, 100.0, "b")], 100.0)
+    bars = [(float(r.get("x", 0)), float(r.get("width", 0))) for r in picture.iter(f"{SVG}rect")]
+    scale = (WIDTH - NAME_WIDTH - 10) / 100
+    assert bars[0] == (NAME_WIDTH, pytest.approx(25 * scale, abs=0.1))
+    assert bars[1][0] == pytest.approx(NAME_WIDTH + 50 * scale, abs=0.1)
+    assert bars[2][1] == 1.0  # what is short is still seen
+    assert all(x + width <= WIDTH for x, width in bars)
+
+
+def test_less_sure_is_fainter() -> None:
+    turns = [Turn(n, n + 1, "a", sure) for n, sure in enumerate((0.0, 0.5, 1.0, None))]
+    shown = [float(r.get("opacity", 0)) for r in drawn(turns, 4.0).iter(f"{SVG}rect")]
+    assert shown[0] == FAINTEST
+    assert shown[0] < shown[1] < shown[2] == shown[3] == 1
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", 'a"b', "&amp;", "x" * 500, "a\x00b"])
+def test_names_are_never_markup(name: str) -> None:
+    content = replace(DIALOGUE, turns=(Turn(0, 1, name),), speakers=(name,))._repr_html_()
+    picture = ET.fromstring(content)
+    assert "<script" not in content
+    title = picture.find(f".//{SVG}title")
+    assert title is not None
+    assert (title.text or "").startswith(name[:1])
+
+
+@pytest.mark.parametrize("duration", [0.0, 0.5, 9.0, 61.0, 3_600.0, 36_000.0])
+def test_an_axis_has_few_ticks(duration: float) -> None:
+    picture = drawn([Turn(0.0, duration, "a")], duration)
+    assert 1 <= len(picture.findall(f"{SVG}line")) <= MOST_TICKS + 1
