@@ -170,6 +170,7 @@ def test_a_name_is_never_a_formula() -> None:
         ("labelstudio", "{}", "holds no list of tasks"),
         ("labelstudio", '[{"annotations": [{}]}]', "a task lacks 'result'"),
         ("textgrid", "hello", "is no TextGrid"),
+        ("textgrid", 'Object class = "TextGrid"\n0\n1\n<exists>', "is a short TextGrid"),
         ("eaf", "<a", "is no XML"),
         ("eaf", "<a/>", "is no ELAN file"),
         ("eaf", '<!DOCTYPE x [<!ENTITY a "b">]><ANNOTATION_DOCUMENT/>', "has a document type"),
@@ -207,6 +208,13 @@ def test_rttm_of_others_is_read() -> None:
     [found] = read(text, "x")
     assert rows(found) == [(0.5, 2.0, "Anna Maria von B", ""), (2.0, 3.0, "ben", "")]
     assert [segment.turn.confidence for segment in found.segments] == [None, 0.25]
+
+
+def test_blanks_of_unicode_divide_neither_fields_nor_lines() -> None:
+    read = FORMATS["rttm"].read
+    assert read is not None
+    [found] = read("SPEAKER a\u00a0b 1 1 2 <NA> <NA> c\u2028d <NA> <NA>\n", "x")
+    assert (found.uri, rows(found)) == ("a\u00a0b", [(1.0, 3.0, "c\u2028d", "")])
 
 
 def test_twenty_thousand_turns_are_read_in_no_time() -> None:

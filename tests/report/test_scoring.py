@@ -37,11 +37,11 @@ def test_two_hundred_random_pairs(collar: float, overlap: bool, is_limited: bool
         regions = [(5.0, 20.0), (25.0, 50.0)] if is_limited else None
         uem = Timeline([Segment(*region) for region in regions]) if regions else None
         found = score(reference, hypothesis, regions, collar=collar, overlap=overlap)
-        truth, heard = annotation(reference), annotation(hypothesis)
+        truth, found_turns = annotation(reference), annotation(hypothesis)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            der = DiarizationErrorRate(**options)(truth, heard, uem=uem, detailed=True)
-            jer = JaccardErrorRate(**options)(truth, heard, uem=uem)
+            der = DiarizationErrorRate(**options)(truth, found_turns, uem=uem, detailed=True)
+            jer = JaccardErrorRate(**options)(truth, found_turns, uem=uem)
         assert found.speech_s == pytest.approx(der["total"], abs=1e-6)
         assert found.missed_s == pytest.approx(der["missed detection"], abs=1e-6)
         assert found.false_alarm_s == pytest.approx(der["false alarm"], abs=1e-6)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hocket.errors import FormatError
-from hocket.formats.reading import lines_of, span_of
+from hocket.formats.reading import fields_of, lines_of, span_of
 from hocket.transcript import Segment, Transcript, of_segments
 from hocket.turns import Turn, milliseconds_as_seconds, rttm_field
 
@@ -47,7 +47,7 @@ def read(files: Mapping[str, str], name: str) -> list[Transcript]:
     texts = _pairs(files.get("text", ""), f"{name}/text")
     found: dict[str, list[Segment]] = {}
     for place, line in lines_of(files["segments"], f"{name}/segments"):
-        fields = line.split()
+        fields = fields_of(line)
         if len(fields) != 4:
             raise FormatError(f"{place}: found {len(fields)} fields; a segment has 4")
         utterance, recording, start, end = fields

@@ -1,10 +1,14 @@
 """What readers of all formats share: lines with their places, and times."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from hocket.errors import FormatError
+
+LINE_END = re.compile(r"\r\n|\r|\n")  # names of others may hold what Unicode calls a line end
+BLANKS = re.compile(r"[ \t]+")  # and other blanks
 
 
 class Line(NamedTuple):
@@ -16,9 +20,14 @@ class Line(NamedTuple):
 
 def lines_of(text: str, name: str) -> Iterator[Line]:
     """Lines that are not blank."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(LINE_END.split(text), start=1):
         if line.strip():
             yield Line(f"{name}:{number}", line)
+
+
+def fields_of(line: str) -> list[str]:
+    """What stands between blanks and tabs."""
+    return BLANKS.split(line.strip())
 
 
 def seconds_of(text: str, place: str) -> float:

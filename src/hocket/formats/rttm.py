@@ -6,7 +6,7 @@ Fields as in the evaluation plan RT-09, appendix A.
 import re
 
 from hocket.errors import FormatError
-from hocket.formats.reading import lines_of, seconds_of
+from hocket.formats.reading import fields_of, lines_of, seconds_of
 from hocket.transcript import Segment, Transcript, of_segments
 from hocket.turns import Turn, rttm_lines
 
@@ -30,7 +30,7 @@ def read(text: str, name: str) -> list[Transcript]:
     """
     found: dict[str, list[Turn]] = {}
     for place, line in lines_of(text, name):
-        fields = line.split()
+        fields = fields_of(line)
         if fields[0] != "SPEAKER":
             continue
         if len(fields) <= NAME:

@@ -71,6 +71,8 @@ def read(text: str, name: str) -> list[Transcript]:
     """
     if '"TextGrid"' not in text[:200]:
         raise FormatError(f"{name}: is no TextGrid; give one in Praat's text format")
+    if "xmin" not in text:  # Praat's short form has values without names
+        raise FormatError(f"{name}: is a short TextGrid; save it in Praat as a text file")
     segments = []
     for part in re.split(r"item\s*\[\d+\]\s*:", text)[1:]:
         found = NAME.search(part)

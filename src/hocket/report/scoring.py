@@ -156,7 +156,7 @@ def _errors(truth: Counts, found: Counts, lengths: NDArray[np.float64]) -> Score
     together = (truth * lengths) @ found.T
     rows, columns = linear_sum_assignment(together, maximize=True)
     pairs = [(r, c) for r, c in zip(rows, columns, strict=True) if together[r, c] > 0]
-    speaking, heard = truth.sum(axis=0), found.sum(axis=0)
+    spoken, claimed = truth.sum(axis=0), found.sum(axis=0)
     right = np.zeros(len(lengths), np.int64)
     jaccard = float(len(truth) - len(pairs))
     for row, column in pairs:
@@ -164,10 +164,10 @@ def _errors(truth: Counts, found: Counts, lengths: NDArray[np.float64]) -> Score
         one, other = truth[row] > 0, found[column] > 0
         jaccard += float(lengths[one != other].sum() / lengths[one | other].sum())
     return Score(
-        speech_s=float(lengths @ speaking),
-        missed_s=float(lengths @ np.maximum(speaking - heard, 0)),
-        false_alarm_s=float(lengths @ np.maximum(heard - speaking, 0)),
-        confusion_s=float(lengths @ (np.minimum(speaking, heard) - right)),
+        speech_s=float(lengths @ spoken),
+        missed_s=float(lengths @ np.maximum(spoken - claimed, 0)),
+        false_alarm_s=float(lengths @ np.maximum(claimed - spoken, 0)),
+        confusion_s=float(lengths @ (np.minimum(spoken, claimed) - right)),
         jaccard=jaccard,
         speakers_reference=len(truth),
         speakers_found=len(found),
