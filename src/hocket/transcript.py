@@ -71,12 +71,19 @@ class Transcript:
         return any(segment.text for segment in self.segments)
 
     def timed(self) -> Iterator[tuple[int, int, Segment]]:
-        """Start and end in milliseconds, and the segment; none ends after the recording."""
+        """Start and end in milliseconds, and the segment; none ends after the recording.
+
+        What is shorter than a millisecond is left out, unless it has text.
+        """
         last = whole_milliseconds(self.duration)
         for segment in self.segments:
             start, end = round(segment.turn.start * 1000), round(segment.turn.end * 1000)
-            if min(end, last) > start:
-                yield start, min(end, last), segment
+            end = min(end, last)
+            if end <= start and segment.text:  # what is said is kept, whatever its times
+                start = max(0, min(start, last - 1))
+                end = start + 1
+            if end > start:
+                yield start, end, segment
 
 
 def transcript_of(result: Result) -> Transcript:

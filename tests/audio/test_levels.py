@@ -44,6 +44,23 @@ def test_only_floats_of_a_wrong_scale_are_rescaled(level: float) -> None:
         assert [notice.kind for notice in recording.notices] == ["level"] * int(scale != 1)
 
 
+@pytest.mark.parametrize("value", [50.0, -1e5, 1e30])
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (30_000, 1), (30_000, 5), (63_999, 1)])
+def test_a_line_stands_in_place_of_wild_samples(value: float, first: int, count: int) -> None:
+    clean = tone(4.0, hz=50, level=0.2)
+    wild = clean.copy()
+    wild[first : first + count] = value
+    recording = read(wild, sample_rate=RATE)
+    found = recording.samples
+    assert np.abs(found - clean)[first : first + count].max() < 0.02
+    rest = np.delete(np.arange(len(clean)), np.arange(first, first + count))
+    np.testing.assert_array_equal(found[rest], clean[rest])
+    [notice] = recording.notices
+    assert notice.kind == "outliers"
+    assert notice.text.startswith(f"{count} sample")
+    assert notice.start == pytest.approx(first / RATE, abs=1e-4)
+
+
 def test_overshoot_of_resampling_is_kept() -> None:
     square = np.sign(tone(rate=48000, hz=100) + 1e-9).astype("f4")
     result = read(square, sample_rate=48000).samples

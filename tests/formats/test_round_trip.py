@@ -210,6 +210,15 @@ def test_rttm_of_others_is_read() -> None:
     assert [segment.turn.confidence for segment in found.segments] == [None, 0.25]
 
 
+@pytest.mark.parametrize("name", WITH_TEXT)
+@pytest.mark.parametrize("time", [0.0, 1.0, 2.0, 9.0])
+def test_text_without_length_or_behind_the_end_is_kept(name: str, time: float) -> None:
+    segments = (Segment(Turn(0.0, 0.5, "Anna"), "first"), Segment(Turn(time, time, "Ben"), "gone?"))
+    found = again(Transcript("talk", 2.0, segments), name)
+    assert [segment.text for segment in found.segments].count("gone?") == 1
+    assert all(segment.turn.end <= 2 for segment in found.segments)
+
+
 def test_blanks_of_unicode_divide_neither_fields_nor_lines() -> None:
     read = FORMATS["rttm"].read
     assert read is not None
