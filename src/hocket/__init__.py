@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from hocket.offline.diarize import diarize
     from hocket.offline.diarizer import Diarizer
     from hocket.online.stream import Stream
+    from hocket.recognition.settings import RecognitionConfig
+    from hocket.recognition.transcribe import Transcriber, transcribe
     from hocket.result import Result
     from hocket.speakers import SpeakerStore
     from hocket.speakers.enroll import enroll, verify
+    from hocket.transcript import Transcript
     from hocket.turns import Turn
     from hocket.version import __version__ as __version__
 
@@ -26,12 +29,16 @@ __all__ = [
     "Config",
     "Diarizer",
     "HocketError",
+    "RecognitionConfig",
     "Result",
     "SpeakerStore",
     "Stream",
+    "Transcriber",
+    "Transcript",
     "Turn",
     "diarize",
     "enroll",
+    "transcribe",
     "verify",
 ]
 
@@ -39,12 +46,16 @@ _HOMES = {
     "Config": "hocket.config",
     "Diarizer": "hocket.offline.diarizer",
     "HocketError": "hocket.errors",
+    "RecognitionConfig": "hocket.recognition.settings",
     "Result": "hocket.result",
     "SpeakerStore": "hocket.speakers",
     "Stream": "hocket.online.stream",
+    "Transcriber": "hocket.recognition.transcribe",
+    "Transcript": "hocket.transcript",
     "Turn": "hocket.turns",
     "diarize": "hocket.offline.diarize",
     "enroll": "hocket.speakers.enroll",
+    "transcribe": "hocket.recognition.transcribe",
     "verify": "hocket.speakers.enroll",
 }
 

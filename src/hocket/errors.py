@@ -13,6 +13,7 @@
     ├── SpeakerError (ValueError)        an unknown speaker, a name in use, an invalid embedding
     ├── StoreError (RuntimeError)        a speaker store cannot be used, or not with this model
     ├── ExtraError (ImportError)         the library of an optional part is not installed
+    ├── RecognitionError (RuntimeError)  a speech recognizer failed, or its model is missing
     ├── FormatError (ValueError)         a file of turns or words cannot be read
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
@@ -90,6 +91,15 @@ class StoreError(HocketError, RuntimeError):
 
 class ExtraError(HocketError, ImportError):
     """The library of an optional part is not installed."""
+
+
+class RecognitionError(HocketError, RuntimeError):
+    """A speech recognizer failed, or its model is not on this machine.
+
+    transcript: what was recognized before it failed, a `Transcript`; None if it failed to load.
+    """
+
+    transcript: object = None
 
 
 class FormatError(HocketError, ValueError):

@@ -25,6 +25,9 @@ KINDS: Mapping[str, str] = {
     "nobody": "nobody is found to speak in sound that is not silent",
     "speakers": "the number of speakers that was asked for cannot be told apart",
     "constraint": "a constraint has no effect",
+    "words": "speech in which no words were recognized",
+    "outside": "words are where nobody is found to speak",
+    "times": "words without usable times are placed by their neighbors",
 }
 """What each kind of notice states."""
 

@@ -3,12 +3,19 @@
 Every format is written from a transcript. That of a diarization result has no text.
 """
 
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from hocket.notices import Notice
 from hocket.result import Result
 from hocket.turns import Turn, whole_milliseconds
+
+SENTENCE_ENDS = tuple(".!?…\u3002\uff01\uff1f\u061f\u0964")  # also Chinese, Arabic, Hindi
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC")
+"""How the Unicode names of letters begin that are written without blanks between words."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +99,46 @@ def transcript_of(result: Result) -> Transcript:
     return Transcript(result.uri, result.duration, segments, notices=result.notices, result=result)
 
 
+def as_result(transcript: Transcript, duration: float) -> Result:
+    """The turns of a transcript that has no result, without embeddings; none is exclusive."""
+    turns = tuple(sorted(segment.turn for segment in transcript.segments))
+    embeddings = np.zeros((len(transcript.speakers), 0), np.float32)
+    speakers = tuple(dict.fromkeys(turn.speaker for turn in turns))
+    return Result(transcript.uri, turns, turns, speakers, embeddings, duration, {})
+
+
 def of_segments(uri: str, segments: Iterable[Segment]) -> Transcript:
     """Segments in order of time; the recording lasts until the last one ends."""
     ordered = sorted(segments, key=lambda segment: segment.turn)
     duration = max((segment.turn.end for segment in ordered), default=0.0)
     return Transcript(uri, duration, tuple(ordered))
+
+
+def words_of(segment: Segment) -> tuple[Word, ...]:
+    """The words of a segment; where their times are unknown, each takes time as characters."""
+    if segment.words or not segment.text:
+        return segment.words
+    texts = segment.text.split()
+    total = sum(map(len, texts)) or 1
+    time, words = segment.turn.start, []
+    for text in texts:
+        end = time + segment.turn.duration * len(text) / total
+        words.append(Word(time, end, text))
+        time = end
+    return tuple(words)
+
+
+def joined_text(texts: Sequence[str]) -> str:
+    """Words as running text: a blank between two, unless their script has none."""
+    parts: list[str] = []
+    for text in texts:
+        if parts and not (_is_unspaced(parts[-1][-1:]) and _is_unspaced(text[:1])):
+            parts.append(" ")
+        parts.append(text)
+    return "".join(parts)
+
+
+def _is_unspaced(character: str) -> bool:
+    if character < "\u0e00":  # most text, and no such letter
+        return False
+    return unicodedata.name(character, "").startswith((*UNSPACED, "FULLWIDTH"))

@@ -38,7 +38,7 @@ def test_the_constraints_of_the_page_are_met(
 def test_a_contradiction_is_reported_before_inference(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_diarize, "_diarize_one", lambda *_: pytest.fail("diarized"))
+    monkeypatch.setattr(cli_diarize, "diarize_one", lambda *_: pytest.fail("diarized"))
     pair = '{"same": [[7, 9], [15, 17.5]]}', '{"different": [[7, 9], [15, 17.5]]}'
     (folder / "odd.json").write_text(f"[{pair[0]}, {pair[1]}]")
     assert hocket("diarize", "meeting.flac", "--constraints", "odd.json") == USAGE

@@ -26,14 +26,14 @@ from tests.helpers.paths import CLIPS
 @pytest.fixture
 def inferred_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file is diarized once within a test."""
-    usual, results = cli_diarize._diarize_one, dict[str, Result]()
+    usual, results = cli_diarize.diarize_one, dict[str, Result]()
 
     def once(diarizer: Diarizer, source: str, *options: Any) -> Result:
         if source not in results:
             results[source] = usual(diarizer, source, *options)
         return results[source]
 
-    monkeypatch.setattr(cli_diarize, "_diarize_one", once)
+    monkeypatch.setattr(cli_diarize, "diarize_one", once)
 
 
 def test_rttm_goes_to_a_pipe(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +80,7 @@ def test_several_formats_are_several_files(
     ("given", "problem"),
     [
         (("--format", "srt,rttm"), "several formats are several files; give -o FOLDER"),
-        (("--format", "kaldi"), "kaldi is several files; give -o FOLDER"),
+        (("--format", "kaldi"), "kaldi cannot go to standard output; give -o"),
         (("--format", "textgird"), "there is no format 'textgird'; did you mean 'textgrid'?"),
     ],
 )
@@ -223,14 +223,14 @@ def test_a_runtime_error_on_one_recording_does_not_stop_the_others(
 ) -> None:
     other = tmp_path / "other.wav"
     shutil.copy(clip, other)
-    usual = cli_diarize._diarize_one
+    usual = cli_diarize.diarize_one
 
     def fail_once(diarizer: Diarizer, source: str, *options: object) -> Result:
         if source == str(other):
             raise BackendError("ONNX Runtime failed: out of memory")
         return usual(diarizer, source, *options)
 
-    monkeypatch.setattr(cli_diarize, "_diarize_one", fail_once)
+    monkeypatch.setattr(cli_diarize, "diarize_one", fail_once)
     assert hocket("diarize", other, clip) == FAILED
     out, err = capsys.readouterr()
     assert is_rttm(out, "clip")
@@ -279,7 +279,7 @@ def test_an_internal_error_is_one_line(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("somewhere\ndeep")
 
-    monkeypatch.setattr(cli_diarize, "_diarize_one", fail)
+    monkeypatch.setattr(cli_diarize, "diarize_one", fail)
     assert hocket("diarize", clip) == INTERNAL
     assert capsys.readouterr().err == (
         "hocket: a defect in hocket: ZeroDivisionError: somewhere\\ndeep\n"

@@ -28,7 +28,7 @@ def test_the_cost_of_presets_is_that_of_the_table_on_the_front_page() -> None:
     [
         (["meeting.flac"], "did you mean 'hocket diarize meeting.flac'?"),
         (["diarise"], "did you mean 'diarize'?"),
-        (["transmogrify"], "give one of backends, convert, diarize"),
+        (["photograph"], "give one of backends, convert, diarize"),
         (["diarize", "--numspeakers", "2", "a.wav"], "'--num-speakers'"),
         (["diarize", "--example", "--num-speakers", "0"], "--num-speakers is 0; give 1 or more"),
         (

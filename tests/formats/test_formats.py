@@ -236,7 +236,7 @@ def test_turns_that_meet_still_meet_after_rounding() -> None:
 def test_a_turn_shorter_than_a_millisecond_is_left_out() -> None:
     result = result_of([Turn(1.0001, 1.0002, "a"), Turn(1.9996, 1.99995, "b")], 1.99995)
     empty = replace(EMPTY, duration=result.duration)
-    for name in FORMATS.keys() - {"json", "kaldi"}:
+    for name in FORMATS.keys() - {"json", "kaldi", "docx"}:
         assert document(result, name) == document(empty, name)
     assert json.loads(document(result, "json"))["turns"] == []
 

@@ -42,6 +42,7 @@ WITH_TEXT = (
     "seglst",
     "labelstudio",
 )
+TURNS = [name for name in READABLE if name in FORMATS and name not in ("srt", "vtt")]
 NO_BLANKS = ("rttm", "kaldi")  # in names
 
 
@@ -79,7 +80,7 @@ def rows(transcript: Transcript) -> list[tuple[float, float, str, str]]:
     ]
 
 
-@pytest.mark.parametrize("name", [name for name in READABLE if name not in ("srt", "vtt")])
+@pytest.mark.parametrize("name", TURNS)
 @given(transcript=transcripts())
 def test_turns_come_back(name: str, transcript: Transcript) -> None:
     found = again(transcript, name)

@@ -2,54 +2,45 @@
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 import click
 
-from hocket.cli.display import only_confident, progress_bar, show_table
+from hocket.cli.display import only_confident, show_table
 from hocket.cli.options import (
-    STDIN,
     backend_option,
-    check_source,
+    count_options,
     format_option,
+    output_options,
     precision_option,
     preset_option,
     store_option,
     threads_option,
     threshold_option,
 )
-from hocket.cli.outcome import FAILED, complain
-from hocket.cli.outputs import Existing, plan
+from hocket.cli.outcome import complain
+from hocket.cli.outputs import Existing, Job, plan
 from hocket.cli.parts import Part, part_options
+from hocket.cli.recordings import diarize_one, for_each, sources
 from hocket.cli.speakers import name_known, open_known
 from hocket.clustering import CLUSTERERS
 from hocket.config import ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
 from hocket.corrections.constraints import Constraint, gather, read_constraints
-from hocket.errors import AudioError, HocketError, OutputError, StoreError, one_line
+from hocket.errors import one_line
 from hocket.formats import FORMATS, written
 from hocket.formats.files import write_content
 from hocket.offline.diarizer import Diarizer
-from hocket.result import Result
 from hocket.transcript import transcript_of
 
 
 @click.command(name="diarize")
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--example", is_flag=True, help="Diarize a conversation that comes with hocket.")
-@click.option(
-    *("-o", "--output"),
-    type=click.Path(),  # not yet a Path, which would drop a slash at its end
-    help="A file for one recording; a folder, made if need be, for several.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-@click.option("--skip-existing", is_flag=True, help="Leave out recordings whose results exist.")
+@output_options
 @format_option
-@click.option("--num-speakers", type=int, help="Exact number of speakers, if known.")
-@click.option("--min-speakers", type=int, help="Fewest speakers to find.")
-@click.option("--max-speakers", type=int, help="Most speakers to find.")
+@count_options
 @click.option(
     *("--constraints", "constraints_file"),
     metavar="FILE",
@@ -109,7 +100,7 @@ def diarize_command(
     **numbers: int | None,
 ) -> int:
     """Diarize each FILE; - reads one recording from standard input."""
-    files = _sources(files, example=example)
+    files = sources(files, example=example)
     count = SpeakerCount.of(**numbers)  # what is wrong for all recordings is reported once
     constraints = _constraints(files, constraints_file, count)
     if table is None:  # a format without a file is meant for standard output
@@ -120,36 +111,25 @@ def diarize_command(
     known = open_known(store, diarizer.embedding_model)
     if output is None and not table:
         click.echo(FORMATS[shown].header(False), nl=False)
-    failed = 0
-    for source, places, uri in jobs:
-        try:
-            result = _diarize_one(diarizer, source, part, numbers, constraints)
-            result = replace(result, uri=uri)
-            failed += int(strict and bool(result.notices))
-            if known:
-                result = name_known(known, result, source, threshold)
-            result = only_confident(result, min_confidence, source, complain)
-            for name, place in places.items():
-                write_content(place, written(transcript_of(result), name))
-        except (HocketError, MemoryError) as error:
-            failed += 1
-            problem = str(error) or "not enough memory; cut the recording into parts"
-            named = isinstance(error, AudioError | OutputError | StoreError)
-            complain(problem if named else f"{source}: {problem}")
-            continue
+
+    def work(job: Job) -> bool:
+        result = diarize_one(diarizer, job.source, None, part, numbers, constraints)
+        result = replace(result, uri=job.uri)
+        complete = not (strict and result.notices)
+        if known:
+            result = name_known(known, result, job.source, threshold)
+        result = only_confident(result, min_confidence, job.source, complain)
+        for name, place in job.places.items():
+            write_content(place, written(transcript_of(result), name))
         if table:
-            show_table(result, "example" if example else one_line(source), sys.stdout)
-        elif not places:
+            show_table(result, "example" if example else one_line(job.source), sys.stdout)
+        elif not job.places:
             click.echo(FORMATS[shown].write(transcript_of(result)), nl=False)
-        for place in places.values() if table else ():
+        for place in job.places.values() if table else ():
             click.echo(f"wrote {place}")
-    return FAILED if failed else 0
+        return complete
 
-
-def _sources(files: tuple[str, ...], *, example: bool) -> tuple[str, ...]:
-    if example == bool(files):
-        raise click.UsageError("give FILE..., or --example alone")
-    return files or (str(resources.files("hocket") / "example" / "conversation.flac"),)
+    return for_each(jobs, "hocket diarize -", work)
 
 
 def _config(
@@ -180,27 +160,6 @@ def _constraints(
     constraints = read_constraints(place)
     gather(constraints).check(count)
     return constraints
-
-
-def _diarize_one(
-    diarizer: Diarizer,
-    source: str,
-    part: Part,
-    numbers: Mapping[str, int | None],
-    constraints: Sequence[Constraint],
-) -> Result:
-    check_source(source, "hocket diarize -")
-    with progress_bar(one_line(source), sys.stderr) as progress:
-        return diarizer(
-            sys.stdin.buffer if source == STDIN else source,
-            name="stdin" if source == STDIN else None,
-            num_speakers=numbers["num_speakers"],
-            min_speakers=numbers["min_speakers"],
-            max_speakers=numbers["max_speakers"],
-            constraints=constraints,
-            **part._asdict(),
-            progress=progress,
-        )
 
 
 def _number(value: float | None) -> float | None:

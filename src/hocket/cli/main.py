@@ -32,6 +32,8 @@ COMMANDS = {
     "score": "hocket.cli.score:score_command",
     "speakers": "hocket.cli.speakers:speakers_group",
     "stream": "hocket.cli.stream:stream_command",
+    "transcribe": "hocket.cli.transcribe:transcribe_command",
+    "transcript": "hocket.cli.transcript:transcript_command",
 }
 
 

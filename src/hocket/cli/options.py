@@ -76,6 +76,34 @@ def format_option(command: Command) -> Command:
     )(command)
 
 
+def output_options(command: Command) -> Command:
+    """Options for where results go; the command gets `output`, `overwrite` and `skip_existing`."""
+    for option in (
+        click.option(
+            *("-o", "--output"),
+            type=click.Path(),  # not yet a Path, which would drop a slash at its end
+            help="A file for one recording; a folder, made if need be, for several.",
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace results that exist."),
+        click.option(
+            "--skip-existing", is_flag=True, help="Leave out recordings whose results exist."
+        ),
+    )[::-1]:
+        command = option(command)
+    return command
+
+
+def count_options(command: Command) -> Command:
+    """Options for how many speakers there are; the command gets them by their names."""
+    for option in (
+        click.option("--num-speakers", type=int, help="Exact number of speakers, if known."),
+        click.option("--min-speakers", type=int, help="Fewest speakers to find."),
+        click.option("--max-speakers", type=int, help="Most speakers to find."),
+    )[::-1]:
+        command = option(command)
+    return command
+
+
 def store_option(*, required: bool) -> Callable[[Command], Command]:
     """The option that names the file of speakers."""
     return click.option(

@@ -36,15 +36,20 @@ class Existing(NamedTuple):
 
 
 def plan(
-    files: Sequence[str], output: str | None, formats: Sequence[str], existing: Existing
+    files: Sequence[str],
+    output: str | None,
+    formats: Sequence[str],
+    existing: Existing,
+    usual: str = "rttm",
 ) -> tuple[str, list[Job]]:
     """The format of standard output, and what is to be done.
 
     Args:
         files: recordings.
         output: a file, or a folder; None: standard output.
-        formats: those that were asked for; none: the suffix of the output, else RTTM.
+        formats: those that were asked for; none: the suffix of the output, else the usual one.
         existing: what to do with results that exist.
+        usual: the format where none is asked for.
 
     Raises:
         UsageError: the results cannot go where they should, or exist already.
@@ -52,14 +57,18 @@ def plan(
     if list(files).count(STDIN) > 1:
         raise click.UsageError("standard input holds one recording; give - once")
     stems = ["stdin" if source == STDIN else PurePath(source).stem or "audio" for source in files]
-    places = _places(files, distinct_names(stems), output, formats)
+    places = _places(files, distinct_names(stems), output, formats, usual)
     uris = distinct_names([rttm_field(stem) for stem in stems])
     jobs = [Job(*each) for each in zip(files, places, uris, strict=True)]
-    return (formats or ["rttm"])[0], _without_existing(jobs, existing)
+    return (formats or [usual])[0], _without_existing(jobs, existing)
 
 
 def _places(
-    files: Sequence[str], names: Sequence[str], output: str | None, formats: Sequence[str]
+    files: Sequence[str],
+    names: Sequence[str],
+    output: str | None,
+    formats: Sequence[str],
+    usual: str,
 ) -> list[Mapping[str, Path]]:
     """Where each recording's result goes, by format; nowhere is standard output."""
     several = len(files) > 1
@@ -72,22 +81,22 @@ def _places(
         if place.exists() and not place.is_dir():
             needs = "several recordings need" if several else "several files need"
             raise click.UsageError(f"{output} is a file; {needs} -o FOLDER")
-        chosen = formats or ["rttm"]
+        chosen = formats or [usual]
         return [
             {each: place / f"{name}.{FORMATS[each].suffix}" for each in chosen} for name in names
         ]
     recording = Path(files[0])
     if place.exists() and recording.exists() and place.samefile(recording):
         raise click.UsageError(f"{output} is the recording itself; give -o another name")
-    return [{(formats or [_format_of(place)])[0]: place}]
+    return [{(formats or [_format_of(place, usual)])[0]: place}]
 
 
 def _check_stream(formats: Sequence[str], *, several: bool) -> None:
     """Raise UsageError if standard output cannot hold the results."""
     if len(formats) > 1:
         raise click.UsageError("several formats are several files; give -o FOLDER")
-    if "kaldi" in formats:
-        raise click.UsageError("kaldi is several files; give -o FOLDER")
+    if formats and not FORMATS[formats[0]].streamable:
+        raise click.UsageError(f"{formats[0]} cannot go to standard output; give -o")
     if several and formats and not FORMATS[formats[0]].joinable:
         raise click.UsageError(f"{formats[0]} holds one recording; give -o FOLDER")
 
@@ -113,10 +122,10 @@ def _without_existing(jobs: Sequence[Job], existing: Existing) -> list[Job]:
     return kept
 
 
-def _format_of(output: Path) -> str:
+def _format_of(output: Path, usual: str) -> str:
     found = format_of(output)
     if output.suffix and found is None:
         known = ", ".join(FORMATS)
         suffix = output.suffix.lower().removeprefix(".")
         raise click.UsageError(f"{output}: there is no format '{suffix}'; give --format: {known}")
-    return found or "rttm"
+    return found or usual

@@ -1,27 +1,36 @@
 """Formats of turns and transcripts. A new format is one file and one line in FORMATS."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hocket.formats import (
     audacity,
+    ctm,
+    docx,
     eaf,
     json_document,
     json_rows,
     kaldi,
     lab,
     label_studio,
+    markdown,
     plain,
     rttm,
+    services,
     srt,
     table,
     textgrid,
+    vosk,
     vtt,
+    whisper,
+    whisper_cpp,
 )
 from hocket.transcript import Transcript
 
-Written: TypeAlias = str | Mapping[str, str]
+Written: TypeAlias = str | bytes | Mapping[str, str]
 """A file, or the files of a folder by name."""
+Read: TypeAlias = Callable[[str, str], list[Transcript]]
+"""Transcripts from a file's text and its name."""
 
 
 def _no_header(_has_text: bool) -> str:
@@ -33,16 +42,18 @@ class Format(NamedTuple):
 
     suffix: of its files.
     write: a transcript as text, or as files of a folder.
-    read: transcripts from a file's text and its name; None if it cannot be read.
+    read: None if it cannot be read.
     header: beginning of a file or stream, before any transcript.
     joinable: whether several transcripts may follow each other in one stream.
+    streamable: whether it can go to standard output.
     """
 
     suffix: str
     write: Callable[[Transcript], Written]
-    read: Callable[[str, str], list[Transcript]] | None
+    read: Read | None
     header: Callable[[bool], str] = _no_header
     joinable: bool = True
+    streamable: bool = True
 
 
 FORMATS: Mapping[str, Format] = {
@@ -58,14 +69,43 @@ FORMATS: Mapping[str, Format] = {
     "eaf": Format("eaf", eaf.write, eaf.read, joinable=False),
     "audacity": Format("labels.txt", audacity.write, audacity.read, joinable=False),
     "lab": Format("lab", lab.write, lab.read, joinable=False),
-    "kaldi": Format("kaldi", kaldi.write, None, joinable=False),
+    "kaldi": Format("kaldi", kaldi.write, None, joinable=False, streamable=False),
     "lhotse": Format("supervisions.jsonl", json_rows.write_lhotse, json_rows.read_lhotse),
     "seglst": Format("seglst.json", json_rows.write_seglst, json_rows.read_seglst, joinable=False),
     "labelstudio": Format(
         "labelstudio.json", label_studio.write, label_studio.read, joinable=False
     ),
+    "md": Format("md", markdown.write, None),
+    "docx": Format("docx", docx.write, None, joinable=False, streamable=False),
+    "whisperx": Format("whisperx.json", whisper.write_whisperx, None, joinable=False),
+    "diarized_json": Format("diarized.json", whisper.write_diarized_json, None, joinable=False),
 }
-"""Formats by name."""
+"""Formats that are written, by name."""
+
+
+class Shape(NamedTuple):
+    """What a recognizer writes.
+
+    title: as people call it.
+    read: transcripts without speakers.
+    matches: whether JSON is of this shape; None if it is no JSON.
+    """
+
+    title: str
+    read: Read
+    matches: Callable[[Any], bool] | None = None
+
+
+RECOGNIZED: Mapping[str, Shape] = {
+    "whisper": Shape("Whisper, faster-whisper, whisperX or OpenAI", whisper.read, whisper.matches),
+    "whisper.cpp": Shape("whisper.cpp", whisper_cpp.read, whisper_cpp.matches),
+    "vosk": Shape("Vosk", vosk.read, vosk.matches),
+    "deepgram": Shape("Deepgram", services.read_deepgram, services.matches_deepgram),
+    "aws": Shape("Amazon Transcribe", services.read_aws, services.matches_aws),
+    "assemblyai": Shape("AssemblyAI", services.read_assemblyai, services.matches_assemblyai),
+    "ctm": Shape("CTM", ctm.read),
+}
+"""What is read of recognizers, by name."""
 
 
 def written(transcript: Transcript, format_name: str) -> Written:

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from hocket.errors import one_line
-from hocket.transcript import Segment, Transcript, Word
+from hocket.transcript import SENTENCE_ENDS, Segment, Transcript, Word, joined_text, words_of
 from hocket.turns import whole_milliseconds
 
 LINE_WIDTH, LINES = 42, 2  # as the subtitling guides of broadcasters ask
 LONGEST_MS, LEAST_MS = 7_000, 1_000  # that a cue is shown
 CHARACTERS_A_SECOND = 17  # that people read
 PAUSE_S = 0.7  # a cue ends at such a pause
-SENTENCE_ENDS = tuple(".!?…\u3002\uff01\uff1f\u061f\u0964")  # also Chinese, Arabic, Hindi
 SHORT_MS = 400  # changes of who speaks in less time are not shown
 
 
@@ -77,23 +76,10 @@ def _cues_in(segment: Segment, prefix: int) -> Iterator[Cue]:
     """The cues of one segment."""
     speaker = segment.turn.speaker
     taken = prefix + width_of(one_line(speaker)) if prefix and speaker else 0
-    words = segment.words or _spread(segment)
-    for group in _groups(words, min(taken, LINE_WIDTH // 2)):
+    for group in _groups(words_of(segment), min(taken, LINE_WIDTH // 2)):
         lines = wrapped([word.text for word in group], min(taken, LINE_WIDTH // 2))
         start, end = round(group[0].start * 1000), round(max(w.end for w in group) * 1000)
         yield Cue(start, max(end, start + 1), (speaker,), tuple(lines))
-
-
-def _spread(segment: Segment) -> tuple[Word, ...]:
-    """Words of a text without times: each takes time as it takes characters."""
-    texts = segment.text.split()
-    total = sum(map(len, texts)) or 1
-    time, words = segment.turn.start, []
-    for text in texts:
-        end = time + segment.turn.duration * len(text) / total
-        words.append(Word(time, end, text))
-        time = end
-    return tuple(words)
 
 
 def _groups(words: Sequence[Word], taken: int) -> Iterator[list[Word]]:
@@ -144,7 +130,7 @@ def wrapped(texts: Sequence[str], taken: int = 0) -> list[str]:
     lines: list[str] = []
     room = LINE_WIDTH - taken
     for text in texts:
-        joined = f"{lines[-1]} {text}" if lines else text
+        joined = joined_text([lines[-1], text]) if lines else text
         if lines and width_of(joined) <= room:
             lines[-1] = joined
         else:

@@ -1,16 +1,26 @@
 """Transcripts in files: which format a file has, reading and writing."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hocket.errors import FormatError
 from hocket.files import write_whole
-from hocket.formats import FORMATS, Written, kaldi, written
+from hocket.formats import FORMATS, RECOGNIZED, Read, Written, kaldi, written
 from hocket.transcript import Transcript
 
-READABLE = (*(name for name, each in FORMATS.items() if each.read), "kaldi")
+READERS: Mapping[str, Read] = {
+    **{name: each.read for name, each in FORMATS.items() if each.read},
+    **{name: each.read for name, each in RECOGNIZED.items()},
+}
+READABLE = (*READERS, "kaldi")
 LARGEST_BYTES = 1 << 28
+MARKS = (
+    *(("json", "turns"), ("json", "uri"), ("lhotse", "recording_id")),
+    *(("seglst", "session_id"), ("labelstudio", "data")),
+)
+"""Formats of JSON, and a field that only they have."""
 
 
 def format_of(place: Path) -> str | None:
@@ -35,14 +45,10 @@ def read_transcripts(place: Path, format_name: str | None = None) -> list[Transc
         files = {name: _text(place / name) for name in names if (place / name).is_file()}
         return kaldi.read(files, str(place))
     text = _text(place)
-    chosen = format_name or _sniffed(text, format_of(place))
-    read = FORMATS[chosen].read if chosen else None
-    if chosen is None or read is None:
-        known = ", ".join(READABLE)
-        raise FormatError(f"{place}: no format that can be read; give one with --from: {known}")
-    stem = place.name.removesuffix(f".{FORMATS[chosen].suffix}")
+    chosen = format_name or _sniffed(text, place)
+    stem = place.name.removesuffix(f".{FORMATS[chosen].suffix}") if chosen in FORMATS else ""
     try:
-        return read(text, stem if stem != place.name else place.stem)
+        return READERS[chosen](text, stem if stem not in ("", place.name) else place.stem)
     except FormatError as error:
         raise FormatError(f"{place.parent / ''}{error}") from error
 
@@ -58,19 +64,47 @@ def _text(place: Path) -> str:
         raise FormatError(f"{place}: cannot be read ({error.strerror}); check the path") from error
 
 
-def _sniffed(text: str, by_suffix: str | None) -> str | None:
-    """The format by content, where a suffix stands for several."""
-    if by_suffix == "txt":
+def _sniffed(text: str, place: Path) -> str:
+    """The format by suffix, and by content where a suffix stands for several."""
+    suffix = place.suffix.lower()
+    if suffix == ".txt":
         return "audacity"
-    if by_suffix not in ("json", "jsonl"):
-        return by_suffix
+    if suffix == ".ctm":
+        return "ctm"
+    if suffix in (".json", ".jsonl"):
+        return _shape(text, place, "json" if suffix == ".json" else "jsonl")
+    found = format_of(place)
+    if found is None or found not in READERS:
+        known = ", ".join(READABLE)
+        raise FormatError(f"{place}: no format that can be read; give one with --from: {known}")
+    return found
+
+
+def _shape(text: str, place: Path, usual: str) -> str:
+    """The format of JSON; that of the suffix where its reader reports best what is wrong."""
+    first = _first_value(text)
+    if first is None or first == []:
+        return usual
+    row = first[0] if isinstance(first, list) else first
+    keys = row.keys() if isinstance(row, dict) else frozenset()
+    own = [name for name, mark in MARKS if mark in keys]
+    if own:
+        return own[0]
+    for name, shape in RECOGNIZED.items():
+        if shape.matches and shape.matches(first):
+            return name
+    if usual == "jsonl" and "speaker" in keys:
+        return usual
+    known = ", ".join(shape.title for shape in RECOGNIZED.values() if shape.matches)
+    raise FormatError(f"{place}: JSON of no known shape; known are hocket, lhotse, SegLST, {known}")
+
+
+def _first_value(text: str) -> Any:
+    """The first JSON value of a text; None if there is none."""
     try:
-        first = json.loads(text if by_suffix == "json" else text.lstrip().split("\n", 1)[0])
-    except ValueError:
-        return by_suffix
-    if isinstance(first, list):
-        return "labelstudio" if first and "data" in first[0] else "seglst"
-    return "lhotse" if isinstance(first, dict) and "recording_id" in first else by_suffix
+        return json.JSONDecoder().raw_decode(text.lstrip())[0]
+    except (ValueError, RecursionError):
+        return None
 
 
 def write_transcripts(transcripts: Sequence[Transcript], place: Path, format_name: str) -> None:
@@ -90,7 +124,7 @@ def write_transcripts(transcripts: Sequence[Transcript], place: Path, format_nam
 
 def write_content(place: Path, content: Written) -> None:
     """Write what `written` returned; OutputError if it cannot be written."""
-    if isinstance(content, str):
+    if isinstance(content, str | bytes):
         write_whole(place, content)
         return
     for name, text in content.items():

@@ -15,3 +15,10 @@ def write(transcript: Transcript) -> str:
 
 def _said(text: str) -> str:
     return f": {one_line(' '.join(text.split()))}" if text else ""
+
+
+def moment(milliseconds: int) -> str:
+    """A time for people to read, in full seconds: m:ss, or h:mm:ss."""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}:{rest:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

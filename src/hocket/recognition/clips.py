@@ -1,0 +1,171 @@
+"""Clips of speech: what a recognizer takes at once, cut from a recording that is being read.
+
+Whisper pads every clip to 30 s, so short stretches are joined to clips of up to 20 s; longer ones
+lose words (with tiny.en on simulated meetings, WER 29.5 % at 20 s and 31.6 % at 28 s).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hocket.arrays import Waveform
+from hocket.audio.buffer import SampleBuffer, joined
+from hocket.transcript import Word
+from hocket.turns import Turn
+
+
+@dataclass(frozen=True)
+class ClipRules:
+    """How speech is cut.
+
+    margin_s: kept around speech.
+    pause_s: a shorter pause stays as it is; a longer one is replaced.
+    silence_s: what stands in a clip in place of a pause.
+    longest_s: of a clip.
+    """
+
+    margin_s: float = 0.1
+    pause_s: float = 0.2
+    silence_s: float = 0.1
+    longest_s: float = 20.0
+
+
+STEP_S = 0.02  # of the levels by which a long stretch is cut
+SMOOTH = 7  # steps over which levels are averaged
+NEAR_CHANGE_S = 0.25  # where a cut is better than elsewhere
+AT_CHANGE = 0.25  # a level there counts as so much of it
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Speech that is recognized at once.
+
+    samples: (samples,) of its pieces, with silence between them.
+    pieces: where each begins and ends in the clip, and where it begins in the recording, seconds.
+    """
+
+    samples: Waveform
+    pieces: tuple[tuple[float, float, float], ...]
+
+    def in_recording(self, words: Iterable[Word]) -> list[Word]:
+        """Words with times of the clip, with those of the recording.
+
+        A word belongs to the piece that holds its middle, and ends where the piece does.
+        """
+        starts = [start for start, _, _ in self.pieces]
+        found = []
+        for word in words:
+            middle = (word.start + word.end) / 2
+            place = max(0, int(np.searchsorted(starts, middle, "right")) - 1)
+            first, last, offset = self.pieces[place]
+            start = min(max(word.start, first), last)
+            end = min(max(word.end, start), last)
+            moved = offset - first
+            found.append(replace(word, start=start + moved, end=end + moved))
+        return found
+
+    @property
+    def speech_s(self) -> float:
+        """Length of its pieces in seconds."""
+        return sum(end - start for start, end, _ in self.pieces)
+
+
+def clips_of(
+    blocks: Iterable[Waveform],
+    turns: Sequence[Turn],
+    rate: int,
+    *,
+    start_s: float = 0.0,
+    rules: ClipRules | None = None,
+) -> Iterator[Clip]:
+    """Clips of a recording, in order of time, as its blocks come.
+
+    Args:
+        blocks: mono samples.
+        turns: who speaks when; where nobody does, nothing is recognized.
+        rate: Hz.
+        start_s: where the blocks begin in the recording, in seconds.
+        rules: how speech is cut.
+    """
+    rules = rules or ClipRules()
+    ready: list[tuple[int, Waveform]] = []
+    used, gap = 0, round(rules.silence_s * rate)
+    for start, samples in _pieces(blocks, turns, rate, start_s, rules):
+        if ready and used + gap + len(samples) > rules.longest_s * rate:
+            yield _clip(ready, rate, gap, start_s)
+            ready, used = [], 0
+        used += len(samples) + (gap if ready else 0)
+        ready.append((start, samples))
+    if ready:
+        yield _clip(ready, rate, gap, start_s)
+
+
+def _clip(pieces: Sequence[tuple[int, Waveform]], rate: int, gap: int, start_s: float) -> Clip:
+    silence = np.zeros(gap, np.float32)
+    parts: list[Waveform] = []
+    places, used = [], 0
+    for start, samples in pieces:
+        if parts:
+            parts.append(silence)
+            used += gap
+        places.append((used / rate, (used + len(samples)) / rate, start_s + start / rate))
+        parts.append(samples)
+        used += len(samples)
+    return Clip(np.concatenate(parts), tuple(places))
+
+
+def _pieces(
+    blocks: Iterable[Waveform],
+    turns: Sequence[Turn],
+    rate: int,
+    start_s: float,
+    rules: ClipRules,
+) -> Iterator[tuple[int, Waveform]]:
+    """First sample and samples of stretches of speech, none longer than a clip."""
+    source, buffer = iter(blocks), SampleBuffer()
+    longest = round(rules.longest_s * rate)
+    changes = np.array([turn.start for turn in turns]) - start_s
+    for first, last in _stretches(turns, rate, start_s, rules):
+        start = first
+        while start < last:
+            end = min(last, start + longest)
+            while buffer.end < end and (block := next(source, None)) is not None:
+                buffer.append(block)
+                buffer.release(start)
+            end = min(end, buffer.end)
+            if end <= start:
+                return
+            samples, _ = joined(buffer.pieces(start, end))
+            if end < last and end == start + longest:
+                samples = samples[: _cut(samples, rate, changes - start / rate)]
+            yield start, samples
+            start += len(samples)
+
+
+def _stretches(
+    turns: Sequence[Turn], rate: int, start_s: float, rules: ClipRules
+) -> list[tuple[int, int]]:
+    """First and past-the-last sample of speech, with its margin; short pauses are in it."""
+    found: list[list[float]] = []
+    for start, end in sorted((turn.start, turn.end) for turn in turns):
+        first, last = start - start_s - rules.margin_s, end - start_s + rules.margin_s
+        if found and first <= found[-1][1] + rules.pause_s:
+            found[-1][1] = max(found[-1][1], last)
+        else:
+            found.append([max(0.0, first), last])
+    return [(round(first * rate), round(last * rate)) for first, last in found if last > first]
+
+
+def _cut(samples: Waveform, rate: int, changes: np.ndarray) -> int:
+    """Where to cut a stretch: where its second half is quietest, near changes rather."""
+    step = round(STEP_S * rate)
+    count = len(samples) // step
+    squares = np.square(samples[: count * step], dtype=np.float64).reshape(count, step)
+    levels = np.convolve(squares.mean(axis=1), np.ones(SMOOTH) / SMOOTH, "same")
+    times = (np.arange(count) + 0.5) * STEP_S
+    inside = changes[(changes > 0) & (changes < times[-1])]
+    for change in inside:
+        levels[np.abs(times - change) < NEAR_CHANGE_S] *= AT_CHANGE
+    half = count // 2
+    return (half + int(levels[half : count - SMOOTH].argmin())) * step
