@@ -6,10 +6,10 @@ is chosen that is most likely for all words together: a change costs little at a
 the end of a sentence, and much between two words that follow each other at once.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,10 @@ class AttributionRules:
     pause: float = 1.0
     pause_s: float = 0.5
     sentence: float = 1.0
+
+    def reach_s(self, longest_s: float) -> float:
+        """How far a turn may be from a word of that length, and still count."""
+        return 2 * self.limit_s + 4 * (self.spread_s + longest_s)
 
 
 FLOOR = 0.02  # probability of a speaker who is not active; keeps one word from deciding
@@ -95,11 +99,15 @@ def attributed(
 
     What stands between two pauses of a second is decided together.
     """
-    own: dict[str, list[Turn]] = {}
+    rules, own = rules or AttributionRules(), dict[str, list[Turn]]()
     for turn in result.turns:  # in order of time
         own.setdefault(turn.speaker, []).append(turn)
+    turns, exclusive = _Timeline(result.turns), _Timeline(result.exclusive_turns)
     for passage in _passages(words):
-        speakers = speakers_of(passage, result, rules or AttributionRules())
+        span = passage[0].start, max(word.end for word in passage)
+        reach = rules.reach_s(max(word.end - word.start for word in passage))
+        near = turns.near(*span, reach), exclusive.near(*span, reach)
+        speakers = speakers_of(passage, *near, rules)
         if whole_sentences:
             speakers = _by_sentence(passage, speakers)
         named = [replace(word, speaker=who) for word, who in zip(passage, speakers, strict=True)]
@@ -121,20 +129,38 @@ def _passages(words: Iterable[Word]) -> Iterator[list[Word]]:
         yield passage
 
 
-def speakers_of(words: Sequence[Word], result: Result, rules: AttributionRules) -> list[str]:
+class _Timeline:
+    """Turns in order of time, of which those near a passage are found at once."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = sorted(turns)
+        self._starts = [turn.start for turn in self._turns]
+        # turns may lie in one another
+        self._reached = [*accumulate((turn.end for turn in self._turns), max)]
+
+    def near(self, start: float, end: float, reach: float) -> Sequence[Turn]:
+        """Turns of which a part may be between `start` and `end`, or at most `reach` from there."""
+        first = bisect_left(self._reached, start - reach)
+        return self._turns[first : bisect_right(self._starts, end + reach)]
+
+
+def speakers_of(
+    words: Sequence[Word], turns: Sequence[Turn], exclusive: Sequence[Turn], rules: AttributionRules
+) -> list[str]:
     """The speaker of each word; empty if none speaks near it.
 
     Args:
         words: in order of time.
-        result: who spoke when.
+        turns: those near the words.
+        exclusive: the same without overlap.
         rules: how words get their speakers.
     """
-    if not words or not result.turns:
+    if not words or not turns:
         return [""] * len(words)
-    names = tuple(dict.fromkeys(turn.speaker for turn in result.turns))
-    distances = np.stack([_distances(words, result.turns, name) for name in names], axis=1)
-    shares = rules.exclusive * _shares(words, result.exclusive_turns, names, rules.spread_s)
-    shares += (1 - rules.exclusive) * _shares(words, result.turns, names, rules.spread_s)
+    names = tuple(dict.fromkeys(turn.speaker for turn in (*turns, *exclusive)))
+    distances = np.stack([_distances(words, turns, name) for name in names], axis=1)
+    shares = rules.exclusive * _shares(words, exclusive, names, rules.spread_s)
+    shares += (1 - rules.exclusive) * _shares(words, turns, names, rules.spread_s)
     near = np.exp(-np.minimum(distances, 2 * rules.limit_s) / DISTANCE_S)
     best = _most_likely(np.log(shares + FLOOR * near), _costs(words, rules))
     is_near = distances.min(axis=1) <= rules.limit_s

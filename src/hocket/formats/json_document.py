@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hocket.errors import ConfigError, FormatError
-from hocket.formats.json_rows import parsed
-from hocket.formats.reading import lines_of
+from hocket.formats.reading import lines_of, parsed
 from hocket.result import Result
 from hocket.transcript import Segment, Transcript, Word, of_segments, transcript_of
 from hocket.turns import Turn

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hocket.errors import FormatError
-from hocket.formats.reading import lines_of, seconds_of
+from hocket.formats.reading import lines_of, parsed, seconds_of
 from hocket.transcript import Segment, Transcript, of_segments
 from hocket.turns import Turn
 
@@ -96,14 +96,6 @@ def read_seglst(text: str, name: str) -> list[Transcript]:
     if not isinstance(rows, list):
         raise FormatError(f"{name}: holds no list; SegLST is a list of segments")
     return _read(((f"{name}, segment {n}", row) for n, row in enumerate(rows, start=1)), segment)
-
-
-def parsed(text: str, place: str) -> Any:
-    """JSON as plain values; FormatError if it is none."""
-    try:
-        return json.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{place}: is no JSON ({error})") from error
 
 
 def _read(

@@ -8,8 +8,7 @@ import json
 from typing import Any
 
 from hocket.errors import FormatError
-from hocket.formats.json_rows import parsed
-from hocket.formats.reading import span_of
+from hocket.formats.reading import parsed, span_of
 from hocket.transcript import Segment, Transcript, of_segments
 from hocket.turns import Turn
 

@@ -1,9 +1,10 @@
 """What readers of all formats share: lines with their places, and times."""
 
+import json
 import math
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hocket.errors import FormatError
 
@@ -47,3 +48,11 @@ def span_of(start: str, end: str, place: str) -> tuple[float, float]:
     if last < first:
         raise FormatError(f"{place}: ends at {end}, before it starts at {start}")
     return first, last
+
+
+def parsed(text: str, place: str) -> Any:
+    """JSON as plain values; FormatError if it is none."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{place}: is no JSON ({error})") from error

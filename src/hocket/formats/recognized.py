@@ -5,13 +5,14 @@ Such a word stands between its neighbors, as long as its characters.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from hocket.errors import FormatError
+from hocket.formats.reading import parsed
 from hocket.notices import Notices
 from hocket.transcript import Segment, Transcript, Word, joined_text
 from hocket.turns import Turn
@@ -156,6 +157,14 @@ def _time(value: object) -> float | None:
 def _share(value: object) -> float | None:
     share = _time(value)
     return share if share is not None and share <= 1 else None
+
+
+def content_of(text: str, name: str, title: str, matches: Callable[[Any], bool]) -> Any:
+    """JSON of one shape; FormatError if it is of another."""
+    content = parsed(text, name)
+    if not matches(content):
+        raise FormatError(f"{name}: is not what {title} writes; leave --from out")
+    return content
 
 
 def rows_of(content: Any, place: str) -> list[dict[str, Any]]:

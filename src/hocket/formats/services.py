@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hocket.formats.json_rows import parsed
-from hocket.formats.recognized import Passage, Raw, recognized, rows_of, text_of
+from hocket.formats.recognized import Passage, Raw, content_of, recognized, rows_of, text_of
 from hocket.transcript import Transcript
 
 
@@ -20,7 +19,7 @@ def matches_assemblyai(content: Any) -> bool:
 
 def read_assemblyai(text: str, name: str) -> list[Transcript]:
     """One recording, named as the file; FormatError if it is not of this shape."""
-    content = parsed(text, name)
+    content = content_of(text, name, "AssemblyAI", matches_assemblyai)
     raws = [
         Raw(
             text_of(word.get("text")),
@@ -47,7 +46,7 @@ def matches_deepgram(content: Any) -> bool:
 
 def read_deepgram(text: str, name: str) -> list[Transcript]:
     """One recording, named as the file, of all channels; FormatError if not of this shape."""
-    content = parsed(text, name)
+    content = content_of(text, name, "Deepgram", matches_deepgram)
     passages = []
     for channel in rows_of(content["results"]["channels"], f"{name}: channels"):
         best = rows_of(channel.get("alternatives") or [], f"{name}: alternatives")[:1]
@@ -71,7 +70,7 @@ def matches_aws(content: Any) -> bool:
 
 def read_aws(text: str, name: str) -> list[Transcript]:
     """One recording, named as the file; FormatError if it is not of this shape."""
-    results = parsed(text, name)["results"]
+    results = content_of(text, name, "Amazon Transcribe", matches_aws)["results"]
     raws: list[Raw] = []
     for item in rows_of(results["items"], f"{name}: items"):
         best = rows_of(item.get("alternatives") or [], f"{name}: alternatives")[:1]

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hocket.formats.json_rows import parsed
-from hocket.formats.recognized import Passage, Raw, recognized, rows_of, text_of
+from hocket.formats.recognized import Passage, Raw, content_of, recognized, rows_of, text_of
 from hocket.transcript import Segment, Transcript, Word, words_of
 
 
@@ -35,7 +34,7 @@ def read(text: str, name: str) -> list[Transcript]:
     Raises:
         FormatError: it is not of this shape.
     """
-    content = parsed(text, name)
+    content = content_of(text, name, "Whisper", matches)
     whole = {"segments": content} if isinstance(content, list) else content
     rows = rows_of(whole.get("segments") or [], f"{name}: segments")
     apart = rows_of(whole.get("words") or [], f"{name}: words")

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hocket.formats.json_rows import parsed
-from hocket.formats.recognized import Passage, Raw, recognized, rows_of, text_of
+from hocket.formats.recognized import Passage, Raw, content_of, recognized, rows_of, text_of
 from hocket.transcript import Transcript
 
 
@@ -19,7 +18,7 @@ def read(text: str, name: str) -> list[Transcript]:
     Raises:
         FormatError: it is not of this shape.
     """
-    content = parsed(text, name)
+    content = content_of(text, name, "whisper.cpp", matches)
     passages = [
         Passage(
             text_of(row.get("text")),

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from hocket.arguments import check_callable, check_type, known_names_only
-from hocket.arrays import Waveform
 from hocket.attribution import attributed, note_misfits
 from hocket.audio.reading import MIX, AudioSource, Selection, Source, name_of, select
 from hocket.config import Config, Runtime
-from hocket.errors import Cancelled, HocketError, RecognitionError
+from hocket.errors import Cancelled, RecognitionError
 from hocket.notices import Notices
 from hocket.offline.diarizer import Diarizer
 from hocket.offline.progress import ProgressCallback
@@ -121,6 +120,8 @@ class _Work:
     """Recognition of one recording.
 
     language: of the speech; found in its first clips if it is None.
+    done_s, wordless_s: seconds of speech that were recognized, and those without a word.
+    failure: why the recognizer stopped.
     """
 
     recognizer: Recognizer
@@ -129,6 +130,7 @@ class _Work:
     cancel: Event | None = None
     done_s: float = 0.0
     wordless_s: float = 0.0
+    failure: RecognitionError | None = None
 
     def transcript(
         self,
@@ -141,52 +143,54 @@ class _Work:
         """The transcript of a recording; each channel by itself, if it was diarized so."""
         segments: list[Segment] = []
         notices = Notices(result.uri, result.notices)
-        try:
-            for channel in dict.fromkeys(turn.channel for turn in result.turns):
-                own = _of_channel(result, channel)
-                used = replace(selection, channel=channel or selection.channel, each=False)
-                with recording.opened(used, Notices(recording.name, result.notices)) as stream:
-                    clips = clips_of(stream.blocks, own.turns, RATE, start_s=stream.start_s)
-                    words = self.words(clips, result)
-                    for segment in attributed(words, own, whole_sentences=whole_sentences):
-                        segments.append(segment)
-                        if on_segment:
-                            on_segment(segment)
-        except RecognitionError as error:
-            error.transcript = _transcript(segments, result, self.language, notices, failed=True)
-            raise
+        for channel in dict.fromkeys(turn.channel for turn in result.turns):
+            own = _of_channel(result, channel)
+            used = replace(selection, channel=channel or selection.channel, each=False)
+            with recording.opened(used, Notices(recording.name, result.notices)) as stream:
+                clips = clips_of(stream.blocks, own.turns, RATE, start_s=stream.start_s)
+                words = self.words(clips, result)
+                for segment in attributed(words, own, whole_sentences=whole_sentences):
+                    segments.append(segment)
+                    if on_segment:
+                        on_segment(segment)
+        if self.failure:
+            transcript = _transcript(segments, result, self.language, notices, failed=True)
+            self.failure.transcript = transcript
+            raise self.failure
         note_misfits(segments, result, notices)
         if segments and self.wordless_s:
             notices.add("words", f"no words were recognized in {self.wordless_s:.1f} s of speech")
         return _transcript(segments, result, self.language, notices)
 
     def words(self, clips: Iterator[Clip], result: Result) -> Iterator[Word]:
-        """Words in order of time, as clips are recognized; times are those of the recording."""
+        """Words in order of time, as clips are recognized; times are those of the recording.
+
+        They end where the recognizer fails, so that words before that get their speakers.
+        """
         speech_s = sum(turn.duration for turn in result.exclusive_turns)
-        while batch := [*islice(clips, self.recognizer.batch)]:
+        while not self.failure and (batch := [*islice(clips, self.recognizer.batch)]):
             if self.cancel is not None and self.cancel.is_set():
                 raise Cancelled("cancelled during recognition")
-            samples = [clip.samples for clip in batch]
-            if self.language is None:
-                self.language = self.recognizer.language_of(max(samples, key=len))
-            found = self._recognized(samples)
-            for clip, words in zip(batch, found, strict=True):
+            for clip, words in zip(batch, self._recognized(batch), strict=False):
                 self.done_s += clip.speech_s
                 self.wordless_s += 0.0 if words else clip.speech_s
                 yield from sorted(clip.in_recording(words), key=lambda word: word.start)
-            if self.progress:
+            if self.progress and not self.failure:
                 self.progress(STAGE, round(self.done_s), max(round(speech_s), round(self.done_s)))
 
-    def _recognized(self, samples: Sequence[Waveform]) -> Sequence[Sequence[Word]]:
+    def _recognized(self, batch: Sequence[Clip]) -> Sequence[Sequence[Word]]:
+        """The words of each clip; none if the recognizer fails."""
+        samples = [clip.samples for clip in batch]
         try:
+            if self.language is None:
+                self.language = self.recognizer.language_of(max(samples, key=len))
             return self.recognizer.recognize(samples, self.language)
-        except HocketError:
-            raise
-        except Exception as error:  # of a library that is not hocket's
+        except Exception as error:  # noqa: BLE001 - of a library that is not hocket's
             reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise RecognitionError(
-                f"the recognizer failed ({reason}); the turns are kept"
-            ) from error
+            problem = f"the recognizer failed ({reason}); the turns are kept"
+            self.failure = RecognitionError(problem)
+            self.failure.__cause__ = error
+            return ()
 
 
 def _of_channel(result: Result, channel: int | None) -> Result:
