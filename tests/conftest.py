@@ -37,6 +37,7 @@ def _no_user_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOCKET_MODELS", str(folder / "models"))
         patch.setenv("HOCKET_CACHE", str(tmp_path_factory.mktemp("compiled")))
+        patch.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))
         patch.delenv("XDG_CACHE_HOME", raising=False)  # a fake engine would write there
         yield folder
 

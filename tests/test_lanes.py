@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hocket.lanes import FAINTEST, MOST_TICKS, NAME_WIDTH, WIDTH, lanes
+from hocket.lanes import FAINTEST, MOST_TICKS, NAME_WIDTH, WIDTH, clock, lanes, tick_times
 from hocket.turns import Turn
 from tests.formats.test_formats import DIALOGUE, EMPTY
 
@@ -54,7 +54,20 @@ def test_names_are_never_markup(name: str) -> None:
     assert (title.text or "").startswith(name[:1])
 
 
-@pytest.mark.parametrize("duration", [0.0, 0.5, 9.0, 61.0, 3_600.0, 36_000.0])
+@pytest.mark.parametrize("duration", [0.0, 0.5, 9.0, 61.0, 3_600.0, 36_000.0, 1e7])
 def test_an_axis_has_few_ticks(duration: float) -> None:
     picture = drawn([Turn(0.0, duration, "a")], duration)
     assert 1 <= len(picture.findall(f"{SVG}line")) <= MOST_TICKS + 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (0.0, 0.3, ["0:00", "0:00.1", "0:00.2", "0:00.3"]),
+        (61.0, 64.0, ["1:01", "1:01.5", "1:02", "1:02.5", "1:03", "1:03.5", "1:04"]),
+        (3_593.0, 3_603.5, ["59:54", "59:56", "59:58", "1:00:00", "1:00:02"]),
+        (0.0, 0.0, ["0:00"]),
+    ],
+)
+def test_times_of_an_axis_are_round(start: float, end: float, expected: list[str]) -> None:
+    assert [clock(seconds) for seconds in tick_times(start, end)] == expected

@@ -1,5 +1,6 @@
 """A picture of turns: a lane a speaker, as SVG that stands inside a page without anything else."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 
@@ -12,8 +13,9 @@ LEAST_WIDTH = 1.0  # of a turn
 FAINTEST = 0.35  # opacity of a turn without confidence
 COLORS = ("#4477aa", "#ee6677", "#228833", "#b8860b", "#66ccee", "#aa3377", "#777777")
 """Paul Tol's bright scheme, which people with any color vision can tell apart on light and dark."""
-STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
+STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 MOST_TICKS = 10
+ROUNDED = 1e-9  # of a step: a multiple of 0.1 may miss the end by its rounding
 
 
 def lanes(turns: Sequence[Turn], speakers: Sequence[str], duration: float) -> str:
@@ -49,27 +51,39 @@ def _lane(number: int, speaker: str, turns: Sequence[Turn], scale: float) -> str
 
 
 def _bar(turn: Turn, name: str, top: int, scale: float) -> str:
-    sure = 1.0 if turn.confidence is None else turn.confidence
     known = "" if turn.confidence is None else f", confidence {turn.confidence:.2f}"
     about = escape(f"{name}, {clock(turn.start)} to {clock(turn.end)}{known}")
     return (
         f'<rect x="{NAME_WIDTH + turn.start * scale:.1f}" y="{top}" height="{LANE - 8}" '
         f'width="{max(LEAST_WIDTH, turn.duration * scale):.1f}" rx="2" '
-        f'opacity="{FAINTEST + (1 - FAINTEST) * sure:.2f}"><title>{about}</title></rect>'
+        f'opacity="{opacity(turn.confidence):.2f}"><title>{about}</title></rect>'
     )
 
 
 def _axis(duration: float, scale: float, height: int) -> str:
-    step = next((each for each in STEPS_S if duration / each <= MOST_TICKS), STEPS_S[-1])
     ticks = []
-    for number in range(int(duration / step) + 1):
-        place = NAME_WIDTH + number * step * scale
+    for seconds in tick_times(0.0, duration):
+        place = NAME_WIDTH + seconds * scale
         ticks.append(
             f'<line x1="{place:.1f}" x2="{place:.1f}" y1="0" y2="{height - AXIS}" '
             f'stroke="currentColor" opacity="0.2"/><text x="{place:.1f}" y="{height - 6}" '
-            f'text-anchor="middle" fill="currentColor">{clock(number * step)}</text>'
+            f'text-anchor="middle" fill="currentColor">{clock(seconds)}</text>'
         )
     return "".join(ticks)
+
+
+def opacity(confidence: float | None) -> float:
+    """Of a turn: FAINTEST without any confidence, 1 where it is certain or unknown."""
+    return 1.0 if confidence is None else FAINTEST + (1 - FAINTEST) * confidence
+
+
+def tick_times(start: float, end: float) -> list[float]:
+    """Round times from start to end, in seconds; at most MOST_TICKS and one more."""
+    step = next((each for each in STEPS_S if (end - start) / each <= MOST_TICKS), STEPS_S[-1])
+    while (end - start) / step > MOST_TICKS:
+        step *= 2
+    first, last = math.ceil(start / step - ROUNDED), math.floor(end / step + ROUNDED)
+    return [number * step for number in range(first, last + 1)]
 
 
 def clock(seconds: float) -> str:

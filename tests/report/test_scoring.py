@@ -8,7 +8,7 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate, JaccardErrorRate
 
 from hocket.errors import ConfigError
-from hocket.report.scoring import Score, score, total
+from hocket.report.scoring import Score, compare, score, total
 from hocket.turns import Turn
 
 
@@ -79,3 +79,26 @@ def test_a_collar_that_cannot_be(collar: float) -> None:
 def test_a_region_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="a region ends at 1, but starts at 2"):
         score([], [], [(2, 1)])
+
+
+def test_a_comparison_says_where_and_who() -> None:
+    reference = [Turn(0, 10, "Anna"), Turn(8, 20, "Ben"), Turn(30, 31, "Cleo")]
+    found = compare(reference, [Turn(0, 9, "y"), Turn(12, 25, "x"), Turn(9, 10, "x")])
+    assert found.pairs == (("Anna", "y"), ("Ben", "x"))
+    lengths = found.spans[:, 1] - found.spans[:, 0]
+    errors = {
+        "missed": [(8, 9), (9, 10), (10, 12), (30, 31)],
+        "false_alarm": [(20, 25)],
+        "confusion": [],
+    }
+    for kind, expected in errors.items():
+        counts = getattr(found, kind)
+        assert [tuple(span) for span in found.spans[counts > 0].tolist()] == expected
+        assert lengths @ counts == pytest.approx(getattr(found.score, f"{kind}_s"))
+
+
+def test_who_is_never_in_the_regions_has_no_pair() -> None:
+    reference = [Turn(0, 10, "Anna"), Turn(10, 20, "Ben")]
+    found = compare(reference, [Turn(0, 10, "x"), Turn(10, 20, "y")], [(11.0, 13.0)])
+    assert found.pairs == (("Ben", "y"),)
+    assert found.spans.tolist() == [[11.0, 13.0]]

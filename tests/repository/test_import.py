@@ -15,6 +15,7 @@ HEAVY = (
     "soxr",
     "rich",
     "av",
+    "matplotlib",
 )
 
 

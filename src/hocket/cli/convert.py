@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hocket.cli.options import format_option
+from hocket.cli.outputs import check_free
 from hocket.errors import FormatError
 from hocket.files import distinct_names
 from hocket.formats import FORMATS, written
@@ -47,7 +48,7 @@ def convert_command(
     if is_folder or not joined:
         _write_each(transcripts, output, chosen, overwrite=overwrite)
         return 0
-    _check_free(output, overwrite=overwrite)
+    check_free(output, "another OUT", overwrite=overwrite)
     write_transcripts(transcripts, output, chosen[0])
     return 0
 
@@ -70,11 +71,6 @@ def _write_each(
         for name in formats
     ]
     for _, _, place in places:
-        _check_free(place, overwrite=overwrite)
+        check_free(place, "another OUT", overwrite=overwrite)
     for transcript, name, place in places:
         write_content(place, written(transcript, name))
-
-
-def _check_free(place: Path, *, overwrite: bool) -> None:
-    if place.exists() and not overwrite:
-        raise click.UsageError(f"{place} exists; give --overwrite, or another OUT")

@@ -28,6 +28,7 @@ COMMANDS = {
     "convert": "hocket.cli.convert:convert_command",
     "diarize": "hocket.cli.diarize:diarize_command",
     "models": "hocket.cli.models:models_group",
+    "plot": "hocket.cli.plot:plot_command",
     "report": "hocket.cli.report:report_command",
     "review": "hocket.cli.review:review_command",
     "score": "hocket.cli.score:score_command",

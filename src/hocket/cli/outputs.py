@@ -63,6 +63,18 @@ def plan(
     return (formats or [usual])[0], _without_existing(jobs, existing)
 
 
+def check_free(place: Path, other: str, *, overwrite: bool) -> None:
+    """Raise UsageError if there is a file that may not be replaced.
+
+    Args:
+        place: of the output.
+        other: what else could be given, such as "another -o".
+        overwrite: whether it may be replaced.
+    """
+    if place.exists() and not overwrite:
+        raise click.UsageError(f"{place} exists; give --overwrite, or {other}")
+
+
 def _places(
     files: Sequence[str],
     names: Sequence[str],

@@ -23,7 +23,7 @@ from hocket.cli.speakers import name_known, open_known
 from hocket.config import Config, Runtime, SpeakerCount
 from hocket.errors import FormatError, one_line
 from hocket.formats import written
-from hocket.formats.files import READABLE, format_of, read_transcripts, write_content
+from hocket.formats.files import READABLE, holds_turns, read_transcripts, write_content
 from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
 from hocket.transcript import Transcript, as_result
@@ -81,7 +81,7 @@ def transcript_command(
     words = words_of_one(words_file, words_format)
 
     def work(job: Job) -> bool:
-        if format_of(Path(job.source)):
+        if holds_turns(Path(job.source)):
             result = turns_of_one(Path(job.source), words)
         else:
             diarizer = Diarizer(Config.preset(preset), Runtime(threads=threads)).load()

@@ -30,6 +30,11 @@ def format_of(place: Path) -> str | None:
     return max(found, key=lambda each: len(FORMATS[each].suffix), default=None)
 
 
+def holds_turns(place: Path) -> bool:
+    """Whether a name is that of turns or a transcript; everything else may be a recording."""
+    return place.is_dir() or format_of(place) is not None
+
+
 def read_transcripts(place: Path, format_name: str | None = None) -> list[Transcript]:
     """The transcripts in a file, or in a data directory of Kaldi.
 

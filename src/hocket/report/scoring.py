@@ -18,6 +18,7 @@ from hocket.turns import Turn
 
 Span = tuple[float, float]
 Counts = NDArray[np.int64]
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,29 @@ class Score:
         return type(self)(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Where turns differ from a reference.
+
+    The scored time is divided into intervals in which nobody starts or ends.
+
+    score: the errors of all intervals together.
+    pairs: a reference speaker and the speaker found who agrees with it; of all one-to-one mappings
+        the one that agrees longest. Pairs that never agree are left out.
+    spans: (intervals, 2), start and end in seconds, in order of time.
+    missed: (intervals,) how many speakers are missed.
+    false_alarm: (intervals,) how many are found who do not speak.
+    confusion: (intervals,) how many are found in place of others.
+    """
+
+    score: Score
+    pairs: Pairs
+    spans: NDArray[np.float64]
+    missed: Counts
+    false_alarm: Counts
+    confusion: Counts
+
+
 def total(scores: Iterable[Score]) -> Score:
     """Recordings together: errors are added, and divided then."""
     return reduce(Score.__add__, scores, Score())
@@ -78,6 +102,18 @@ def score(
     collar: float = 0.0,
     overlap: bool = True,
 ) -> Score:
+    """Errors of turns against a reference; arguments and errors are those of `compare`."""
+    return compare(reference, hypothesis, regions, collar=collar, overlap=overlap).score
+
+
+def compare(
+    reference: Sequence[Turn],
+    hypothesis: Sequence[Turn],
+    regions: Sequence[Span] | None = None,
+    *,
+    collar: float = 0.0,
+    overlap: bool = True,
+) -> Comparison:
     """Compare turns with a reference.
 
     Args:
@@ -104,14 +140,15 @@ def score(
             for edge in each
         ]
     )
-    truth, found = _counts(reference, edges), _counts(hypothesis, edges)
+    names = _names(reference), _names(hypothesis)
+    truth, found = _counts(reference, names[0], edges), _counts(hypothesis, names[1], edges)
     scored = _covered(spans, edges)
     if collar:
         scored &= ~_covered(margins, edges)
     if not overlap:
         scored &= truth.sum(axis=0) < 2
-    lengths = np.diff(edges) * scored
-    return _errors(truth[:, scored], found[:, scored], lengths[scored])
+    intervals = np.stack([edges[:-1], edges[1:]], axis=1)[scored]
+    return _comparison(names, truth[:, scored], found[:, scored], intervals)
 
 
 def _spans(
@@ -131,13 +168,17 @@ def _bounds(turns: Sequence[Turn]) -> list[Span]:
     return [(turn.start, turn.end) for turn in turns]
 
 
-def _counts(turns: Sequence[Turn], edges: NDArray[np.float64]) -> Counts:
+def _names(turns: Sequence[Turn]) -> list[str]:
+    return sorted({turn.speaker for turn in turns})  # as pyannote.metrics, which decides ties
+
+
+def _counts(turns: Sequence[Turn], names: Sequence[str], edges: NDArray[np.float64]) -> Counts:
     """Turns of each speaker between each two edges, (speakers, intervals)."""
-    names = sorted({turn.speaker for turn in turns})  # as pyannote.metrics, which decides ties
+    rows = {name: row for row, name in enumerate(names)}
     found = np.zeros((len(names), max(0, len(edges) - 1)), np.int64)
     for turn in turns:
         first, last = np.searchsorted(edges, (turn.start, turn.end))
-        found[names.index(turn.speaker), first:last] += 1
+        found[rows[turn.speaker], first:last] += 1
     return found
 
 
@@ -150,12 +191,17 @@ def _covered(spans: Sequence[Span], edges: NDArray[np.float64]) -> NDArray[np.bo
     return found
 
 
-def _errors(truth: Counts, found: Counts, lengths: NDArray[np.float64]) -> Score:
+def _comparison(
+    names: tuple[Sequence[str], Sequence[str]],
+    truth: Counts,
+    found: Counts,
+    spans: NDArray[np.float64],
+) -> Comparison:
     """Errors of intervals, with the mapping of speakers that agrees longest."""
+    names = _present(names[0], truth), _present(names[1], found)
     truth, found = truth[truth.any(axis=1)], found[found.any(axis=1)]
-    together = (truth * lengths) @ found.T
-    rows, columns = linear_sum_assignment(together, maximize=True)
-    pairs = [(r, c) for r, c in zip(rows, columns, strict=True) if together[r, c] > 0]
+    lengths = spans[:, 1] - spans[:, 0]
+    pairs = _pairs(truth, found, lengths)
     spoken, claimed = truth.sum(axis=0), found.sum(axis=0)
     right = np.zeros(len(lengths), np.int64)
     jaccard = float(len(truth) - len(pairs))
@@ -163,14 +209,30 @@ def _errors(truth: Counts, found: Counts, lengths: NDArray[np.float64]) -> Score
         right += np.minimum(truth[row], found[column])
         one, other = truth[row] > 0, found[column] > 0
         jaccard += float(lengths[one != other].sum() / lengths[one | other].sum())
-    return Score(
+    missed, false_alarm = np.maximum(spoken - claimed, 0), np.maximum(claimed - spoken, 0)
+    confusion = np.minimum(spoken, claimed) - right
+    whole = Score(
         speech_s=float(lengths @ spoken),
-        missed_s=float(lengths @ np.maximum(spoken - claimed, 0)),
-        false_alarm_s=float(lengths @ np.maximum(claimed - spoken, 0)),
-        confusion_s=float(lengths @ (np.minimum(spoken, claimed) - right)),
+        missed_s=float(lengths @ missed),
+        false_alarm_s=float(lengths @ false_alarm),
+        confusion_s=float(lengths @ confusion),
         jaccard=jaccard,
         speakers_reference=len(truth),
         speakers_found=len(found),
         files=1,
         files_right_count=int(len(truth) == len(found)),
     )
+    named = tuple((names[0][row], names[1][column]) for row, column in pairs)
+    return Comparison(whole, named, spans, missed, false_alarm, confusion)
+
+
+def _present(names: Sequence[str], counts: Counts) -> list[str]:
+    return [name for name, own in zip(names, counts, strict=True) if own.any()]
+
+
+def _pairs(truth: Counts, found: Counts, lengths: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Rows of `truth` and of `found` that agree longest, one to one."""
+    together = (truth * lengths) @ found.T
+    rows, columns = linear_sum_assignment(together, maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return [(row, column) for row, column in pairs if together[row, column] > 0]
