@@ -63,7 +63,7 @@ def test_nothing_is_overwritten_unasked(
 @pytest.mark.parametrize(
     ("content", "name", "code", "problem"),
     [
-        ("SPEAKER a 1 x 1 <NA> <NA> b", "bad.rttm", FAILED, "bad:1: found 'x'; give seconds"),
+        ("SPEAKER a 1 x 1 <NA> <NA> b", "bad.rttm", FAILED, "bad.rttm:1: found 'x'; give seconds"),
         ("", "empty.rttm", FAILED, "holds no turns"),
         ("{}", "odd.json", FAILED, "JSON of no known shape"),
         ("hello", "notes.docx", FAILED, "no format that can be read; give one with --from"),

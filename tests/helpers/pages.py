@@ -23,6 +23,7 @@ BLOCK = re.compile(
 INLINE = re.compile(r"(?<!`)`((?:hocket|python -m bench|make) [^`]+)`(?!`)")
 EXTRAS = re.compile(r"\[([\w,]+)\]")
 OPTIONS_ONLY = "checked: options"
+SPOKEN = "checked: words"
 NOT_OURS = {"arecord", "cat", "cd", "ffmpeg", "git", "pipx", "pre-commit"}
 PYTHON = {"python", ".venv/test/bin/python"}
 

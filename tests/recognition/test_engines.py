@@ -118,6 +118,7 @@ def test_an_engine_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyP
 def test_a_model_that_is_not_there_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, model: str | None, problem: str
 ) -> None:
+    monkeypatch.delenv("HOCKET_ASR_MODEL", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     empty = None if model is None else str(tmp_path)

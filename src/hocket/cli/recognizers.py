@@ -20,7 +20,6 @@ _OPTIONS = (
     ),
     click.option(
         "--model",
-        envvar="HOCKET_ASR_MODEL",
         metavar="NAME|DIR",
         help="Its model; HOCKET_ASR_MODEL names it too. Default: the engine's.",
     ),

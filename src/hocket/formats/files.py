@@ -51,11 +51,12 @@ def read_transcripts(place: Path, format_name: str | None = None) -> list[Transc
         return kaldi.read(files, str(place))
     text = _text(place)
     chosen = format_name or _sniffed(text, place)
-    stem = place.name.removesuffix(f".{FORMATS[chosen].suffix}") if chosen in FORMATS else ""
+    suffix = f".{FORMATS[chosen].suffix}" if chosen in FORMATS else place.suffix
+    name = place.name.removesuffix(suffix) if place.name.endswith(suffix) else place.stem
     try:
-        return READERS[chosen](text, stem if stem not in ("", place.name) else place.stem)
-    except FormatError as error:
-        raise FormatError(f"{place.parent / ''}{error}") from error
+        return READERS[chosen](text, name)
+    except FormatError as error:  # which begins with the name
+        raise FormatError(f"{place}{str(error).removeprefix(name)}") from error
 
 
 def _text(place: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from hocket.arrays import Waveform
 from hocket.config import Runtime
 from hocket.errors import RecognitionError
-from hocket.recognition.settings import AUTO, RecognitionConfig, problem_of
+from hocket.recognition.settings import AUTO, RecognitionConfig, model_of, problem_of
 from hocket.transcript import Word
 
 MODEL = "small"
@@ -51,7 +51,7 @@ class FasterWhisper:
         import faster_whisper
 
         logging.getLogger("faster_whisper").setLevel(logging.ERROR)  # its advice is not for users
-        name, config = self._config.model or MODEL, self._config
+        name, config = model_of(self._config, MODEL), self._config
         if Path(name).is_dir():
             _check_folder(Path(name))
         device = _device(config.device)

@@ -10,7 +10,7 @@ import numpy as np
 from hocket.arrays import Waveform
 from hocket.config import Runtime
 from hocket.errors import RecognitionError
-from hocket.recognition.settings import AUTO, RecognitionConfig, problem_of
+from hocket.recognition.settings import AUTO, RecognitionConfig, model_of, problem_of
 from hocket.transcript import Segment, Word, words_of
 from hocket.turns import Turn
 
@@ -44,7 +44,7 @@ class OnnxAsr:
         options.intra_op_num_threads = self._runtime.workers
         device = self._config.device
         providers = None if device == AUTO else [f"{device.upper()}ExecutionProvider"]
-        name, download = self._config.model or MODEL, self._config.download
+        name, download = model_of(self._config, MODEL), self._config.download
         try:
             manager = Manager(options, providers)
             if Path(name).is_dir():

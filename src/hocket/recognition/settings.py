@@ -1,5 +1,6 @@
 """Settings of speech recognition."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ class RecognitionConfig:
     """How speech is recognized.
 
     engine: faster-whisper or onnx-asr; auto: the first of them that is installed.
-    model: a name that the engine knows, or the folder of a model; None: the engine's default.
+    model: a name that the engine knows, or the folder of a model; None: that of the environment
+        variable HOCKET_ASR_MODEL, else the engine's default.
     language: code of the language, such as "en"; None: found by the engine.
     prompt: text that shows how names and terms are spelled; for Whisper.
     device: cpu or cuda; auto: cuda where there is one.
@@ -37,6 +39,11 @@ class RecognitionConfig:
         check_type("download", self.download, bool)
         if self.device not in DEVICES:
             raise ConfigError(f"device is '{self.device}'; give one of {', '.join(DEVICES)}")
+
+
+def model_of(config: RecognitionConfig, usual: str) -> str:
+    """Name or folder of the model to use; the usual one if no other is set."""
+    return config.model or os.environ.get("HOCKET_ASR_MODEL") or usual
 
 
 def problem_of(engine: str, model: str, error: Exception, download: bool) -> str:
