@@ -136,8 +136,8 @@ def test_ctrl_c_ends_the_stream_with_its_last_turns() -> None:
         "@contextmanager\n"
         "def opened(path, notices):\n"
         "    yield Source(16000, blocks())\n"
-        "import hocket.cli.stream\n"
-        "hocket.cli.stream.open_file = opened\n"
+        "import hocket.cli.live\n"
+        "hocket.cli.live.open_file = opened\n"
         "sys.exit(main(['stream', 'x', '--json']))\n"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ import pytest
 
 from hocket.cli import transcribe as command
 from hocket.cli.outcome import FAILED, UNUSABLE, USAGE
-from hocket.recognition import engine, transcribe
+from hocket.recognition import engine, live, transcribe
 from tests.helpers.command_line import StandardInput, hocket
 from tests.helpers.paths import CONVERSATION
 from tests.helpers.recognizers import TINY, Clock
@@ -209,3 +209,37 @@ def test_a_format_that_is_not_that_of_the_words_is_told(
 ) -> None:
     assert hocket("transcript", talk, "--words", "words.json", "--from", "aws") == FAILED
     assert "is not what Amazon Transcribe writes; leave --from out" in capsys.readouterr().err
+
+
+def test_live_lines_from_a_pipe(
+    talk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(live, "open_recognizer", lambda *_: Clock())
+    assert hocket("transcribe", "--live", talk, "--format", "jsonl") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["recording"] for row in rows} == {"talk"}
+    assert {row["speaker"] for row in rows} >= {"SPEAKER_00", "SPEAKER_01"}
+    monkeypatch.setattr(live, "open_recognizer", lambda *_: Clock(fails_at=2))
+    monkeypatch.setattr(sys, "stdin", StandardInput(talk.read_bytes()))
+    assert hocket("transcribe", "--live", "-") == FAILED
+    out, err = capsys.readouterr()
+    assert "w1 w1" in out
+    assert err == "hocket: the recognizer failed (no memory left); the turns are kept\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--mic",), "--mic is for --live; give both"),
+        (("--live", "a", "b"), "--live is for one FILE or -; found 2"),
+        (("--live", "-", "--num-speakers", "2"), "--live excludes -o, --example, parts"),
+        (("--live", "-", "--format", "srt"), "--live writes txt or jsonl; give one of them"),
+    ],
+)
+def test_options_that_do_not_go_with_live(
+    arguments: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hocket("transcribe", *arguments) == USAGE
+    assert problem in capsys.readouterr().err

@@ -10,7 +10,7 @@ import soundfile
 
 from hocket import Diarizer, RecognitionConfig, Result, Transcriber, transcribe
 from hocket.errors import ArgumentError, Cancelled, RecognitionError
-from hocket.recognition.transcribe import STAGE
+from hocket.recognition.work import STAGE
 from hocket.renaming import renamed
 from hocket.transcript import Segment, Transcript
 from tests.helpers.paths import CONVERSATION

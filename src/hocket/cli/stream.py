@@ -1,21 +1,19 @@
 """The command `hocket stream`."""
 
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
 
 import click
 
 from hocket import models
 from hocket.audio.reading import EACH, MIX
-from hocket.audio.sources import FORMATS, Source, open_file, open_input, open_microphone
+from hocket.audio.sources import FORMATS, Source
 from hocket.cli.display import live_table
+from hocket.cli.live import Signals, open_source
 from hocket.cli.options import (
     STDIN,
     backend_option,
@@ -33,8 +31,6 @@ from hocket.online.events import SpeakerEvent
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
 from hocket.turns import Turn
-
-Item = TypeVar("Item")
 
 
 @click.command(name="stream")
@@ -92,7 +88,7 @@ def stream_command(
         check_source(file, "hocket stream -")
     notices = Notices("stdin" if file == STDIN else file)
     with (
-        _open(file, mic, rate, channels, form, notices) as source,
+        open_source(file, mic, rate, channels, form, notices) as source,
         Stream(
             source.rate,
             config=config,
@@ -107,19 +103,9 @@ def stream_command(
         return _run(stream, source, show)
 
 
-def _open(
-    file: str, mic: bool, rate: int, channels: int, form: str, notices: Notices
-) -> AbstractContextManager[Source]:
-    if mic:
-        return open_microphone(rate)
-    if file == STDIN:
-        return open_input(sys.stdin.buffer, form, rate, channels, notices)
-    return open_file(file, notices)
-
-
 def _run(stream: Stream, source: Source, show: Callable[[Update], None]) -> int:
     """Feed the whole source; a signal ends the stream, and its last turns are shown."""
-    with _Signals() as signals:
+    with Signals() as signals:
         try:
             for block in signals.until_one(source.blocks):
                 for update in stream.feed(block):
@@ -129,52 +115,6 @@ def _run(stream: Stream, source: Source, show: Callable[[Update], None]) -> int:
     for update in stream.finish():
         show(update)
     return signals.code
-
-
-class _Signals:
-    """Signals that ask a process to end. What was read before one is still diarized.
-
-    code: exit code, as a shell has it; 0 if there was no signal.
-    """
-
-    def __init__(self) -> None:
-        self.code = 0
-        self._waiting = False
-        self._before: list[tuple[int, Any]] = []
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other gets signals
-            names = ("SIGINT", "SIGTERM", "SIGHUP")
-            numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-            self._before = [(number, signal.signal(number, self._end)) for number in numbers]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before:
-            signal.signal(number, handler)
-
-    def _end(self, number: int, _frame: object) -> None:
-        self.code = 128 + number
-        if self._waiting:
-            raise _EndedError
-
-    def until_one(self, blocks: Iterator[Item]) -> Iterator[Item]:
-        """The blocks, until a signal comes, also while the next one is waited for."""
-        while not self.code:
-            self._waiting = True
-            try:
-                block = next(blocks, None)
-            except _EndedError:
-                return
-            finally:
-                self._waiting = False
-            if block is None:
-                return
-            yield block
-
-
-class _EndedError(BaseException):
-    """A signal came while sound was waited for."""
 
 
 @contextmanager

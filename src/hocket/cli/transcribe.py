@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hocket.cli.display import progress_bar
+from hocket.cli.live_transcript import Live, live_options, transcribe_live
 from hocket.cli.options import (
     STDIN,
     count_options,
@@ -38,6 +39,7 @@ TEXT = "txt"
 @click.command(name="transcribe")
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--example", is_flag=True, help="Transcribe a conversation that comes with hocket.")
+@live_options
 @output_options
 @format_option
 @recognition_options
@@ -52,6 +54,7 @@ TEXT = "txt"
 def transcribe_command(
     files: tuple[str, ...],
     example: bool,
+    live: Live,
     output: str | None,
     overwrite: bool,
     skip_existing: bool,
@@ -70,10 +73,15 @@ def transcribe_command(
 
     A recognizer must be installed: pip install 'hocket[asr]'.
     """
+    runtime = Runtime(threads=threads)
+    if live.wanted:
+        live.check(files, formats, (output, example, part.start, part.end, *numbers.values()))
+        sound = live.sound(files, part.channels)
+        return transcribe_live(sound, recognition, formats, preset, runtime, store)
     files = sources(files, example=example)
     SpeakerCount.of(**numbers)  # what is wrong for all recordings is reported once
     shown, jobs = plan(files, output, formats, Existing(overwrite, skip_existing), TEXT)
-    transcriber = Transcriber(recognition, preset=preset, runtime=Runtime(threads=threads))
+    transcriber = Transcriber(recognition, preset=preset, runtime=runtime)
     transcriber.recognizer.load()
     known = open_known(store, transcriber.diarizer.load().embedding_model)
     if output is None:
@@ -85,26 +93,42 @@ def transcribe_command(
         result = replace(result, uri=job.uri)
         if known:
             result = name_known(known, result, job.source, threshold)
-        show = _Lines(result) if not job.places and shown == TEXT else None
-        try:
-            with progress_bar(one_line(job.source), sys.stderr) as progress:
-                transcript = transcriber(
-                    job.source if content is None else content,
-                    result=result,
-                    **{key: getattr(part, key) for key in ("track", "channels", "start", "end")},
-                    name="stdin" if content is not None else None,
-                    whole_sentences=whole_sentences,
-                    on_segment=show,
-                    progress=progress,
-                )
-        except RecognitionError as error:
-            if isinstance(error.transcript, Transcript):
-                _write(error.transcript, job, shown, show)
-            raise
-        _write(transcript, job, shown, show)
+        transcript = _transcribe_one(
+            transcriber, job, content, result, part, whole_sentences, shown
+        )
         return not (strict and transcript.notices)
 
     return for_each(jobs, "hocket transcribe -", work)
+
+
+def _transcribe_one(
+    transcriber: Transcriber,
+    job: Job,
+    content: bytes | None,
+    result: Result,
+    part: Part,
+    whole_sentences: bool,
+    shown: str,
+) -> Transcript:
+    """Recognize the speech of a recording and write it, also where the recognizer fails."""
+    show = _Lines(result) if not job.places and shown == TEXT else None
+    try:
+        with progress_bar(one_line(job.source), sys.stderr) as progress:
+            transcript = transcriber(
+                job.source if content is None else content,
+                result=result,
+                **{key: getattr(part, key) for key in ("track", "channels", "start", "end")},
+                name="stdin" if content is not None else None,
+                whole_sentences=whole_sentences,
+                on_segment=show,
+                progress=progress,
+            )
+    except RecognitionError as error:
+        if isinstance(error.transcript, Transcript):
+            _write(error.transcript, job, shown, show)
+        raise
+    _write(transcript, job, shown, show)
+    return transcript
 
 
 class _Lines:

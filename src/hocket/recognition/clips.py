@@ -6,8 +6,10 @@ lose words (with tiny.en on simulated meetings, WER 29.5 % at 20 s and 31.6 % at
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hocket.arrays import Waveform
 from hocket.audio.buffer import SampleBuffer, joined
@@ -30,6 +32,9 @@ class ClipRules:
     silence_s: float = 0.1
     longest_s: float = 20.0
 
+
+Times: TypeAlias = NDArray[np.float64]
+"""(times,) in seconds."""
 
 STEP_S = 0.02  # of the levels by which a long stretch is cut
 SMOOTH = 7  # steps over which levels are averaged
@@ -157,15 +162,27 @@ def _stretches(
     return [(round(first * rate), round(last * rate)) for first, last in found if last > first]
 
 
-def _cut(samples: Waveform, rate: int, changes: np.ndarray) -> int:
+def _cut(samples: Waveform, rate: int, changes: Times) -> int:
     """Where to cut a stretch: where its second half is quietest, near changes rather."""
+    half = len(samples) // 2
+    return half + quietest(samples[half:], rate, changes - half / rate)
+
+
+def quietest(samples: Waveform, rate: int, changes: Times | None = None) -> int:
+    """The sample where a sound is quietest over a seventh of a second, not at its end.
+
+    Args:
+        samples: (samples,).
+        rate: Hz.
+        changes: (changes,) times in seconds, near which the level counts as less.
+    """
     step = round(STEP_S * rate)
     count = len(samples) // step
+    if count <= SMOOTH:
+        return len(samples)
     squares = np.square(samples[: count * step], dtype=np.float64).reshape(count, step)
     levels = np.convolve(squares.mean(axis=1), np.ones(SMOOTH) / SMOOTH, "same")
     times = (np.arange(count) + 0.5) * STEP_S
-    inside = changes[(changes > 0) & (changes < times[-1])]
-    for change in inside:
+    for change in () if changes is None else changes[(changes > 0) & (changes < times[-1])]:
         levels[np.abs(times - change) < NEAR_CHANGE_S] *= AT_CHANGE
-    half = count // 2
-    return (half + int(levels[half : count - SMOOTH].argmin())) * step
+    return int(levels[: count - SMOOTH].argmin()) * step

@@ -10,12 +10,11 @@ import numpy as np
 from hocket.arrays import Waveform
 from hocket.config import Runtime
 from hocket.errors import RecognitionError
-from hocket.recognition.settings import AUTO, RecognitionConfig, model_of, problem_of
+from hocket.recognition.settings import AUTO, RATE, RecognitionConfig, model_of, problem_of
 from hocket.transcript import Word
 
 MODEL = "small"
 PRECISION = {"cpu": "int8", "cuda": "float16"}
-RATE = 16_000
 PARTS = ("model.bin", "tokenizer.json", "config.json")  # of a model's folder
 REPEATS = 2.4  # text that compresses better repeats itself (Whisper's own limit)
 UNLIKELY = -1.0  # mean log-probability below which a clip without speech is left out (Whisper's)

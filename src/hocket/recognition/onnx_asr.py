@@ -10,7 +10,7 @@ import numpy as np
 from hocket.arrays import Waveform
 from hocket.config import Runtime
 from hocket.errors import RecognitionError
-from hocket.recognition.settings import AUTO, RecognitionConfig, model_of, problem_of
+from hocket.recognition.settings import AUTO, RATE, RecognitionConfig, model_of, problem_of
 from hocket.transcript import Segment, Word, words_of
 from hocket.turns import Turn
 
@@ -64,10 +64,9 @@ class OnnxAsr:
     ) -> Sequence[Sequence[Word]]:
         """The words of each clip, in seconds from its start."""
         options = {"language": language} if language else {}
-        results = self._model.recognize(list(clips), sample_rate=16_000, **options)
+        results = self._model.recognize(list(clips), sample_rate=RATE, **options)
         return [
-            [*_words(result, len(clip) / 16_000)]
-            for result, clip in zip(results, clips, strict=True)
+            [*_words(result, len(clip) / RATE)] for result, clip in zip(results, clips, strict=True)
         ]
 
 

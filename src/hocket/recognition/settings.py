@@ -8,6 +8,7 @@ from hocket.arguments import check_type
 from hocket.errors import ConfigError
 
 AUTO = "auto"
+RATE = 16_000  # Hz, of what every recognizer gets
 DEVICES = (AUTO, "cpu", "cuda")
 
 

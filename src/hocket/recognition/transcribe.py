@@ -1,9 +1,8 @@
 """Who said what: a recording is diarized, its speech recognized, each word given to a speaker."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from threading import Event
 from typing import Any
@@ -14,18 +13,16 @@ from hocket.arguments import check_callable, check_type, known_names_only
 from hocket.attribution import attributed, note_misfits
 from hocket.audio.reading import MIX, AudioSource, Selection, Source, name_of, select
 from hocket.config import Config, Runtime
-from hocket.errors import Cancelled, RecognitionError
 from hocket.notices import Notices
 from hocket.offline.diarizer import Diarizer
 from hocket.offline.progress import ProgressCallback
-from hocket.recognition.clips import Clip, clips_of
+from hocket.recognition.clips import clips_of
 from hocket.recognition.engine import Recognizer, open_recognizer
-from hocket.recognition.settings import AUTO, RecognitionConfig
+from hocket.recognition.settings import AUTO, RATE, RecognitionConfig
+from hocket.recognition.work import Work
 from hocket.result import Result
-from hocket.transcript import Segment, Transcript, Word
+from hocket.transcript import Segment, Transcript
 
-RATE = 16_000  # Hz, of every recognizer
-STAGE = "recognition"
 SegmentCallback = Callable[[Segment], None]
 
 
@@ -110,87 +107,41 @@ class Transcriber:
         if result is None:
             about: Any = {"sample_rate": sample_rate, "name": name, "num_speakers": num_speakers}
             result = self.diarizer(content, **part, **about, progress=progress, cancel=cancel)
-        work = _Work(self.recognizer, self.recognition.language, progress, cancel)
-        recording = Source(content, sample_rate, RATE, name)
-        return work.transcript(recording, selection, result, on_segment, whole_sentences)
-
-
-@dataclass
-class _Work:
-    """Recognition of one recording.
-
-    language: of the speech; found in its first clips if it is None.
-    done_s, wordless_s: seconds of speech that were recognized, and those without a word.
-    failure: why the recognizer stopped.
-    """
-
-    recognizer: Recognizer
-    language: str | None
-    progress: ProgressCallback | None = None
-    cancel: Event | None = None
-    done_s: float = 0.0
-    wordless_s: float = 0.0
-    failure: RecognitionError | None = None
-
-    def transcript(
-        self,
-        recording: Source,
-        selection: Selection,
-        result: Result,
-        on_segment: SegmentCallback | None,
-        whole_sentences: bool,
-    ) -> Transcript:
-        """The transcript of a recording; each channel by itself, if it was diarized so."""
-        segments: list[Segment] = []
-        notices = Notices(result.uri, result.notices)
-        for channel in dict.fromkeys(turn.channel for turn in result.turns):
-            own = _of_channel(result, channel)
-            used = replace(selection, channel=channel or selection.channel, each=False)
-            with recording.opened(used, Notices(recording.name, result.notices)) as stream:
-                clips = clips_of(stream.blocks, own.turns, RATE, start_s=stream.start_s)
-                words = self.words(clips, result)
-                for segment in attributed(words, own, whole_sentences=whole_sentences):
-                    segments.append(segment)
-                    if on_segment:
-                        on_segment(segment)
-        if self.failure:
-            transcript = _transcript(segments, result, self.language, notices, failed=True)
-            self.failure.transcript = transcript
-            raise self.failure
-        note_misfits(segments, result, notices)
-        if segments and self.wordless_s:
-            notices.add("words", f"no words were recognized in {self.wordless_s:.1f} s of speech")
-        return _transcript(segments, result, self.language, notices)
-
-    def words(self, clips: Iterator[Clip], result: Result) -> Iterator[Word]:
-        """Words in order of time, as clips are recognized; times are those of the recording.
-
-        They end where the recognizer fails, so that words before that get their speakers.
-        """
         speech_s = sum(turn.duration for turn in result.exclusive_turns)
-        while not self.failure and (batch := [*islice(clips, self.recognizer.batch)]):
-            if self.cancel is not None and self.cancel.is_set():
-                raise Cancelled("cancelled during recognition")
-            for clip, words in zip(batch, self._recognized(batch), strict=False):
-                self.done_s += clip.speech_s
-                self.wordless_s += 0.0 if words else clip.speech_s
-                yield from sorted(clip.in_recording(words), key=lambda word: word.start)
-            if self.progress and not self.failure:
-                self.progress(STAGE, round(self.done_s), max(round(speech_s), round(self.done_s)))
+        work = Work(self.recognizer, self.recognition.language, speech_s, progress, cancel)
+        recording = Source(content, sample_rate, RATE, name)
+        return _transcribed(work, recording, selection, result, on_segment, whole_sentences)
 
-    def _recognized(self, batch: Sequence[Clip]) -> Sequence[Sequence[Word]]:
-        """The words of each clip; none if the recognizer fails."""
-        samples = [clip.samples for clip in batch]
-        try:
-            if self.language is None:
-                self.language = self.recognizer.language_of(max(samples, key=len))
-            return self.recognizer.recognize(samples, self.language)
-        except Exception as error:  # noqa: BLE001 - of a library that is not hocket's
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            problem = f"the recognizer failed ({reason}); the turns are kept"
-            self.failure = RecognitionError(problem)
-            self.failure.__cause__ = error
-            return ()
+
+def _transcribed(
+    work: Work,
+    recording: Source,
+    selection: Selection,
+    result: Result,
+    on_segment: SegmentCallback | None,
+    whole_sentences: bool,
+) -> Transcript:
+    """The transcript of a recording; each channel by itself, if it was diarized so."""
+    segments: list[Segment] = []
+    notices = Notices(result.uri, result.notices)
+    for channel in dict.fromkeys(turn.channel for turn in result.turns):
+        own = _of_channel(result, channel)
+        used = replace(selection, channel=channel or selection.channel, each=False)
+        with recording.opened(used, Notices(recording.name, result.notices)) as stream:
+            clips = clips_of(stream.blocks, own.turns, RATE, start_s=stream.start_s)
+            words = work.words(clips)
+            for segment in attributed(words, own, whole_sentences=whole_sentences):
+                segments.append(segment)
+                if on_segment:
+                    on_segment(segment)
+    if work.failure:
+        transcript = _transcript(segments, result, work.language, notices, failed=True)
+        work.failure.transcript = transcript
+        raise work.failure
+    note_misfits(segments, result, notices)
+    if segments and work.wordless_s:
+        notices.add("words", f"no words were recognized in {work.wordless_s:.1f} s of speech")
+    return _transcript(segments, result, work.language, notices)
 
 
 def _of_channel(result: Result, channel: int | None) -> Result:
