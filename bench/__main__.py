@@ -9,6 +9,7 @@ from bench.people import commands as people
 from bench.robustness import commands as robustness
 from bench.simulation import commands as simulation
 from bench.speed import commands as speed
+from bench.words import commands as words
 
 
 class _Commands(click.Group):
@@ -26,7 +27,7 @@ def main() -> None:
     """Benchmarks of hocket. Results are written to bench/results as JSON."""
 
 
-for package in (accuracy, speed, people, robustness, pages, simulation):
+for package in (accuracy, speed, people, words, robustness, pages, simulation):
     for command in package.COMMANDS:
         main.add_command(command)
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +21,7 @@ def describe() -> dict[str, object]:
         "cores": core_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": package_versions(PACKAGES),
     }
 
 
@@ -35,6 +36,11 @@ def commit(checkout: Path = REPOSITORY) -> str:
     changes = _git(checkout, "status", "--porcelain", "--", ".", ":(exclude)bench/results")
     # a status that cannot be read counts as dirty
     return head if changes == "" else f"{head}-dirty"
+
+
+def package_versions(names: Sequence[str]) -> dict[str, str | None]:
+    """Versions of installed packages; None for a missing one."""
+    return {name: _version(name) for name in names}
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:

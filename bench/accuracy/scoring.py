@@ -98,6 +98,16 @@ def score(
     )
 
 
+def best_mapping(reference: Iterable[Turn], hypothesis: Iterable[Turn]) -> dict[str, str]:
+    """The reference speaker of each speaker found, so that their turns overlap longest in all.
+
+    A speaker found who overlaps nobody, or is left over, is not in it.
+    """
+    truth, found = _annotation(reference), _annotation(hypothesis)
+    mapping: dict[str, str] = _metric().optimal_mapping(truth, found)
+    return mapping
+
+
 def count_speakers(turns: Iterable[Turn], regions: Sequence[Region]) -> int:
     """Number of speakers inside `regions`."""
     evaluated = Timeline([Segment(*region) for region in regions])

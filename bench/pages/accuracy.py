@@ -1,4 +1,4 @@
-"""The table of docs/accuracy.md, made from bench/results/compare-development.json."""
+"""The tables of docs/accuracy.md, made from the results of `compare` and `words`."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any
 
 from bench.environment import REPOSITORY
 from bench.errors import BenchError
+from bench.pages.markers import machine_of, page_table, with_part
 from bench.report import RESULTS, number, read_results
+from bench.words.tables import cost_table, groups_of, speakers_table, systems_table
 
 ACCURACY = REPOSITORY / "docs" / "accuracy.md"
 MARKED = re.compile(r"(?s)(<!-- compared:[^\n]*-->\n).*?(<!-- /compared -->)")
-SOURCE = "compare-development.json"
+SOURCE, WORDS = "compare-development.json", "words-development.json"
 COLUMNS = {
     "DER %": "der",
     "miss": "miss",
@@ -22,6 +24,18 @@ COLUMNS = {
 OTHERS = ("right number of speakers", "off by", "seconds", "hocket / it")
 
 
+def with_tables(page: str, results: Path = RESULTS) -> str:
+    """The page with new tables between its markers; BenchError without one of the markers."""
+    return with_words(with_comparison(page, results), results)
+
+
+def with_words(page: str, results: Path = RESULTS) -> str:
+    """The page with new tables about words; BenchError without their markers."""
+    source = results / WORDS
+    text = _words(read_results(source)) if source.is_file() else "Not measured yet.\n"
+    return with_part(page, "measured", text, ACCURACY.name)
+
+
 def with_comparison(page: str, results: Path = RESULTS) -> str:
     """The page with a new table between its markers; BenchError without markers."""
     if not MARKED.search(page):
@@ -29,6 +43,18 @@ def with_comparison(page: str, results: Path = RESULTS) -> str:
     source = results / SOURCE
     text = _table(read_results(source)) if source.is_file() else "Not measured yet.\n"
     return MARKED.sub(lambda match: match[1] + text + match[2], page)
+
+
+def _words(found: dict[str, Any]) -> str:
+    """Three tables of all recordings by kind, and how they were measured."""
+    rows = groups_of(found)
+    tables = (page_table(make(rows)) for make in (speakers_table, systems_table, cost_table))
+    facts = (
+        f"{found['recordings']} recordings, {rows['all']['minutes']:.0f} min, "
+        f"{rows['all']['words']} words, {found['model']}, {found['threads']} threads. "
+        f"{machine_of(found['environment'])}"
+    )
+    return "\n\n".join([*tables, facts]) + "\n"
 
 
 def _table(found: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """Interviews, in which one speaker speaks most, and panels of many speakers."""
 
+import math
+
 import numpy as np
 
 from bench.simulation.conversing import Manner, Wanted, converse, words_of
@@ -66,8 +68,8 @@ def interview(voices: VoicePool, rng: np.random.Generator) -> Scene:
     return script.scene()
 
 
-def panel(voices: VoicePool, rng: np.random.Generator) -> Scene:
-    """2 to 10 speakers with turns of 2 to 8 s, none twice in a row."""
+def panel(voices: VoicePool, rng: np.random.Generator, longest_s: float = math.inf) -> Scene:
+    """2 to 10 speakers with turns of 2 to 8 s, none twice in a row, while they have words."""
     voices.require(2)
     names = voices.draw(int(rng.integers(*PANEL_SPEAKERS, endpoint=True)), rng)
     script = Script(words_of(voices, names, rng), rng)
@@ -80,5 +82,5 @@ def panel(voices: VoicePool, rng: np.random.Generator) -> Scene:
         last[:] = [able[int(rng.integers(len(able)))]]
         return last[0], rng.uniform(*PANEL_S)
 
-    converse(script, next_turn, PANEL, float("inf"), rng)
+    converse(script, next_turn, PANEL, longest_s, rng)
     return script.scene()

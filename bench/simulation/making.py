@@ -1,5 +1,6 @@
 """One conversation of a kind over a channel, by seed and index."""
 
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from bench.simulation.channels import (
     uneven_levels,
 )
 from bench.simulation.interviews import interview, panel
-from bench.simulation.meetings import LONG_S, meeting
+from bench.simulation.meetings import LONG_S, MEETING_S, meeting
 from bench.simulation.scene import Scene, excerpt
 from bench.simulation.voices import VoicePool
 
@@ -29,15 +30,22 @@ MEETING_ROOMS, EXCERPT_ROOMS = 0.8, 0.3
 EXCERPT_S = (10.0, 40.0)
 TRIES = 10  # to find a conversation that is long enough for an excerpt
 REPEATING = ("monologue", "monologue-long")
+LIMITED = ("meeting", "panel")
 
 
 class Given(NamedTuple):
-    """Input of a scene; attributes as in `simulate`."""
+    """Input of a scene; attributes as in `simulate_scene`."""
 
     voices: VoicePool
     rng: np.random.Generator
     timelines: Sequence[Path] = ()
     repeat_s: float | None = None
+    longest_s: float | None = None
+
+    @property
+    def meeting_s(self) -> tuple[float, float]:
+        """Shortest and longest part of a timeline."""
+        return MEETING_S if self.longest_s is None else (self.longest_s, self.longest_s)
 
 
 class Kind(NamedTuple):
@@ -64,7 +72,26 @@ def simulate(
     repeat_s: float | None = None,
     levels_db: Sequence[float] | None = None,
 ) -> Conversation:
-    """Make a conversation with its turns. All channels have the same words for a seed and an index.
+    """Make a conversation with its turns; arguments and errors are those of `simulate_scene`."""
+    scene, sound = simulate_scene(
+        kind, channel, seed, index, voices, timelines, repeat_s=repeat_s, levels_db=levels_db
+    )
+    return Conversation(sound, scene.turns)
+
+
+def simulate_scene(
+    kind: str,
+    channel: str,
+    seed: int,
+    index: int,
+    voices: VoicePool,
+    timelines: Sequence[Path] = (),
+    *,
+    repeat_s: float | None = None,
+    longest_s: float | None = None,
+    levels_db: Sequence[float] | None = None,
+) -> tuple[Scene, Sound]:
+    """Make a scene and its sound. All channels have the same words for a seed and an index.
 
     Args:
         kind: one of KINDS.
@@ -74,6 +101,8 @@ def simulate(
         voices: the voices to draw from; turns have their names.
         timelines: folders of RTTM files that meetings and excerpts follow.
         repeat_s: length of a monologue with repeated words, up to 1200 s.
+        longest_s: length of a meeting if its timeline is that long, or of a panel if its speakers
+            have so many words; None: that of the kind.
         levels_db: levels of the speakers in order of their first turn, repeated if there are more
             speakers; None: drawn.
 
@@ -86,15 +115,17 @@ def simulate(
         raise BenchError(f"{channel}: no such channel; choose one of {', '.join(CHANNELS)}")
     if repeat_s is not None and kind not in REPEATING:
         raise BenchError(f"{kind}: repeat_s is for {' and '.join(REPEATING)}")
+    if longest_s is not None and kind not in LIMITED:
+        raise BenchError(f"{kind}: longest_s is for {' and '.join(LIMITED)}")
     rng = np.random.default_rng([seed, index, zlib.crc32(kind.encode())])
-    scene = KINDS[kind].make(Given(voices, rng, timelines, repeat_s))
+    scene = KINDS[kind].make(Given(voices, rng, timelines, repeat_s, longest_s))
     drawn = KINDS[kind].levels(len(scene.speakers), rng)
     in_room = rng.random() < KINDS[kind].rooms
     over = np.random.default_rng([seed, index, zlib.crc32(f"{kind} {channel}".encode())])
     if channel == "uneven":
         drawn = uneven_levels(len(scene.speakers), over)
     levels = drawn if levels_db is None or not len(levels_db) else levels_db
-    return Conversation(_sound(scene, levels, CHANNELS[channel], in_room, over), scene.turns)
+    return scene, _sound(scene, levels, CHANNELS[channel], in_room, over)
 
 
 def _sound(
@@ -142,10 +173,14 @@ KINDS: dict[str, Kind] = {
     "monologue": Kind(lambda g: monologue(g.voices, g.rng, g.repeat_s), _levels),
     "monologue-long": Kind(lambda g: monologue_long(g.voices, g.rng, g.repeat_s), _levels),
     "interview": Kind(lambda g: interview(g.voices, g.rng), _levels),
-    "meeting": Kind(lambda g: meeting(g.voices, g.rng, g.timelines), _levels, MEETING_ROOMS),
+    "meeting": Kind(
+        lambda g: meeting(g.voices, g.rng, g.timelines, g.meeting_s), _levels, MEETING_ROOMS
+    ),
     "meeting-long": Kind(
         lambda g: meeting(g.voices, g.rng, g.timelines, LONG_S), _levels, MEETING_ROOMS
     ),
-    "panel": Kind(lambda g: panel(g.voices, g.rng), _levels),
+    "panel": Kind(
+        lambda g: panel(g.voices, g.rng, math.inf if g.longest_s is None else g.longest_s), _levels
+    ),
     "excerpt": Kind(_excerpt, _levels, EXCERPT_ROOMS),
 }

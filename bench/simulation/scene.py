@@ -1,6 +1,6 @@
 """A script of utterances with their times, and the scene of tracks that it becomes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,10 +37,12 @@ class Scene(NamedTuple):
 
     tracks: clean sound of every speaker, (samples,) each, of equal length.
     turns: in order of their starts.
+    utterances: clean clips of words, and where they begin in the tracks.
     """
 
     tracks: dict[str, Sound]
     turns: list[Turn]
+    utterances: tuple[Utterance, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -99,7 +101,7 @@ class Script:
         for each in [*self.utterances, *self.nonspeech]:
             tracks[each.speaker][each.start : each.end] += each.sound
         turns = [Turn(each.start / RATE, each.end / RATE, each.speaker) for each in self.utterances]
-        return Scene(tracks, joined(turns))
+        return Scene(tracks, joined(turns), tuple(self.utterances))
 
 
 def joined(turns: list[Turn]) -> list[Turn]:
@@ -121,7 +123,7 @@ def joined(turns: list[Turn]) -> list[Turn]:
 
 
 def excerpt(scene: Scene, start: float, end: float) -> Scene:
-    """The part between two times, with clipped turns and without silent speakers."""
+    """The part between two times, with clipped turns and words, and without silent speakers."""
     first, last = round(start * RATE), round(end * RATE)
     start, end = first / RATE, last / RATE
     clipped = [
@@ -131,4 +133,12 @@ def excerpt(scene: Scene, start: float, end: float) -> Scene:
     turns = [turn for turn in clipped if turn.end - turn.start > 0]
     speakers = {turn.speaker for turn in turns}
     tracks = {name: track[first:last] for name, track in scene.tracks.items() if name in speakers}
-    return Scene(tracks, turns)
+    return Scene(tracks, turns, tuple(_clipped(scene.utterances, first, last)))
+
+
+def _clipped(utterances: Sequence[Utterance], first: int, last: int) -> Iterator[Utterance]:
+    """Words between two samples, placed from the first of these."""
+    for speaker, start, sound in utterances:
+        kept = sound[max(0, first - start) : max(0, last - start)]
+        if len(kept):
+            yield Utterance(speaker, max(start - first, 0), kept)

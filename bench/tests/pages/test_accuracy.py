@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.pages.accuracy import ACCURACY, with_comparison
+from bench.pages.accuracy import ACCURACY, with_comparison, with_tables, with_words
 from bench.pages.people import SECTIONS as PEOPLE_SECTIONS
 from bench.pages.performance import SECTIONS
 from bench.tests.helpers import run
@@ -26,9 +26,9 @@ def system(name: str, failed: dict[str, str]) -> dict[str, object]:
     }
 
 
-def test_the_table_on_the_page_is_the_measured_one() -> None:
+def test_the_tables_on_the_page_are_the_measured_ones() -> None:
     page = ACCURACY.read_text(encoding="utf-8")
-    assert with_comparison(page) == page
+    assert with_tables(page) == page
 
 
 def test_the_page_has_a_row_for_every_system(tmp_path: Path) -> None:
@@ -51,10 +51,54 @@ def test_the_page_has_a_row_for_every_system(tmp_path: Path) -> None:
     assert page.endswith("<!-- /compared -->\nafter\n")
 
 
+def test_the_page_has_rows_for_kinds_and_systems(tmp_path: Path) -> None:
+    row = {
+        "minutes": 7.2,
+        "words": 900,
+        "words_found": 800,
+        "words_near_change": 80,
+        "speakers": {
+            "hocket": {"right_percent": 97.04, "near_change_right_percent": 85.0},
+            "largest overlap": {"right_percent": 96.0, "near_change_right_percent": None},
+        },
+        "systems": {
+            "hocket": {"words": 850, "found_percent": 88.9, "wer_percent": 21.25, "seconds": 9.876}
+        },
+        "cost": {
+            "diarization_s": 1.234,
+            "recognition_s": 8.5,
+            "rest_s": 0.142,
+            "all_s": 9.876,
+            "hocket_share_percent": 13.9,
+            "recognized_over_speech": 1.0234,
+        },
+    }
+    results = {
+        "kinds": {"meeting": row, "panel": row},
+        "all": row,
+        "recordings": 4,
+        "model": "tiny",
+        "threads": 2,
+        "environment": {"cores": 2, "cpu": "chip", "date": "2026-01-02", "commit": "0123456789abc"},
+    }
+    (tmp_path / "words-development.json").write_text(json.dumps(results))
+    page = with_words("<!-- measured: by -->\nold\n<!-- /measured -->\nafter\n", tmp_path)
+    lines = page.splitlines()
+    assert "| all meetings | 800 | 97.0 | 96.0 | 80 | 85.0 | - |" in lines
+    assert "| all panels | hocket | 850 | 88.9 | 21.2 | 9.88 |" in lines
+    assert "| all | 1.23 | 8.50 | 0.14 | 9.88 | 13.9 | 1.023 |" in lines
+    assert lines[-3] == (
+        "4 recordings, 7 min, 900 words, tiny, 2 threads. "
+        "2 cores (chip), 2026-01-02, commit 0123456789ab."
+    )
+    assert lines[-2:] == ["<!-- /measured -->", "after"]
+    assert "old" not in page
+
+
 def test_the_command_writes_all_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = {
         "bench.pages.readme.README": ["measured"],
-        "bench.pages.accuracy.ACCURACY": ["compared"],
+        "bench.pages.accuracy.ACCURACY": ["compared", "measured"],
         "bench.pages.performance.PERFORMANCE": list(SECTIONS),
     }
     monkeypatch.setattr("bench.pages.people.PEOPLE_PAGES", {})
@@ -76,6 +120,8 @@ def test_a_page_without_results_or_markers(tmp_path: Path) -> None:
     assert "-->\nNot measured yet.\n<!--" in with_comparison(PAGE, tmp_path)
     with pytest.raises(BenchError, match=r"accuracy\.md: found no"):
         with_comparison("nothing", tmp_path)
+    with pytest.raises(BenchError, match=r"accuracy\.md: found no '<!-- measured: "):
+        with_words("nothing", tmp_path)
     (tmp_path / "compare-development.json").write_text("{")
     with pytest.raises(BenchError, match=r"compare-development\.json: not usable"):
         with_comparison(PAGE, tmp_path)

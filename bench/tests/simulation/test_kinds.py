@@ -14,7 +14,7 @@ from bench.simulation.calls import call_like
 from bench.simulation.interviews import Interview, interview, panel
 from bench.simulation.making import simulate
 from bench.simulation.meetings import meeting
-from bench.simulation.scene import Scene, Script, excerpt
+from bench.simulation.scene import Scene, Script, Utterance, excerpt
 from bench.simulation.voices import VoicePool
 from bench.simulation.words import Words
 from bench.tests.speech import RATE, RICH, rms, speaking, talker_seconds, write_speakers
@@ -176,12 +176,21 @@ def test_an_excerpt_has_turns_clipped_to_it(voices: VoicePool, timelines: Path) 
         assert all(0 <= t.start < t.end <= made.duration_s + 1e-6 for t in made.turns)
     track = np.arange(10 * RATE, dtype=np.float32)
     whole = Scene(
-        {"a": track, "b": -track}, [Turn(0.0, 4.0, "a"), Turn(3.0, 9.0, "a"), Turn(0.5, 1.0, "b")]
+        {"a": track, "b": -track},
+        [Turn(0.0, 4.0, "a"), Turn(3.0, 9.0, "a"), Turn(0.5, 1.0, "b")],
+        tuple(
+            Utterance(name, first * RATE, track[first * RATE : last * RATE])
+            for name, first, last in (("a", 0, 4), ("a", 4, 9), ("b", 0, 1))
+        ),
     )
     part = excerpt(whole, 2.0, 5.0)
     assert part.turns == [Turn(0.0, 2.0, "a"), Turn(1.0, 3.0, "a")]
     assert list(part.tracks) == ["a"]
     np.testing.assert_array_equal(part.tracks["a"], track[2 * RATE : 5 * RATE])
+    assert [each.start / RATE for each in part.utterances] == [0.0, 2.0]
+    np.testing.assert_array_equal(
+        np.concatenate([each.sound for each in part.utterances]), part.tracks["a"]
+    )
 
 
 def test_laughs_and_breaths_are_outside_turns(

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.simulation.calls import call_any, monologue, monologue_long
 from bench.simulation.channels import CHANNELS
 from bench.simulation.interviews import interview
-from bench.simulation.making import KINDS, Given, simulate
+from bench.simulation.making import KINDS, Given, simulate, simulate_scene
 from bench.simulation.scene import Scene, joined
 from bench.simulation.voices import VoicePool, half_of
 from bench.simulation.words import Words
@@ -153,6 +153,21 @@ def test_a_long_meeting_is_ten_minutes_of_a_timeline(voices: VoicePool, tmp_path
     assert len(scene.speakers) == 2
 
 
+@pytest.mark.parametrize("kind", ["meeting", "panel"])
+def test_clean_clips_are_where_the_turns_are_and_end_in_time(
+    voices: VoicePool, tmp_path: Path, kind: str
+) -> None:
+    lines = [f"SPEAKER a 1 {4 * n}.0 3.0 <NA> <NA> {'pq'[n % 2]} <NA> <NA>\n" for n in range(20)]
+    (tmp_path / "a.rttm").write_text("".join(lines))
+    scene, sound = simulate_scene(kind, "full", 1, 0, voices, [tmp_path], longest_s=20.0)
+    assert 15 < len(sound) / RATE == scene.samples / RATE < 23
+    for clip in scene.utterances:
+        alone = scene.tracks[clip.speaker][clip.start : clip.end]
+        np.testing.assert_array_equal(alone, clip.sound)
+    clips = [Turn(each.start / RATE, each.end / RATE, each.speaker) for each in scene.utterances]
+    assert joined(clips) == scene.turns
+
+
 def test_halves_of_voices_are_disjoint_and_all_there_are(folder: Path) -> None:
     tune, held = (VoicePool.of(folder, half).names for half in ("tune", "held"))
     assert tune
@@ -189,6 +204,8 @@ def test_errors_name_the_remedy(voices: VoicePool, folder: Path, tmp_path: Path)
         simulate("meeting", "full", 0, 0, voices, [tmp_path])
     with pytest.raises(BenchError, match="panel: repeat_s is for monologue and monologue-long"):
         simulate("panel", "full", 0, 0, voices, repeat_s=60.0)
+    with pytest.raises(BenchError, match="call-any: longest_s is for meeting and panel"):
+        simulate_scene("call-any", "full", 0, 0, voices, longest_s=60.0)
     with pytest.raises(BenchError, match="repeat_s: found 5000; give up to 1200 seconds"):
         simulate("monologue-long", "full", 0, 0, voices, repeat_s=5000.0)
     with pytest.raises(BenchError, match="third: no such half; choose one of tune, held"):
