@@ -30,6 +30,11 @@ def test_a_result_shows_its_turns() -> None:
 def test_turns_stand_where_they_are_said() -> None:
     picture = drawn([Turn(0.0, 25.0, "a"), Turn(50.0, 100.0, "a"), Turn(99.99, 100.0, "b")], 100.0)
     bars = [(float(r.get("x", 0)), float(r.get("width", 0))) for r in picture.iter(f"{SVG}rect")]
+    assert [r.get("data-start") for r in picture.iter(f"{SVG}rect")] == [
+        "0.000",
+        "50.000",
+        "99.990",
+    ]
     scale = (WIDTH - NAME_WIDTH - 10) / 100
     assert bars[0] == (NAME_WIDTH, pytest.approx(25 * scale, abs=0.1))
     assert bars[1][0] == pytest.approx(NAME_WIDTH + 50 * scale, abs=0.1)

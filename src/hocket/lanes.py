@@ -27,7 +27,7 @@ def lanes(turns: Sequence[Turn], speakers: Sequence[str], duration: float) -> st
         duration: of the recording in seconds.
     """
     height = LANE * max(1, len(speakers)) + AXIS
-    scale = (WIDTH - NAME_WIDTH - 10) / (duration or 1.0)
+    scale = pixels_per_second(duration)
     parts = [_axis(duration, scale, height)]
     for number, speaker in enumerate(speakers):
         own = [turn for turn in turns if turn.speaker == speaker]
@@ -37,6 +37,11 @@ def lanes(turns: Sequence[Turn], speakers: Sequence[str], duration: float) -> st
         f'aria-label="{len(turns)} turns of {len(speakers)} speakers" '
         f'style="max-width:{WIDTH}px;font:12px sans-serif">{"".join(parts)}</svg>'
     )
+
+
+def pixels_per_second(duration: float) -> float:
+    """Scale of the time axis of a recording so long, which begins at NAME_WIDTH."""
+    return (WIDTH - NAME_WIDTH - 10) / (duration or 1.0)
 
 
 def _lane(number: int, speaker: str, turns: Sequence[Turn], scale: float) -> str:
@@ -54,7 +59,8 @@ def _bar(turn: Turn, name: str, top: int, scale: float) -> str:
     known = "" if turn.confidence is None else f", confidence {turn.confidence:.2f}"
     about = escape(f"{name}, {clock(turn.start)} to {clock(turn.end)}{known}")
     return (
-        f'<rect x="{NAME_WIDTH + turn.start * scale:.1f}" y="{top}" height="{LANE - 8}" '
+        f'<rect data-start="{turn.start:.3f}" x="{NAME_WIDTH + turn.start * scale:.1f}" '
+        f'y="{top}" height="{LANE - 8}" '
         f'width="{max(LEAST_WIDTH, turn.duration * scale):.1f}" rx="2" '
         f'opacity="{opacity(turn.confidence):.2f}"><title>{about}</title></rect>'
     )

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from hocket.arrays import Centroids
-from hocket.bridges import annotation_of, table_of
+from hocket.bridges import annotation_of, supervisions_of, table_of
 from hocket.errors import ConfigError
 from hocket.files import write_whole
 from hocket.lanes import lanes
@@ -264,6 +264,10 @@ class Result:
     def to_pandas(self) -> Any:
         """The turns as a `pandas.DataFrame`, a row a turn; ExtraError if that is not installed."""
         return table_of(self.turns)
+
+    def to_lhotse(self) -> Any:
+        """The turns as a `lhotse.SupervisionSet`; ExtraError if that is not installed."""
+        return supervisions_of(self.uri, self.turns, self.duration)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything, embeddings included, as JSON that `load` reads back as an equal result.

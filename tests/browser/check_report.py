@@ -70,6 +70,27 @@ def reports() -> dict[str, Path]:
     }
 
 
+NOTEBOOK = """
+import sys
+from hocket import diarize
+from hocket.report.notebook import player
+recording, place = sys.argv[1:]
+cell = player(diarize(recording), recording)._repr_html_()
+print("<!doctype html>", cell, cell, file=open(place, "w", encoding="utf-8"))
+"""
+
+
+@pytest.fixture(scope="session")
+def notebook() -> Path:
+    """A page with the player of a notebook in it twice."""
+    MADE.mkdir(parents=True, exist_ok=True)
+    place = MADE / "notebook.html"
+    python = Path(os.environ["HOCKET"]).with_name("python")
+    command = [python, "-c", NOTEBOOK, EXAMPLE / "conversation.flac", place]
+    subprocess.run(command, check=True)
+    return place
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -235,3 +256,23 @@ def test_without_a_script_everything_is_there(opened: Any, reports: dict[str, Pa
     assert page.get_by_role("heading", name="Transcript").is_visible()
     assert page.locator(".segments p").first.inner_text().startswith("word0")
     assert not page.locator("#controls").is_visible()
+
+
+def test_a_click_on_a_turn_plays_one_player_of_a_notebook(opened: Any, notebook: Path) -> None:
+    page = opened(notebook)
+    page.screenshot(path=MADE / "notebook.png")
+    of_both = "[...document.querySelectorAll('audio')].map(each => [each.currentTime, each.paused])"
+    cursors = "[...document.querySelectorAll('svg > path')].map(each => each.getBBox().x"
+    cursors += " + each.transform.baseVal.consolidate().matrix.e)"
+    turn = page.locator(".hocket-player").nth(1).locator("rect").nth(2)
+    start, left = float(turn.get_attribute("data-start")), float(turn.get_attribute("x"))
+    resting = page.evaluate(cursors)
+    assert len(resting) == 2
+    turn.click()
+    until(lambda: page.evaluate(of_both)[1][0] > start + 0.3)
+    (first, _), (other, is_other_paused) = page.evaluate(of_both)
+    assert first == 0
+    assert start < other < start + PATIENCE_S
+    assert not is_other_paused
+    moved = page.evaluate(cursors)
+    assert moved[0] == resting[0] < left < moved[1]

@@ -115,7 +115,7 @@ class Pipeline:
         check_type("hparams_file", hparams_file, str | os.PathLike | None)
         if hparams_file is not None:
             _log.warning("hparams_file is for pyannote.audio and has no effect in hocket")
-        version = _version_of(os.fspath(name))  # type: ignore[arg-type] # checked above
+        version = version_of(os.fspath(name))  # type: ignore[arg-type] # checked above
         extra("pyannote.core", "pyannote")  # rather than after the first recording
         return cls(version)
 
@@ -245,7 +245,7 @@ class Pipeline:
         return (f"SPEAKER_{number:02d}" for number in count())
 
 
-def _version_of(name: str) -> int:
+def version_of(name: str) -> int:
     """Major version of pyannote.audio that a pipeline is of; 2 counts as 3.
 
     Raises:

@@ -1,15 +1,20 @@
 """What a report takes from the recording itself: its waveform, and its sound."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hocket.audio.reading import WHOLE, AudioSource, Selection, open_audio
+from hocket.errors import ConfigError
 from hocket.notices import Notice, Notices
 from hocket.report.peaks import PeakMeter, Peaks
 from hocket.report.sound import RATE, Encoder
+from hocket.turns import Turn
 
 LONGEST_S = 7200.0
 """Longest recording whose sound is embedded unless that is asked for; 30 MB of MP3."""
+BEHIND_S = 1.0
+"""How far behind the end of a recording its last turn may end, by rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,3 +71,19 @@ def record(
         notices = tuple(stream.notices)
     sound = b"" if encoder is None else encoder.finish()
     return Recorded(meter.samples / RATE, meter.peaks(), meter.stretches(), sound, notices)
+
+
+def check_turns(turns: Sequence[Turn], duration: float, name: str) -> None:
+    """Raise ConfigError if turns end behind a recording, so that they are those of another one.
+
+    Args:
+        turns: in any order.
+        duration: of the recording in seconds.
+        name: of the recording, in the error.
+    """
+    last = max((turn.end for turn in turns), default=0.0)
+    if last > duration + BEHIND_S:
+        raise ConfigError(
+            f"{name} lasts {duration:.1f} s, but its last turn ends at {last:.1f} s; "
+            "give the turns of this recording"
+        )

@@ -7,17 +7,13 @@ from pathlib import PurePath
 
 from hocket.arguments import check_type, known_names_only
 from hocket.audio.reading import WHOLE, AudioSource, Selection, name_of
-from hocket.errors import ConfigError
 from hocket.report.page import player, sections, segments
 from hocket.report.page.content import Content, content_of
 from hocket.report.page.markup import attribute, counted, embedded, text, whole
-from hocket.report.recording import record
+from hocket.report.recording import check_turns, record
 from hocket.result import Result
 from hocket.transcript import Transcript, transcript_of
 from hocket.version import __version__
-
-BEHIND_S = 1.0
-"""How far behind the end of a recording its last turn may end, by rounding."""
 
 
 @known_names_only
@@ -65,17 +61,8 @@ def report_page(
         known=whole_transcript.result.notices if whole_transcript.result else (),
     )
     content = content_of(title, whole_transcript, recorded)
-    _check_length(content)
+    check_turns(content.turns, recorded.duration, title)
     return _page(content)
-
-
-def _check_length(content: Content) -> None:
-    last = max((turn.end for turn in content.turns), default=0.0)
-    if last > content.recorded.duration + BEHIND_S:
-        raise ConfigError(
-            f"{content.title} lasts {content.recorded.duration:.1f} s, but its last turn ends at "
-            f"{last:.1f} s; give the turns of this recording"
-        )
 
 
 def _page(content: Content) -> str:
