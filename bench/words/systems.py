@@ -51,7 +51,7 @@ class Counted:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
-        self.batch = recognizer.batch
+        self.batch, self.longest_s = recognizer.batch, recognizer.longest_s
         self.recognized_s, self.seconds = 0.0, 0.0
 
     def load(self) -> None:

@@ -1,7 +1,12 @@
 """`hocket score`."""
 
 import json
+import sys
+from collections import Counter
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -73,3 +78,39 @@ def test_a_recording_in_two_files_is_an_error(
     (folder / "hyp" / "again.rttm").write_text(TALK.format("x"))
     assert hocket("score", folder / "hyp", folder / "ref") == FAILED
     assert "talk is in another file too" in capsys.readouterr().err
+
+
+class _Rate(NamedTuple):
+    errors: int
+    length: int
+
+
+def _cpwer(reference: list[dict[str, str]], hypothesis: list[dict[str, str]]) -> dict[str, _Rate]:
+    """What meeteval.wer.cpwer returns, for speakers who say one word each."""
+    ref, hyp = (Counter(row["words"].strip() for row in rows) for rows in (reference, hypothesis))
+    assert all(row["speaker"] and row["session_id"] for row in (*reference, *hypothesis))
+    return {"recording": _Rate(2 * sum((ref - hyp).values()), sum(ref.values()))}
+
+
+def test_words_are_scored_where_both_sides_have_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, word in (("ref", "Hello!"), ("hyp", "hello"), ("odd", "yellow")):
+        rows = f"recording,start,end,speaker,text\ntalk,0,1,A,{word}\ntalk,1,2,B,Bye.\n"
+        (tmp_path / f"{name}.csv").write_text(rows)
+    monkeypatch.setitem(sys.modules, "meeteval", None)
+    assert hocket("score", tmp_path / "hyp.csv", tmp_path / "ref.csv") == 0
+    out, err = capsys.readouterr()
+    assert "cpWER" not in out
+    assert err == "hocket: cpWER needs meeteval; run pip install meeteval\n"
+    double = ModuleType("meeteval")
+    double.__spec__ = ModuleSpec("meeteval", None)
+    double.io, double.wer = SimpleNamespace(SegLST=list), SimpleNamespace(cpwer=_cpwer)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "meeteval", double)
+    for name, rate in (("hyp", 0.0), ("odd", 1.0)):
+        found = scored(tmp_path / f"{name}.csv", tmp_path / "ref.csv", capsys=capsys)
+        assert (found["total"]["cpwer"], found["total"]["words"]) == (rate, 2)  # type: ignore[index]
+    assert hocket("score", tmp_path / "odd.csv", tmp_path / "ref.csv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].split() == ["recording", "cpWER", "%", "words"]
+    assert lines[-2].split() == ["talk", "100.00", "2"]

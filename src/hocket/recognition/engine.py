@@ -14,10 +14,12 @@ from hocket.transcript import Word
 
 
 class Recognizer(Protocol):
-    """Speech to words. A new one is a file with a class of these four, and a line in ENGINES."""
+    """Speech to words. A new one is a file with a class like this, and a line in ENGINES."""
 
     batch: int
     """Clips that are best recognized at once."""
+    longest_s: float
+    """Longest clip, in seconds."""
 
     def load(self) -> None:
         """Open the model; RecognitionError if that cannot be done."""

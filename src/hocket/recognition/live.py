@@ -22,7 +22,7 @@ from hocket.errors import ConfigError, RecognitionError
 from hocket.notices import Notice, Notices
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
-from hocket.recognition.clips import ClipRules, clips_of, quietest
+from hocket.recognition.clips import ClipRules, quietest
 from hocket.recognition.engine import Recognizer, open_recognizer
 from hocket.recognition.settings import RATE, RecognitionConfig
 from hocket.recognition.work import Work
@@ -171,7 +171,7 @@ class LiveTranscriber:
         self, samples: Waveform, start_s: float, turns: Sequence[Turn]
     ) -> Iterator[Segment]:
         result = as_result(of_segments("stream", map(Segment, turns)), self._sound.end / RATE)
-        clips = clips_of([samples], turns, RATE, start_s=start_s)
+        clips = self._work.clips([samples], turns, start_s)
         found = [*attributed(self._work.words(clips), result)]
         yield from found or map(Segment, result.turns)
 

@@ -28,6 +28,7 @@ class OnnxAsr:
     """
 
     batch = 1  # the engine pads a batch to its longest clip
+    longest_s = 28.0  # models are trained on up to half a minute
 
     def __init__(self, config: RecognitionConfig, runtime: Runtime) -> None:
         self._config, self._runtime = config, runtime

@@ -16,7 +16,6 @@ from hocket.config import Config, Runtime
 from hocket.notices import Notices
 from hocket.offline.diarizer import Diarizer
 from hocket.offline.progress import ProgressCallback
-from hocket.recognition.clips import clips_of
 from hocket.recognition.engine import Recognizer, open_recognizer
 from hocket.recognition.settings import AUTO, RATE, RecognitionConfig
 from hocket.recognition.work import Work
@@ -128,7 +127,7 @@ def _transcribed(
         own = _of_channel(result, channel)
         used = replace(selection, channel=channel or selection.channel, each=False)
         with recording.opened(used, Notices(recording.name, result.notices)) as stream:
-            clips = clips_of(stream.blocks, own.turns, RATE, start_s=stream.start_s)
+            clips = work.clips(stream.blocks, own.turns, stream.start_s)
             words = work.words(clips)
             for segment in attributed(words, own, whole_sentences=whole_sentences):
                 segments.append(segment)
