@@ -2,7 +2,10 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import docx
+import markdown
 import pysubs2
 import pytest
 import webvtt
@@ -128,3 +131,27 @@ def test_label_studio_has_the_regions_of_its_audio_template() -> None:
     assert [(r["value"]["start"], r["value"]["labels"], texts[r["id"]]) for r in labels] == [
         (s.turn.start, [s.turn.speaker], [s.text]) for s in DIALOGUE.segments
     ]
+
+
+def test_docx(tmp_path: Path) -> None:
+    content = written(DIALOGUE, "docx")
+    assert isinstance(content, bytes)
+    (tmp_path / "talk.docx").write_bytes(content)
+    title, *paragraphs = docx.Document(str(tmp_path / "talk.docx")).paragraphs
+    assert (title.style.name, title.text) == ("Title", "talk")
+    assert [each.runs[0].text for each in paragraphs] == [s.turn.speaker for s in DIALOGUE.segments]
+    assert [each.text.split("\n")[1] for each in paragraphs] == [s.text for s in DIALOGUE.segments]
+    assert written(DIALOGUE, "docx") == content  # the same bytes again
+    hostile = of_segments("a\x00b", [Segment(Turn(0.0, 1.0, "\ud800<w:p>"), "\x07 & \ufffe x" * 9)])
+    (tmp_path / "odd.docx").write_bytes(written(hostile, "docx"))  # type: ignore[arg-type]
+    [_, paragraph] = docx.Document(str(tmp_path / "odd.docx")).paragraphs
+    assert paragraph.runs[0].text == "\ufffd<w:p>"
+
+
+def test_markdown() -> None:
+    names = (*NAMES, "*a*", "_b_", "<script>", "1. c", "# d", "SPEAKER_00", "[x](y)", "a|b")
+    segments = [Segment(Turn(float(n), n + 1.0, name), name) for n, name in enumerate(names)]
+    page = markdown.markdown(str(written(of_segments("talk", segments), "md")))
+    paragraphs = ET.fromstring(f"<div>{page}</div>").findall("p")
+    assert [str(each.findtext("strong")) for each in paragraphs] == [*names]
+    assert ["".join(each.itertext()).rsplit("\n", 1)[1].strip() for each in paragraphs] == [*names]

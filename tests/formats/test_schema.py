@@ -84,3 +84,14 @@ def test_words_come_back() -> None:
     assert found.result.turns == FULL.turns
     assert found.result.identities == FULL.identities
     assert transcript_of(FULL).segments[0].turn == FULL.turns[0]
+
+
+def test_notices_of_a_transcript_are_kept() -> None:
+    own = (*FULL.notices, Notice("outside", "1 of 9 words are where nobody is found to speak"))
+    segments = (Segment(FULL.turns[0], "Hi", (Word(0.5, 1.0, "Hi", "Anna", 0.9),)),)
+    transcript = replace(transcript_of(FULL), segments=segments, notices=own)
+    text = json_document.write(transcript)
+    check(json.loads(text))
+    [again] = json_document.read(text, "talk")
+    assert again.notices == own
+    assert again.segments[0].words == segments[0].words

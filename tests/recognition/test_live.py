@@ -36,7 +36,7 @@ def test_final_words_under_final_speakers(speech: np.ndarray) -> None:
     assert live.failure is None
     assert [s.turn.start for s in found] == sorted(s.turn.start for s in found)
     said = " ".join(segment.text for segment in found)
-    for text in ("This is Diane in New Jersey", "they all call me a Yankee down here"):
+    for text in ("Diane in New Jersey", "Yankee down here"):
         assert said.count(text) == 1
     speakers = {word.text: segment.turn.speaker for segment in found for word in segment.words}
     assert speakers["Diane"] != speakers["Yankee"]

@@ -38,8 +38,8 @@ def test_a_conversation_of_two_named_speakers(conversation: Result) -> None:
     }
     assert set(said) == {"Diane", "Sheila"}
     for name, texts in {
-        "Diane": ("This is Diane in New Jersey", "from Chicago also", "I'm in New Jersey now"),
-        "Sheila": ("originally from Chicago", "they all call me a Yankee down here"),
+        "Diane": ("Diane in New Jersey", "Chicago also"),
+        "Sheila": ("originally from Chicago", "Yankee down here"),
     }.items():
         for text in texts:
             assert text in said[name]

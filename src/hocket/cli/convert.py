@@ -29,7 +29,7 @@ from hocket.turns import rttm_field
     type=click.Choice(READABLE),
     help="Format of IN. Default: by its suffix, and for JSON by its content.",
 )
-@format_option
+@format_option("rttm")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 def convert_command(
     source: Path,

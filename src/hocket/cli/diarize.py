@@ -39,7 +39,7 @@ from hocket.transcript import transcript_of
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--example", is_flag=True, help="Diarize a conversation that comes with hocket.")
 @output_options
-@format_option
+@format_option("rttm")
 @count_options
 @click.option(
     *("--constraints", "constraints_file"),

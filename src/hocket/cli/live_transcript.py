@@ -1,17 +1,16 @@
 """`hocket transcribe --live`: segments on standard output, as they are complete."""
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from hocket import models
 from hocket.audio.reading import stem_of
 from hocket.cli.live import Signals, open_source
-from hocket.cli.options import STDIN, check_source
+from hocket.cli.options import STDIN, check_source, grouped
 from hocket.cli.outcome import FAILED, INTERRUPTED, complain
 from hocket.cli.speakers import open_known
 from hocket.config import Config, Runtime
@@ -84,18 +83,8 @@ _OPTIONS = (
 )
 
 
-def live_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options; the command gets them as its argument `live`."""
-
-    @wraps(command)
-    def with_live(**given: Any) -> int:
-        live = Live(*(given.pop(name) for name in Live._fields))
-        return command(live=live, **given)
-
-    found: Callable[..., int] = with_live
-    for option in reversed(_OPTIONS):
-        found = option(found)
-    return found
+live_options = grouped("live", Live, Live._fields, _OPTIONS)
+"""The options; the command gets them as its argument `live`."""
 
 
 def transcribe_live(

@@ -1,8 +1,9 @@
 """What several commands share: options, and recordings that are given by name."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from hocket.formats import FORMATS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
+AnyDecorator = Callable[[Any], Any]
 
 STDIN = "-"
 
@@ -65,15 +67,42 @@ class _Formats(click.ParamType[tuple[str, ...]]):
         return tuple(dict.fromkeys(names))
 
 
-def format_option(command: Command) -> Command:
-    """The option that names formats; the command gets them as `formats`."""
+def format_option(usual: str) -> AnyDecorator:
+    """The option that names formats, of which one is usual; the command gets them as `formats`."""
+    default = f"Several need -o FOLDER. Default: the suffix of -o, else {usual}."
     return click.option(
         *("--format", "formats"),
         type=_Formats(),
         default=(),
         metavar="NAME[,NAME...]",
-        help=f"{', '.join(FORMATS)}. Several need -o FOLDER. Default: the suffix of -o, else rttm.",
-    )(command)
+        help=f"{', '.join(FORMATS)}. {default}",
+    )
+
+
+def grouped(
+    name: str, make: Callable[..., Any], fields: Sequence[str], options: Sequence[AnyDecorator]
+) -> AnyDecorator:
+    """Options that a command gets as one argument.
+
+    Args:
+        name: of the argument.
+        make: its value from those of the options, by name.
+        fields: names of the options.
+        options: in the order of the help.
+    """
+
+    def decorated(command: Any) -> Any:
+        @wraps(command)
+        def with_group(**given: Any) -> Any:
+            value = make(**{field: given.pop(field) for field in fields})
+            return command(**{name: value}, **given)
+
+        found: Any = with_group
+        for option in reversed(options):
+            found = option(found)
+        return found
+
+    return decorated
 
 
 def output_options(command: Command) -> Command:

@@ -1,13 +1,11 @@
 """Options that choose what of a recording is diarized."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from hocket.audio.reading import MIX
-from hocket.cli.options import TIME
+from hocket.cli.options import TIME, grouped
 
 
 class Part(NamedTuple):
@@ -40,15 +38,5 @@ _OPTIONS = (
 )
 
 
-def part_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options; the command gets them as its argument `part`."""
-
-    @wraps(command)
-    def with_part(**given: Any) -> int:
-        part = Part(*(given.pop(name) for name in Part._fields))
-        return command(part=part, **given)
-
-    found: Callable[..., int] = with_part
-    for option in reversed(_OPTIONS):
-        found = option(found)
-    return found
+part_options = grouped("part", Part, Part._fields, _OPTIONS)
+"""The options; the command gets them as its argument `part`."""

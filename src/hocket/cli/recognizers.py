@@ -1,12 +1,10 @@
 """Options that choose how speech is recognized."""
 
-from collections.abc import Callable
 from dataclasses import fields
-from functools import wraps
-from typing import Any
 
 import click
 
+from hocket.cli.options import grouped
 from hocket.recognition.engine import ENGINES
 from hocket.recognition.settings import AUTO, DEVICES, RecognitionConfig
 
@@ -36,16 +34,7 @@ _OPTIONS = (
 )
 
 
-def recognition_options(command: Callable[..., int]) -> Callable[..., int]:
-    """The options; the command gets them as its argument `recognition`."""
-
-    @wraps(command)
-    def with_recognition(**given: Any) -> int:
-        names = [field.name for field in fields(RecognitionConfig)]
-        recognition = RecognitionConfig(**{name: given.pop(name) for name in names})
-        return command(recognition=recognition, **given)
-
-    found: Callable[..., int] = with_recognition
-    for option in reversed(_OPTIONS):
-        found = option(found)
-    return found
+recognition_options = grouped(
+    "recognition", RecognitionConfig, [field.name for field in fields(RecognitionConfig)], _OPTIONS
+)
+"""The options; the command gets them as its argument `recognition`."""

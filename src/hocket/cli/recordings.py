@@ -7,14 +7,47 @@ from importlib import resources
 import click
 
 from hocket.cli.display import progress_bar
-from hocket.cli.options import STDIN, check_source
+from hocket.cli.options import (
+    STDIN,
+    AnyDecorator,
+    Command,
+    check_source,
+    count_options,
+    format_option,
+    output_options,
+    preset_option,
+    store_option,
+    threads_option,
+    threshold_option,
+)
 from hocket.cli.outcome import FAILED, complain
 from hocket.cli.outputs import Job
-from hocket.cli.parts import Part
+from hocket.cli.parts import Part, part_options
 from hocket.corrections.constraints import Constraint
 from hocket.errors import AudioError, HocketError, OutputError, StoreError, one_line
 from hocket.offline.diarizer import Diarizer
 from hocket.result import Result
+
+
+def transcript_options(command: Command) -> Command:
+    """Options of both commands that make transcripts."""
+    whole = "Give all of a sentence to one speaker."
+    strict = "Exit with 1 if anything was lost or guessed."
+    options: tuple[AnyDecorator, ...] = (
+        click.option("--whole-sentences", is_flag=True, help=whole),
+        output_options,
+        format_option("txt"),
+        count_options,
+        part_options,
+        click.option("--strict", is_flag=True, help=strict),
+        preset_option,
+        store_option(required=False),
+        threshold_option,
+        threads_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def sources(files: tuple[str, ...], *, example: bool) -> tuple[str, ...]:

@@ -9,20 +9,11 @@ import click
 
 from hocket.cli.display import progress_bar
 from hocket.cli.live_transcript import Live, live_options, transcribe_live
-from hocket.cli.options import (
-    STDIN,
-    count_options,
-    format_option,
-    output_options,
-    preset_option,
-    store_option,
-    threads_option,
-    threshold_option,
-)
+from hocket.cli.options import STDIN
 from hocket.cli.outputs import Existing, Job, plan
-from hocket.cli.parts import Part, part_options
+from hocket.cli.parts import Part
 from hocket.cli.recognizers import recognition_options
-from hocket.cli.recordings import diarize_one, for_each, sources
+from hocket.cli.recordings import diarize_one, for_each, sources, transcript_options
 from hocket.cli.speakers import name_known, open_known
 from hocket.config import Runtime, SpeakerCount
 from hocket.errors import RecognitionError, one_line
@@ -40,17 +31,8 @@ TEXT = "txt"
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--example", is_flag=True, help="Transcribe a conversation that comes with hocket.")
 @live_options
-@output_options
-@format_option
 @recognition_options
-@click.option("--whole-sentences", is_flag=True, help="Give all of a sentence to one speaker.")
-@count_options
-@part_options
-@click.option("--strict", is_flag=True, help="Exit with 1 if anything was lost or guessed.")
-@preset_option
-@store_option(required=False)
-@threshold_option
-@threads_option
+@transcript_options
 def transcribe_command(
     files: tuple[str, ...],
     example: bool,

@@ -7,18 +7,9 @@ from pathlib import Path
 import click
 
 from hocket.attribution import attribute
-from hocket.cli.options import (
-    count_options,
-    format_option,
-    output_options,
-    preset_option,
-    store_option,
-    threads_option,
-    threshold_option,
-)
 from hocket.cli.outputs import Existing, Job, plan
-from hocket.cli.parts import Part, part_options
-from hocket.cli.recordings import diarize_one, for_each
+from hocket.cli.parts import Part
+from hocket.cli.recordings import diarize_one, for_each, transcript_options
 from hocket.cli.speakers import name_known, open_known
 from hocket.config import Config, Runtime, SpeakerCount
 from hocket.errors import FormatError, one_line
@@ -44,16 +35,7 @@ from hocket.transcript import Transcript, as_result
     type=click.Choice(READABLE),
     help="Format of the words. Default: by the suffix, and for JSON by the content.",
 )
-@click.option("--whole-sentences", is_flag=True, help="Give all of a sentence to one speaker.")
-@output_options
-@format_option
-@count_options
-@part_options
-@click.option("--strict", is_flag=True, help="Exit with 1 if anything was lost or guessed.")
-@preset_option
-@store_option(required=False)
-@threshold_option
-@threads_option
+@transcript_options
 def transcript_command(
     source: str,
     words_file: Path,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hocket.errors import ConfigError, FormatError
@@ -13,8 +14,10 @@ from hocket.turns import Turn
 
 def write(transcript: Transcript) -> str:
     """`Result.to_json` as a line; with text, the segments too."""
-    result = transcript.result
-    content = json.loads(result.to_json()) if result else _without_result(transcript)
+    if transcript.result:
+        content = json.loads(replace(transcript.result, notices=transcript.notices).to_json())
+    else:
+        content = _without_result(transcript)
     if transcript.has_text:
         content |= {"language": transcript.language} if transcript.language else {}
         content["segments"] = [_segment(segment) for _, _, segment in transcript.timed()]
@@ -83,7 +86,8 @@ def _transcript(content: Any, place: str) -> Transcript:
         raise FormatError(f"{place}: {type(error).__name__} {error}; give hocket's JSON") from error
     if result and "segments" not in content:
         return transcript_of(result)
-    return Transcript(made.uri, duration, made.segments, content.get("language"), (), result)
+    notices = result.notices if result else ()
+    return Transcript(made.uri, duration, made.segments, content.get("language"), notices, result)
 
 
 def _turn(row: Mapping[str, Any]) -> Turn:

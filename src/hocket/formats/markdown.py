@@ -6,7 +6,8 @@ from hocket.errors import one_line
 from hocket.formats.plain import moment
 from hocket.transcript import Segment, Transcript
 
-MARKS = re.compile(r"([\\`*{}\[\]<>#|~]|(?<![^\W_])_|_(?![^\W_]))")
+MARKS = re.compile(r"([\\`*{}\[\]#]|(?<![^\W_])_|_(?![^\W_]))")
+REFERENCES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("~"): "&#126;"}
 BLOCK = re.compile(r"^(\d+)([.)]\s)|^([-+=]+)")  # begin a list, a rule or a heading
 
 
@@ -25,5 +26,5 @@ def _paragraph(start: int, segment: Segment) -> str:
 
 def escaped(text: str) -> str:
     """A text on one line that Markdown shows as it is."""
-    marked = MARKS.sub(r"\\\1", one_line(text))
+    marked = MARKS.sub(r"\\\1", one_line(text)).translate(REFERENCES)
     return BLOCK.sub(lambda found: f"{found[1] or ''}\\{found[2] or found[3]}", marked)
