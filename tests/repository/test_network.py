@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from hocket.backends import this_processor
+from hocket.cli.outcome import UNUSABLE
 from tests.helpers.graphs import INSTALLED
 from tests.helpers.paths import CONVERSATION, ROOT
+from tests.helpers.recognizers import TINY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="system-call filters are Linux")
 
@@ -121,3 +123,15 @@ def test_nothing_is_sent_later_either(diarizing: subprocess.Popen[str]) -> None:
     """ONNX Runtime's telemetry, left on, uploads some seconds after the first session."""
     _, errors = diarizing.communicate(timeout=120)
     assert diarizing.returncode == 0, errors
+
+
+def test_transcribing_opens_no_network_socket_whether_or_not_the_model_is_there(
+    tmp_path: Path,
+) -> None:
+    command = ("-m", "hocket.cli.main", "transcribe", str(CONVERSATION), "--model")
+    done = run_sealed(tmp_path, *command, TINY)
+    assert done.returncode == 0, done.stderr
+    assert "Yankee" in done.stdout
+    done = run_sealed(tmp_path, *command, "small")
+    assert done.returncode == UNUSABLE
+    assert "is not on this machine; give the folder of one" in done.stderr
