@@ -1,11 +1,12 @@
 """The picture that notebooks show of a result."""
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 
-from hocket.lanes import FAINTEST, MOST_TICKS, NAME_WIDTH, WIDTH, clock, lanes, tick_times
+from hocket.lanes import FAINTEST, LABEL, MOST_TICKS, NAME_WIDTH, WIDTH, clock, lanes, tick_times
 from hocket.turns import Turn
 from tests.formats.test_formats import DIALOGUE, EMPTY
 
@@ -76,3 +77,11 @@ def test_an_axis_has_few_ticks(duration: float) -> None:
 )
 def test_times_of_an_axis_are_round(start: float, end: float, expected: list[str]) -> None:
     assert [clock(seconds) for seconds in tick_times(start, end)] == expected
+
+
+@pytest.mark.parametrize("duration", [30.0, 599.0, 36_000.0])
+def test_the_last_time_of_the_axis_is_not_cut_off(duration: float) -> None:
+    svg = lanes([Turn(0.0, duration, "Anna")], ["Anna"], duration)
+    for place, anchor in re.findall(r'<text x="([\d.]+)" y="\d+" text-anchor="(\w+)"', svg):
+        right = float(place) + {"end": 0, "middle": LABEL / 2}[anchor]
+        assert right <= WIDTH

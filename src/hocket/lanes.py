@@ -9,6 +9,7 @@ from hocket.turns import Turn
 
 WIDTH, NAME_WIDTH, LANE, AXIS = 960, 150, 24, 22  # pixels
 LONGEST_NAME = 18  # characters
+LABEL = 48  # pixels that a time of the axis takes at most
 LEAST_WIDTH = 1.0  # of a turn
 FAINTEST = 0.35  # opacity of a turn without confidence
 COLORS = ("#4477aa", "#ee6677", "#228833", "#b8860b", "#66ccee", "#aa3377", "#777777")
@@ -70,10 +71,11 @@ def _axis(duration: float, scale: float, height: int) -> str:
     ticks = []
     for seconds in tick_times(0.0, duration):
         place = NAME_WIDTH + seconds * scale
+        anchor = "end" if place > WIDTH - LABEL / 2 else "middle"  # the last one is not cut off
         ticks.append(
             f'<line x1="{place:.1f}" x2="{place:.1f}" y1="0" y2="{height - AXIS}" '
             f'stroke="currentColor" opacity="0.2"/><text x="{place:.1f}" y="{height - 6}" '
-            f'text-anchor="middle" fill="currentColor">{clock(seconds)}</text>'
+            f'text-anchor="{anchor}" fill="currentColor">{clock(seconds)}</text>'
         )
     return "".join(ticks)
 

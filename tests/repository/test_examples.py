@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.panel import write_clips
 from tests.helpers.paths import ROOT
+from tests.helpers.recognizers import TINY
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
@@ -28,6 +29,7 @@ def test_a_script_runs_without_an_argument(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOCKET_ASR_MODEL", TINY)
     run(script, monkeypatch)
     out, err = capsys.readouterr()
     assert len(out.splitlines()) > 2
