@@ -15,6 +15,8 @@
     ├── ExtraError (ImportError)         the library of an optional part is not installed
     ├── RecognitionError (RuntimeError)  a speech recognizer failed, or its model is missing
     ├── FormatError (ValueError)         a file of turns or words cannot be read
+    ├── JobError (ValueError)            a job is unknown, or its status does not allow a change
+    ├── CapacityError (RuntimeError)     the queue or the disk of the service is full
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
     └── Cancelled                        the caller cancelled
@@ -104,6 +106,14 @@ class RecognitionError(HocketError, RuntimeError):
 
 class FormatError(HocketError, ValueError):
     """A file of turns or words is not in the format that it should have."""
+
+
+class JobError(HocketError, ValueError):
+    """A job is unknown, or its status does not allow a change."""
+
+
+class CapacityError(HocketError, RuntimeError):
+    """The queue or the disk of the service is full."""
 
 
 class OutputError(HocketError, OSError):
