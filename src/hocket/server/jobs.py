@@ -24,6 +24,7 @@ class Job:
     is_cancelling: whether it runs, and is to end.
     attempts: how often it was started.
     crashes: how often its worker ended.
+    worker: that runs it, or has run it last.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Job:
     is_cancelling: bool = False
     attempts: int = 0
     crashes: int = 0
+    worker: str = ""
 
     @property
     def has_ended(self) -> bool:

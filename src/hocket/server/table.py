@@ -38,7 +38,8 @@ _TABLE = f"""CREATE TABLE IF NOT EXISTS jobs (
     problem TEXT NOT NULL DEFAULT '',
     is_cancelling INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
-    crashes INTEGER NOT NULL DEFAULT 0
+    crashes INTEGER NOT NULL DEFAULT 0,
+    worker TEXT NOT NULL DEFAULT ''
 )"""
 _COLUMNS = ", ".join(each.name for each in fields(Job))
 _RUNNING = f"SELECT {_COLUMNS} FROM jobs WHERE status = 'running'"  # noqa: S608 - constants
@@ -118,16 +119,16 @@ class JobTable:
             )
             return [_job(row) for row in rows]
 
-    def take(self) -> Job | None:
-        """The job that has waited longest, which runs from now on; None if none waits."""
+    def take(self, worker: str = "") -> Job | None:
+        """The job that has waited longest, which a worker runs from now on; None if none waits."""
         with self._writing() as database:
             found = database.execute(_NEXT).fetchone()
             if found is None:
                 return None
             database.execute(
-                "UPDATE jobs SET status = 'running', started = ?, attempts = attempts + 1"
-                " WHERE id = ?",
-                (time.time(), found[0]),
+                "UPDATE jobs SET status = 'running', started = ?, attempts = attempts + 1,"
+                " worker = ? WHERE id = ?",
+                (time.time(), worker, found[0]),
             )
             return _one(database, found[0])
 

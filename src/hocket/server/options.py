@@ -1,0 +1,66 @@
+"""What a client may ask of a job, checked before it is accepted."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Self
+
+from hocket.arguments import check_type
+from hocket.audio.reading import MIX, check_channels
+from hocket.config import PRESETS, SpeakerCount
+from hocket.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """Options of a job, by the names and with the values of `Diarizer.__call__`.
+
+    transcribe: whether words are recognized, too.
+    language, whole_sentences: as for `Transcriber`.
+    """
+
+    preset: str = "balanced"
+    num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+    track: int | None = None
+    channels: int | str = MIX
+    start: float | None = None
+    end: float | None = None
+    transcribe: bool = False
+    language: str | None = None
+    whole_sentences: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """The options of a request.
+
+        Raises:
+            ArgumentError: a value is of the wrong type.
+            ConfigError: an option is unknown, or values contradict each other.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in names:
+                near = get_close_matches(str(name), names, 1)
+                hint = f"did you mean '{near[0]}'?" if near else f"give {', '.join(names)}"
+                raise ConfigError(f"there is no option '{str(name)[:40]}'; {hint}")
+        return cls(**given)
+
+    def __post_init__(self) -> None:
+        check_type("preset", self.preset, str)
+        if self.preset not in PRESETS:
+            raise ConfigError(f"preset is '{self.preset[:40]}'; give one of {', '.join(PRESETS)}")
+        SpeakerCount.of(self.num_speakers, self.min_speakers, self.max_speakers)
+        check_type("track", self.track, int | None)
+        check_channels(self.channels)
+        for name in ("start", "end"):
+            check_type(name, getattr(self, name), float | None)
+        for name in ("transcribe", "whole_sentences"):
+            check_type(name, getattr(self, name), bool)
+        check_type("language", self.language, str | None)
+
+    def as_values(self) -> dict[str, Any]:
+        """The options that are not the usual ones, as plain values."""
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}

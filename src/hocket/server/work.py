@@ -1,0 +1,114 @@
+"""What a worker does with a job: diarize or transcribe its recording, and write the result."""
+
+import time
+from dataclasses import replace
+from threading import Event
+from typing import Any
+
+from hocket.config import Runtime
+from hocket.errors import Cancelled, HocketError
+from hocket.formats import written
+from hocket.offline.diarizer import Diarizer
+from hocket.recognition.engine import Recognizer, open_recognizer
+from hocket.recognition.settings import RecognitionConfig
+from hocket.recognition.transcribe import Transcriber
+from hocket.server.jobs import Job
+from hocket.server.options import JobOptions
+from hocket.server.spool import Spool
+from hocket.server.table import JobTable
+from hocket.transcript import Transcript, transcript_of
+
+NOTE_S = 0.25  # between notes of how far a job has come; each is written to the disk
+
+
+class Worker:
+    """Does jobs one after the other, with graphs that are loaded once.
+
+    Args:
+        table: of jobs.
+        spool: with their recordings, which gets their results.
+        threads: processor threads of this worker; None: all.
+        recognition: how speech is recognized, where a job asks for it.
+        name: of this worker, as the jobs have it that it runs.
+    """
+
+    def __init__(
+        self,
+        table: JobTable,
+        spool: Spool,
+        *,
+        threads: int | None = None,
+        recognition: RecognitionConfig | None = None,
+        name: str = "",
+    ) -> None:
+        self._table, self._spool, self._name = table, spool, name
+        self._runtime = Runtime(threads=threads)
+        self._recognition = recognition or RecognitionConfig()
+        self._diarizers: dict[str, Diarizer] = {}
+        self._recognizer: Recognizer | None = None
+
+    def load(self) -> None:
+        """Load the graphs that most jobs need."""
+        self._diarizer("balanced").load()
+
+    def do_next(self) -> Job | None:
+        """Do the job that has waited longest; None if none waits."""
+        job = self._table.take(self._name)
+        if job is None:
+            return None
+        try:
+            transcript = self._transcript(job)
+            self._spool.write_result(job.id, str(written(transcript, "json")))
+        except Cancelled:
+            return self._table.end(job.id, "cancelled")
+        except (HocketError, MemoryError) as error:
+            return self._table.end(job.id, "failed", str(error) or "there is not enough memory")
+        return self._table.end(job.id, "done")
+
+    def _transcript(self, job: Job) -> Transcript:
+        options, cancel = JobOptions.of(job.options), Event()
+        place = self._spool.recording(job.id)
+        common: dict[str, Any] = {
+            **{key: getattr(options, key) for key in ("track", "channels", "start", "end")},
+            "name": job.name or "recording",
+            "progress": _Notes(self._table, job.id, cancel),
+            "cancel": cancel,
+        }
+        result = self._diarizer(options.preset)(
+            place,
+            num_speakers=options.num_speakers,
+            min_speakers=options.min_speakers,
+            max_speakers=options.max_speakers,
+            **common,
+        )
+        if not options.transcribe:
+            return transcript_of(result)
+        return self._transcriber(options.language)(
+            place, result=result, whole_sentences=options.whole_sentences, **common
+        )
+
+    def _diarizer(self, preset: str) -> Diarizer:
+        if preset not in self._diarizers:
+            self._diarizers[preset] = Diarizer(preset=preset, runtime=self._runtime)
+        return self._diarizers[preset]
+
+    def _transcriber(self, language: str | None) -> Transcriber:
+        settings = replace(self._recognition, language=language or self._recognition.language)
+        self._recognizer = self._recognizer or open_recognizer(settings, self._runtime)
+        return Transcriber(settings, runtime=self._runtime, recognizer=self._recognizer)
+
+
+class _Notes:
+    """Notes in the table how far a job has come, and sets an event once it is to end."""
+
+    def __init__(self, table: JobTable, job_id: str, cancel: Event) -> None:
+        self._table, self._job_id, self._cancel = table, job_id, cancel
+        self._noted = -NOTE_S
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """As a `ProgressCallback`."""
+        now = time.monotonic()
+        if now - self._noted >= NOTE_S:
+            self._noted = now
+            if not self._table.advance(self._job_id, stage, done, total):
+                self._cancel.set()
