@@ -102,7 +102,7 @@ def test_words_are_scored_where_both_sides_have_them(
     assert hocket("score", tmp_path / "hyp.csv", tmp_path / "ref.csv") == 0
     out, err = capsys.readouterr()
     assert "cpWER" not in out
-    assert err == "hocket: cpWER needs meeteval; run pip install meeteval\n"
+    assert err == 'hocket: cpWER needs meeteval; run "pip install meeteval"\n'
     double = ModuleType("meeteval")
     double.__spec__ = ModuleSpec("meeteval", None)
     double.io, double.wer = SimpleNamespace(SegLST=list), SimpleNamespace(cpwer=_cpwer)  # type: ignore[attr-defined]

@@ -145,7 +145,7 @@ def test_a_missing_recognizer_is_reported_before_inference(
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
     monkeypatch.setattr(command, "diarize_one", lambda *_: pytest.fail("diarized"))
     assert hocket("transcribe", talk) == UNUSABLE
-    expected = "hocket: no speech recognizer is installed; run pip install 'hocket[asr]'\n"
+    expected = "hocket: no speech recognizer is installed; run \"pip install 'hocket[asr]'\"\n"
     assert capsys.readouterr().err == expected
 
 
@@ -243,3 +243,16 @@ def test_options_that_do_not_go_with_live(
 ) -> None:
     assert hocket("transcribe", *arguments) == USAGE
     assert problem in capsys.readouterr().err
+
+
+def test_a_library_that_a_format_needs_is_missed_before_inference(
+    talk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "docx", None)
+    monkeypatch.setattr(command, "diarize_one", lambda *_: pytest.fail("diarized"))
+    for arguments in (("-o", "talk.docx"), ("-o", "made/", "--format", "srt,docx")):
+        assert hocket("transcript", talk, "--words", "words.json", *arguments) == UNUSABLE
+        err = capsys.readouterr().err
+        assert "docx is not installed" in err
+        assert "run \"pip install 'hocket[docx]'\"" in err
+        assert err.count("\n") == 1

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hocket.formats import FORMATS
+from hocket.formats import FORMATS, written
 from hocket.formats.table import FORMULA
 from hocket.result import Result
-from hocket.transcript import transcript_of
+from hocket.transcript import Segment, of_segments, transcript_of
 from hocket.turns import Turn, rttm_field
 from tests.helpers.documents import document
 
@@ -333,3 +333,13 @@ def test_joinable_results_may_follow_each_other(format_name: str) -> None:
     parts = [str(chosen.write(each)) for each in results]
     lines = (chosen.header(False) + "".join(parts)).splitlines()
     assert lines == [line for part in (chosen.header(False), *parts) for line in part.splitlines()]
+
+
+def test_lines_name_whom_they_can() -> None:
+    segments = [
+        Segment(Turn(0.0, 1.0, ""), "hello\nthere"),
+        Segment(Turn(1.0, 2.0, "Anna"), "hi"),
+        Segment(Turn(2.0, 3.0, "Ben")),
+    ]
+    lines = str(written(of_segments("talk", segments), "txt")).splitlines()
+    assert [line.split("  ", 1)[1] for line in lines] == ["hello there", "Anna: hi", "Ben"]

@@ -104,9 +104,9 @@ def test_onnx_asr_finds_words_with_their_times(conformer: Path) -> None:
 
 def test_an_engine_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda _: None)
-    with pytest.raises(ExtraError, match=r"no speech recognizer is installed; run pip install"):
+    with pytest.raises(ExtraError, match=r"is installed; run \"pip install 'hocket\[asr\]'"):
         open_recognizer(RecognitionConfig(), Runtime())
-    with pytest.raises(ExtraError, match=r"onnx-asr is not installed; run pip install"):
+    with pytest.raises(ExtraError, match=r"onnx-asr is not installed; run \"pip install onnx"):
         open_recognizer(RecognitionConfig(engine="onnx-asr"), Runtime())
 
 

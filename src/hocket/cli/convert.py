@@ -9,7 +9,7 @@ from hocket.cli.options import format_option
 from hocket.cli.outputs import check_free
 from hocket.errors import FormatError
 from hocket.files import distinct_names
-from hocket.formats import FORMATS, written
+from hocket.formats import FORMATS, check_installed, written
 from hocket.formats.files import (
     READABLE,
     format_of,
@@ -40,6 +40,7 @@ def convert_command(
 ) -> int:
     """Convert turns or a transcript, IN, to another format: OUT, a file or a folder."""
     chosen = formats or _format_of(output)
+    check_installed(chosen)
     transcripts = read_transcripts(source, source_format)
     if not transcripts:
         raise FormatError(f"{source}: holds no turns")

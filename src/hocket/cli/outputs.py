@@ -10,7 +10,7 @@ import click
 from hocket.cli.options import STDIN
 from hocket.errors import one_line
 from hocket.files import distinct_names
-from hocket.formats import FORMATS
+from hocket.formats import FORMATS, check_installed
 from hocket.formats.files import format_of
 from hocket.turns import rttm_field
 
@@ -58,6 +58,7 @@ def plan(
         raise click.UsageError("standard input holds one recording; give - once")
     stems = ["stdin" if source == STDIN else PurePath(source).stem or "audio" for source in files]
     places = _places(files, distinct_names(stems), output, formats, usual)
+    check_installed({name for each in places for name in each})  # before anything is computed
     uris = distinct_names([rttm_field(stem) for stem in stems])
     jobs = [Job(*each) for each in zip(files, places, uris, strict=True)]
     return (formats or [usual])[0], _without_existing(jobs, existing)

@@ -89,7 +89,7 @@ def _word_scores(truth: Transcripts, found: Transcripts) -> dict[str, WordScore]
     if not spoken:
         return {}
     if find_spec(REQUIREMENT) is None:
-        click.echo(f"hocket: cpWER needs meeteval; run pip install {REQUIREMENT}", err=True)
+        click.echo(f'hocket: cpWER needs meeteval; run "pip install {REQUIREMENT}"', err=True)
         return {}
     return {uri: word_score(truth[uri], found[uri]) for uri in spoken}
 

@@ -1,8 +1,9 @@
 """Formats of turns and transcripts. A new format is one file and one line in FORMATS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from hocket.bridges import extra
 from hocket.formats import (
     audacity,
     ctm,
@@ -46,6 +47,7 @@ class Format(NamedTuple):
     header: beginning of a file or stream, before any transcript.
     joinable: whether several transcripts may follow each other in one stream.
     streamable: whether it can go to standard output.
+    library: that writes it, if it is not hocket; the extra has the name of the format.
     """
 
     suffix: str
@@ -54,6 +56,7 @@ class Format(NamedTuple):
     header: Callable[[bool], str] = _no_header
     joinable: bool = True
     streamable: bool = True
+    library: str = ""
 
 
 FORMATS: Mapping[str, Format] = {
@@ -76,7 +79,7 @@ FORMATS: Mapping[str, Format] = {
         "labelstudio.json", label_studio.write, label_studio.read, joinable=False
     ),
     "md": Format("md", markdown.write, None),
-    "docx": Format("docx", docx.write, None, joinable=False, streamable=False),
+    "docx": Format("docx", docx.write, None, joinable=False, streamable=False, library="docx"),
     "whisperx": Format("whisperx.json", whisper.write_whisperx, None, joinable=False),
     "diarized_json": Format("diarized.json", whisper.write_diarized_json, None, joinable=False),
 }
@@ -106,6 +109,13 @@ RECOGNIZED: Mapping[str, Shape] = {
     "ctm": Shape("CTM", ctm.read),
 }
 """What is read of recognizers, by name."""
+
+
+def check_installed(names: Iterable[str]) -> None:
+    """Raise ExtraError unless the libraries that write formats are installed."""
+    for name in names:
+        if FORMATS[name].library:
+            extra(FORMATS[name].library, name)
 
 
 def written(transcript: Transcript, format_name: str) -> Written:

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from hocket.errors import ExtraError
+from hocket.bridges import extra
 from hocket.formats.plain import moment
 from hocket.transcript import Transcript
 
@@ -19,11 +19,7 @@ def write(transcript: Transcript) -> bytes:
     Raises:
         ExtraError: python-docx is not installed.
     """
-    try:
-        from docx import Document
-    except ImportError as error:
-        raise ExtraError("docx needs python-docx; run pip install 'hocket[docx]'") from error
-    document = Document()
+    document = extra("docx", "docx").Document()
     _state(document, transcript)
     document.add_heading(_shown(transcript.uri), level=0)
     for start, _, segment in transcript.timed():

@@ -2,19 +2,20 @@
 
 from hocket.errors import one_line
 from hocket.formats.subtitles import clock
-from hocket.transcript import Transcript
+from hocket.transcript import Segment, Transcript
 
 
 def write(transcript: Transcript) -> str:
-    """Times, name and text."""
+    """Times, name and text; without a name where nobody is known to speak."""
     return "".join(
-        f"{clock(start)} - {clock(end)}  {one_line(segment.turn.speaker)}{_said(segment.text)}\n"
+        f"{clock(start)} - {clock(end)}  {_said(segment)}\n"
         for start, end, segment in transcript.timed()
     )
 
 
-def _said(text: str) -> str:
-    return f": {one_line(' '.join(text.split()))}" if text else ""
+def _said(segment: Segment) -> str:
+    name, text = one_line(segment.turn.speaker), one_line(" ".join(segment.text.split()))
+    return ": ".join(part for part in (name, text) if part)
 
 
 def moment(milliseconds: int) -> str:

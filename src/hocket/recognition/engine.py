@@ -51,7 +51,8 @@ ENGINES: Mapping[str, Engine] = {
 }
 """Engines by name, the preferred first."""
 
-INSTALL = "pip install 'hocket[asr]'"
+INSTALL = {name: f'run "pip install {name}"' for name in ENGINES}
+INSTALL |= dict.fromkeys((AUTO, "faster-whisper"), "run \"pip install 'hocket[asr]'\"")
 
 
 def open_recognizer(config: RecognitionConfig, runtime: Runtime) -> Recognizer:
@@ -69,4 +70,4 @@ def open_recognizer(config: RecognitionConfig, runtime: Runtime) -> Recognizer:
         if find_spec(ENGINES[name].module):
             return ENGINES[name].open(config, runtime)
     missing = "no speech recognizer is" if config.engine == AUTO else f"{config.engine} is not"
-    raise ExtraError(f"{missing} installed; run {INSTALL}")
+    raise ExtraError(f"{missing} installed; {INSTALL[config.engine]}")
