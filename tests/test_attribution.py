@@ -74,7 +74,7 @@ def test_a_transcript_of_another_recording_is_noted() -> None:
     found = attribute(spoken(*words), DIALOGUE)
     texts = [notice.text for notice in found.notices]
     assert any("are they of this recording?" in text for text in texts)
-    assert any("13 of 20 words begin after the end, 60.0 s" in text for text in texts)
+    assert any("13 of 20 words end after the recording, 60.0 s" in text for text in texts)
     assert sum(len(segment.words) for segment in found.segments) == 20  # nothing is lost
 
 
@@ -101,6 +101,7 @@ def test_text_without_times_of_words_is_spread_over_its_segment() -> None:
     text = Segment(Turn(2.0, 4.0, ""), "one two three four five six")
     found = attribute(of_segments("talk", [text]), DIALOGUE)
     assert names(found) == [("Anna", "one two three"), ("Ben", "four five six")]
+    assert [notice.kind for notice in found.notices] == ["times"]
 
 
 def test_a_segment_has_what_is_known_of_its_turn() -> None:

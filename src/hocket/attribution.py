@@ -21,6 +21,7 @@ from hocket.transcript import SENTENCE_ENDS, Segment, Transcript, Word, joined_t
 from hocket.turns import Turn
 
 SEGMENT_PAUSE_S = 1.0  # a segment ends at such a pause
+LATE_S = 0.5  # after the end of a recording, that recognizers round to
 MOST_OUTSIDE = 0.2  # share of words outside of speech that is no accident
 
 
@@ -76,6 +77,10 @@ def attribute(
     """
     segments = [*attributed(in_order(words), result, whole_sentences=whole_sentences, rules=rules)]
     notices = Notices(result.uri, (*result.notices, *words.notices))
+    spread = sum(bool(each.text) and not each.words for each in words.segments)
+    if spread:
+        text = f"words of {spread} segments have no times of their own; they are spread over them"
+        notices.add("times", text)
     note_misfits(segments, result, notices)
     return Transcript(
         *(result.uri, result.duration, tuple(segments), words.language, tuple(notices), result)
@@ -261,9 +266,9 @@ def note_misfits(segments: Sequence[Segment], result: Result, notices: Notices) 
         if result.turns:
             notices.add("words", "no words were recognized; the turns are kept")
         return
-    late = sum(word.start > result.duration for word in words)
+    late = sum(word.end > result.duration + LATE_S for word in words)
     if late:
-        text = f"{late} of {len(words)} words begin after the end, {result.duration:.1f} s"
+        text = f"{late} of {len(words)} words end after the recording, {result.duration:.1f} s"
         notices.add("outside", text)
     outside = sum(not word.speaker for word in words)
     if outside:

@@ -27,7 +27,7 @@ KINDS: Mapping[str, str] = {
     "constraint": "a constraint has no effect",
     "words": "speech in which no words were recognized",
     "outside": "words are where nobody is found to speak",
-    "times": "words without usable times are placed by their neighbors",
+    "times": "words without usable times are placed by their neighbors or segments",
 }
 """What each kind of notice states."""
 

@@ -177,8 +177,9 @@ def test_words_of_another_recording_are_told(
     Path("odd.json").write_text(json.dumps(odd))
     assert hocket("transcript", talk, "--words", "odd.json", "--strict") == FAILED
     err = capsys.readouterr().err
-    assert "9 of 9 words begin after the end, 30.0 s" in err
-    assert "9 of 9 words are where nobody is found to speak; are they of this recording?" in err
+    assert "9 of 9 words end after the recording, 30.0 s" in err
+    told = "9 of 9 words are where nobody is found to speak; are they of this recording?"
+    assert err.count(told) == 1
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,9 @@ def test_live_lines_from_a_pipe(
     [
         (("--mic",), "--mic is for --live; give both"),
         (("--live", "a", "b"), "--live is for one FILE or -; found 2"),
-        (("--live", "-", "--num-speakers", "2"), "--live excludes -o, --example, parts"),
+        (("--live", "-", "--num-speakers", "2"), "--live goes with the recognizer's options"),
+        (("--live", "-", "--threshold", "0.3"), "--live goes with the recognizer's options"),
+        (("--live", "-", "--start", "0"), "--live goes with the recognizer's options"),
         (("--live", "-", "--format", "srt"), "--live writes txt or jsonl; give one of them"),
     ],
 )

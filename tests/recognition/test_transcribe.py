@@ -9,10 +9,11 @@ import pytest
 import soundfile
 
 from hocket import Diarizer, RecognitionConfig, Result, Transcriber, transcribe
+from hocket.arrays import Waveform
 from hocket.errors import ArgumentError, Cancelled, RecognitionError
 from hocket.recognition.work import STAGE
 from hocket.renaming import renamed
-from hocket.transcript import Segment, Transcript
+from hocket.transcript import Segment, Transcript, Word
 from tests.helpers.paths import CONVERSATION
 from tests.helpers.recognizers import TINY, Clock
 
@@ -138,3 +139,22 @@ def test_unknown_arguments_are_errors_that_teach() -> None:
     with pytest.raises(ArgumentError, match="recognition is"):
         Transcriber("small")  # type: ignore[arg-type]
     assert RecognitionConfig().download is False
+
+
+class Forgetful(Clock):
+    """Finds words in the first three seconds of its only clip, and none in what comes again."""
+
+    longest_s = 28.0
+
+    def _words(self, clip: Waveform) -> list[Word]:
+        return [word for word in super()._words(clip) if word.end < 3] if self.calls == 1 else []
+
+
+def test_speech_without_words_is_recognized_again_and_then_told(conversation: Result) -> None:
+    clock = Forgetful()
+    found = with_clock(clock)(CONVERSATION, result=conversation)
+    first, again = clock.clips
+    assert len(first) - len(again) == pytest.approx(3 * 16_000, abs=8_000)
+    [notice] = [notice for notice in found.notices if notice.kind == "words"]
+    told = float(notice.text.removeprefix("no words were recognized in ").split()[0])
+    assert told == pytest.approx(len(again) / 16_000, abs=0.5)  # but for silence between pieces

@@ -66,8 +66,9 @@ class Live(NamedTuple):
             raise click.UsageError("--mic is for --live; give both")
         if len(files) > 1:
             raise click.UsageError(f"--live is for one FILE or -; found {len(files)}")
-        if any(other not in (None, False) for other in others):
-            raise click.UsageError("--live excludes -o, --example, parts, and numbers of speakers")
+        if any(other is not None and other is not False for other in others):
+            usable = "--mic, --rate, --format, --channels, --preset, --store and --threads"
+            raise click.UsageError(f"--live goes with the recognizer's options, {usable} alone")
         if len(formats) > 1 or not {*formats} <= {*LIVE_FORMATS}:
             raise click.UsageError(f"--live writes {' or '.join(LIVE_FORMATS)}; give one of them")
 

@@ -57,7 +57,10 @@ def transcribe_command(
     """
     runtime = Runtime(threads=threads)
     if live.wanted:
-        live.check(files, formats, (output, example, part.start, part.end, *numbers.values()))
+        places = output, example, overwrite, skip_existing
+        parts = part.track, part.start, part.end, part.regions, part.join_voices
+        others = strict, whole_sentences, threshold, *numbers.values()
+        live.check(files, formats, (*places, *parts, *others))
         sound = live.sound(files, part.channels)
         return transcribe_live(sound, recognition, formats, preset, runtime, store)
     files = sources(files, example=example)

@@ -12,7 +12,7 @@ from hocket.cli.parts import Part
 from hocket.cli.recordings import diarize_one, for_each, transcript_options
 from hocket.cli.speakers import name_known, open_known
 from hocket.config import Config, Runtime, SpeakerCount
-from hocket.errors import FormatError, one_line
+from hocket.errors import FormatError
 from hocket.formats import written
 from hocket.formats.files import READABLE, holds_turns, read_transcripts, write_content
 from hocket.offline.diarizer import Diarizer
@@ -72,8 +72,6 @@ def transcript_command(
                 result = name_known(known, result, job.source, threshold)
         result = replace(result, uri=job.uri)
         transcript = attribute(words, result, whole_sentences=whole_sentences)
-        for notice in transcript.notices[len(result.notices) + len(words.notices) :]:
-            click.echo(f"hocket: {one_line(str(words_file))}: {notice}", err=True)
         for name, place in job.places.items():
             write_content(place, written(transcript, name))
         if not job.places:

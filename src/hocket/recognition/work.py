@@ -54,7 +54,6 @@ class Work:
                 raise Cancelled("cancelled during recognition")
             for clip, words in zip(batch, self._all_words(batch), strict=False):
                 self.done_s += clip.speech_s
-                self.wordless_s += 0.0 if words else clip.speech_s
                 yield from sorted(words, key=lambda word: word.start)
             if self.progress and not self.failure:
                 self.progress(STAGE, round(self.done_s), round(max(self.speech_s, self.done_s)))
@@ -71,6 +70,10 @@ class Work:
         again = self._recognized([part for _, part in missed])
         for (number, part), words in zip(missed, again, strict=False):
             kept[number] += part.in_recording(words)
+            left = part.without_words(words, MISSED_S)
+            self.wordless_s += sum(each.speech_s for each in left)
+        silent = (clip for clip, words in zip(batch, found, strict=False) if not words)
+        self.wordless_s += sum(clip.speech_s for clip in silent)
         return kept
 
     def _recognized(self, batch: Sequence[Clip]) -> Sequence[Sequence[Word]]:
