@@ -87,3 +87,14 @@ def test_stereo_at_another_rate_and_one_channel(speech: np.ndarray) -> None:
 def test_channels_each_is_an_error_that_teaches() -> None:
     with pytest.raises(ConfigError, match="channels is each; give mix, or the number of one"):
         LiveTranscriber(16_000, recognizer=Clock(), channels="each")
+
+
+def test_long_speech_is_cut_and_its_rest_is_kept(speech: np.ndarray) -> None:
+    spoken = speech[round(21.9 * 16_000) : round(27.4 * 16_000)]
+    live = LiveTranscriber(16_000, recognizer=Clock())
+    found = [segment for _, segment in transcribed(np.concatenate([spoken] * 7), live)]
+    covered = np.zeros(40, bool)
+    for segment in found:
+        for word in segment.words:
+            covered[int(word.start)] = True
+    assert covered[:38].mean() > 0.9

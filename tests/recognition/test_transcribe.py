@@ -158,3 +158,19 @@ def test_speech_without_words_is_recognized_again_and_then_told(conversation: Re
     [notice] = [notice for notice in found.notices if notice.kind == "words"]
     told = float(notice.text.removeprefix("no words were recognized in ").split()[0])
     assert told == pytest.approx(len(again) / 16_000, abs=0.5)  # but for silence between pieces
+
+
+class Late(Forgetful):
+    """Finds the rest, too, once it gets it by itself."""
+
+    def _words(self, clip: Waveform) -> list[Word]:
+        return super()._words(clip) if self.calls == 1 else Clock._words(self, clip)
+
+
+def test_what_is_recognized_again_is_kept_in_its_place(conversation: Result) -> None:
+    found = with_clock(Late())(CONVERSATION, result=conversation)
+    words = [word for segment in found.segments for word in segment.words]
+    assert {word.text for word in words} == {"w1", "w2"}
+    assert max(word.end for word in words) > 28
+    assert [word.start for word in words] == sorted(word.start for word in words)
+    assert not [notice for notice in found.notices if notice.kind == "words"]

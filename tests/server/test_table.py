@@ -172,6 +172,11 @@ def test_a_file_that_is_no_table_of_jobs_is_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+def test_what_is_accepted_survives_a_loss_of_power(table: JobTable) -> None:
+    """No test can cut the power; SQLite keeps what it has committed with this setting."""
+    assert table._database.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
 class Service(RuleBasedStateMachine):
     """A table beside a model of it in memory, through restarts."""
 
