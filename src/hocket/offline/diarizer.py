@@ -35,8 +35,9 @@ from hocket.confidence.turns import (
     with_confidence,
 )
 from hocket.config import Config, ResolvedConfig, Runtime, SpeakerCount
-from hocket.corrections.constraints import Constraint, ConstraintSet, gather
+from hocket.corrections.constraints import Constraint
 from hocket.corrections.frames import AppliedConstraints
+from hocket.corrections.gathering import ConstraintSet, gather
 from hocket.embedding.channels import ChannelModel
 from hocket.embedding.embedder import Embedder
 from hocket.errors import ConfigError
@@ -374,7 +375,7 @@ class Diarizer:
             self._found[artifacts] = count, found
         note_forced(found, count, notices)
         centroids, odds, held = found.centroids, found.odds, None
-        if not constraints.groups and not constraints.nobody:
+        if not any((constraints.groups, constraints.nobody, constraints.absent)):
             parts = found.parts(artifacts)
         else:
             parts, placed, held = apply_constraints(
