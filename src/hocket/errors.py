@@ -17,6 +17,8 @@
     ├── FormatError (ValueError)         a file of turns or words cannot be read
     ├── JobError (ValueError)            a job is unknown, or its status does not allow a change
     ├── CapacityError (RuntimeError)     the queue or the disk of the service is full
+    ├── EditError (ValueError)           a result cannot be edited, or not so
+    │   └── OutdatedEditError            it was edited elsewhere in the meantime
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
     └── Cancelled                        the caller cancelled
@@ -114,6 +116,14 @@ class JobError(HocketError, ValueError):
 
 class CapacityError(HocketError, RuntimeError):
     """The queue or the disk of the service is full."""
+
+
+class EditError(HocketError, ValueError):
+    """The result of a job cannot be edited, or there is nothing to undo."""
+
+
+class OutdatedEditError(EditError):
+    """An edit is of a result that was edited elsewhere in the meantime."""
 
 
 class OutputError(HocketError, OSError):
