@@ -238,7 +238,7 @@ class Diarizer:
     @known_names_only
     def infer(
         self,
-        recording: Recording | Waveform,
+        recording: Recording | AudioStream | Waveform,
         *,
         progress: ProgressCallback | None = None,
         cancel: Event | None = None,
@@ -246,7 +246,8 @@ class Diarizer:
         """Run the networks over a recording: the slow half, its result worth caching.
 
         Args:
-            recording: what `read_audio` returned, or float32 mono samples at the graphs' rate.
+            recording: what `read_audio` returned, an open stream of `open_audio`, whose memory does
+                not grow with it, or float32 mono samples; all at the graphs' rate.
             progress: as for `Diarizer.__call__`.
             cancel: as for `Diarizer.__call__`.
 
@@ -256,8 +257,10 @@ class Diarizer:
         """
         watch = Stopwatch()
         with watch.stage("load"):
-            recording = checked_recording(recording, self.load().geometry)
-        return self._infer(stream_of(recording), watch, progress, cancel)
+            geometry = self.load().geometry
+            if not isinstance(recording, AudioStream):
+                recording = stream_of(checked_recording(recording, geometry))
+        return self._infer(recording, watch, progress, cancel)
 
     def _infer(
         self,
