@@ -14,7 +14,9 @@ from hocket.files import write_whole
 
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 RECORDING, RESULT, PART = ".recording", ".result.json", ".part"
-SUFFIXES = (RECORDING, ".json", PART)
+ARTIFACTS, EDITS, EDITED = ".artifacts.npz", ".edits.json", ".edited"
+KEPT = (RECORDING, RESULT, ARTIFACTS, EDITS, EDITED)
+SUFFIXES = (RECORDING, ".json", PART, ".npz", EDITED)
 
 
 class Spool:
@@ -45,6 +47,18 @@ class Spool:
     def result(self, job_id: str) -> Path:
         """Where the result of a job is, once it is complete."""
         return self._place(job_id, RESULT)
+
+    def artifacts(self, job_id: str) -> Path:
+        """Where what the networks computed is kept, if the result can be edited."""
+        return self._place(job_id, ARTIFACTS)
+
+    def edits(self, job_id: str) -> Path:
+        """Where the history of edits is, once there are any."""
+        return self._place(job_id, EDITS)
+
+    def edited(self, job_id: str) -> Path:
+        """Where the result with its edits is, after the revision that it belongs to."""
+        return self._place(job_id, EDITED)
 
     def receive(self, job_id: str, chunks: Iterable[bytes]) -> int:
         """Write an upload as it comes, and return its size; nothing is left of one that fails.
@@ -80,13 +94,18 @@ class Spool:
         """Write the result of a job, whole or not at all; OutputError if that cannot be done."""
         write_whole(self.result(job_id), content, "free some disk space", private=True)
 
+    def write_edits(self, job_id: str, history: str, edited: str) -> None:
+        """Write the result with edits, then their history; OutputError if that cannot be done."""
+        for place, content in ((self.edited(job_id), edited), (self.edits(job_id), history)):
+            write_whole(place, content, "free some disk space", private=True)
+
     def finished(self) -> list[str]:
         """The jobs whose results are complete."""
         return sorted(each.name.removesuffix(RESULT) for each in self.folder.glob(f"*{RESULT}"))
 
     def remove(self, job_id: str) -> None:
         """Delete all files of a job."""
-        for suffix in (RECORDING, RESULT, PART):
+        for suffix in (*KEPT, PART):
             self._place(job_id, suffix).unlink(missing_ok=True)
 
     def clean(self, known: Iterable[str]) -> list[str]:
@@ -94,7 +113,7 @@ class Spool:
 
         To be called before any upload is received. Returns the names of the files.
         """
-        kept = {f"{each}{suffix}" for each in known for suffix in (RECORDING, RESULT)}
+        kept = {f"{each}{suffix}" for each in known for suffix in KEPT}
         ours = [each.name for each in self.folder.iterdir() if each.suffix in SUFFIXES]
         orphans = sorted(name for name in ours if name not in kept)
         for name in orphans:

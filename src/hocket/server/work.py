@@ -1,17 +1,21 @@
 """What a worker does with a job: diarize or transcribe its recording, and write the result."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from threading import Event
 from typing import Any
 
-from hocket.config import Runtime
+from hocket.audio.reading import EACH, open_audio, select
+from hocket.config import Runtime, SpeakerCount
 from hocket.errors import Cancelled, HocketError
 from hocket.formats import written
 from hocket.offline.diarizer import Diarizer
+from hocket.offline.kept import write_artifacts
 from hocket.recognition.engine import Recognizer, open_recognizer
 from hocket.recognition.settings import RecognitionConfig
 from hocket.recognition.transcribe import Transcriber
+from hocket.result import Result
 from hocket.server.jobs import Job
 from hocket.server.options import JobOptions
 from hocket.server.spool import Spool
@@ -74,18 +78,30 @@ class Worker:
             "progress": _Notes(self._table, job.id, cancel),
             "cancel": cancel,
         }
-        result = self._diarizer(options.preset)(
-            place,
-            num_speakers=options.num_speakers,
-            min_speakers=options.min_speakers,
-            max_speakers=options.max_speakers,
-            **common,
-        )
+        result = self._result(job, options, common)
         if not options.transcribe:
             return transcript_of(result)
         return self._transcriber(options.language)(
             place, result=result, whole_sentences=options.whole_sentences, **common
         )
+
+    def _result(self, job: Job, options: JobOptions, common: Mapping[str, Any]) -> Result:
+        """Who speaks when; what the networks computed is kept, so that it can be edited."""
+        place, diarizer = self._spool.recording(job.id), self._diarizer(options.preset)
+        names = ("num_speakers", "min_speakers", "max_speakers")
+        numbers: dict[str, Any] = {name: getattr(options, name) for name in names}
+        if options.channels == EACH:
+            return diarizer(place, **numbers, **common)
+        given = {name: common[name] for name in ("name", "track", "channels", "start", "end")}
+        selection = select(place, **given, regions=None)
+        rate = diarizer.load().geometry.sample_rate
+        with open_audio(
+            place, target_rate=rate, name=common["name"], selection=selection
+        ) as stream:
+            artifacts = diarizer.infer(stream, progress=common["progress"], cancel=common["cancel"])
+        result = diarizer.finish(artifacts, SpeakerCount.of(*numbers.values()))
+        write_artifacts(artifacts, self._spool.artifacts(job.id))
+        return result
 
     def _diarizer(self, preset: str) -> Diarizer:
         if preset not in self._diarizers:
