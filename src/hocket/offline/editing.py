@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hocket.config import SpeakerCount
-from hocket.corrections.actions import Action, Boundary, Merge, Rename, Silence
+from hocket.corrections.actions import (
+    Action,
+    Apart,
+    Assign,
+    Boundary,
+    Merge,
+    Rename,
+    Silence,
+    Split,
+)
 from hocket.corrections.constraints import Constraint, Segment
 from hocket.corrections.edits import edited
 from hocket.corrections.trimming import without
@@ -15,6 +24,7 @@ from hocket.result import Result
 LOCAL = (Rename, Merge, Boundary, Silence)
 """Actions that say nothing of the voices in the rest of a recording."""
 MOST_MOVED_S = 1.0  # elsewhere, by a local action
+MOST_OTHERS_S = 5.0  # that others get elsewhere, where a speaker gets a stretch and what follows
 
 
 class Edited(NamedTuple):
@@ -34,8 +44,9 @@ def edit(
 ) -> Edited:
     """Do an action.
 
-    An action that says nothing of other voices should change nothing elsewhere. If it does, all
-    speakers are held where they are, and what changes less is taken.
+    An action that says nothing of other voices should change nothing elsewhere, and one that gives
+    a stretch to a speaker may give this one more, but nobody else. Otherwise all speakers are held
+    where they are, and what changes less is taken.
 
     Args:
         diarizer: that made the artifacts; its graphs are not loaded.
@@ -50,7 +61,8 @@ def edit(
     """
     found = edited(constraints, action, result)
     usual = Edited(found, diarizer.finish(artifacts, count, found))
-    if not isinstance(action, LOCAL) or _moved(action, result, usual.result) <= MOST_MOVED_S:
+    limit = MOST_MOVED_S if isinstance(action, LOCAL) else MOST_OTHERS_S
+    if isinstance(action, Split | Apart) or _moved(action, result, usual.result) <= limit:
         return usual
     found = edited(constraints, action, result, is_firm=True)
     firm = Edited(found, diarizer.finish(artifacts, count, found))
@@ -58,7 +70,10 @@ def edit(
 
 
 def _moved(action: Action, before: Result, after: Result) -> float:
-    """Seconds of turns that were lost or are new, outside of what the action is about."""
+    """Seconds of turns that were lost or are new, outside of what the action is about.
+
+    Where a speaker gets a stretch, only what others get counts.
+    """
     names: dict[str, str] = {}
     about: list[Segment] = []
     if isinstance(action, Rename):
@@ -69,13 +84,16 @@ def _moved(action: Action, before: Result, after: Result) -> float:
     elif isinstance(action, Boundary):
         edges = (action.start, action.end, action.to)
         about = [Segment(min(edges), max(edges))]
-    elif isinstance(action, Silence):
+    elif isinstance(action, Silence | Assign):
         about = [Segment(action.start, action.end)]
     old, new = _by_speaker(before, names), _by_speaker(after, {})
+    ways, speakers = [(old, new), (new, old)], old.keys() | new.keys()
+    if isinstance(action, Assign):
+        ways, speakers = ways[1:], speakers - {action.speaker}
     return sum(
         segment.duration
-        for name in old.keys() | new.keys()
-        for one, other in ((old, new), (new, old))
+        for name in speakers
+        for one, other in ways
         for segment in without(without(one.get(name, []), other.get(name, [])), about)
     )
 
