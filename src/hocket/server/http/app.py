@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from hocket.errors import HocketError
 from hocket.recognition.engine import ENGINES
-from hocket.server.http import events, failures, jobs, page, results, sessions, status
+from hocket.server.edits import Editor
+from hocket.server.http import edits, events, failures, jobs, page, results, sessions, status
 from hocket.server.http.access import Access
 from hocket.server.http.changes import Changes
 from hocket.server.http.context import Context
@@ -39,6 +40,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
     stack = ExitStack()
     table, spool = stack.enter_context(service.open_table()), service.open_spool()
     metrics, log = Metrics(), log or Log()
+    solver = SideProcess()
     context = Context(
         service=service,
         table=table,
@@ -46,6 +48,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         pool=WorkerPool(service, table, spool),
         access=access,
         changes=Changes(table, metrics.ended),
+        editor=Editor(table, spool, solver),
         side=SideProcess(),
         log=log,
         metrics=metrics,
@@ -60,6 +63,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         with stack:
             await run_in_threadpool(stack.enter_context, context.pool)
             stack.callback(context.side.close)
+            stack.callback(solver.close)
             tasks = [asyncio.create_task(each) for each in (context.changes.run(), _sweep(context))]
             log.write("started", version=__version__, workers=service.slots)
             try:
@@ -81,7 +85,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (jobs, events, results, sessions, status, page):
+    for module in (jobs, edits, events, results, sessions, status, page):
         app.include_router(module.router)
     failures.add_handlers(app)
     app.add_middleware(Guard, access=access, log=log, metrics=metrics)

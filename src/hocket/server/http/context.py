@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from hocket.server.edits import Editor
 from hocket.server.http.access import Access
 from hocket.server.http.changes import Changes
 from hocket.server.http.logs import Log
@@ -26,6 +27,7 @@ class Context:
     pool: the workers.
     access: who may do what.
     changes: of jobs, as they happen.
+    editor: of their results.
     side: where what cannot wait for a worker is computed.
     log: of the service.
     metrics: of the service.
@@ -38,6 +40,7 @@ class Context:
     pool: WorkerPool
     access: Access
     changes: Changes
+    editor: Editor
     side: SideProcess = field(default_factory=SideProcess)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)

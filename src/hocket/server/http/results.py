@@ -134,7 +134,8 @@ def done_job(context: Context, job_id: str) -> Job:
 
 def transcript_of_job(context: Context, job: Job, *, original: bool = False) -> Transcript:
     """What a done job has found."""
-    del original
+    if not original:
+        return context.editor.transcript(job.id)
     content = context.spool.result(job.id).read_text("utf-8")
     return json_document.read(content, job.name)[0]
 
