@@ -60,7 +60,7 @@ def test_updates_and_segments_of_two_threads_are_those_of_one(speech: np.ndarray
         for first in range(0, len(speech), 7_777):
             block = speech[first : first + 7_777]
             updates += live.advance(block)
-            found += other.submit(live.recognize).result()
+            found += other.submit(list, live.recognize()).result()
             expected += stream.feed(block)
         updates += live.end()
     assert live.waiting_s > 0

@@ -118,7 +118,7 @@ class LiveTranscriber:
     def finish(self) -> list[Segment]:
         """End the stream, and return its last segments."""
         self.end()
-        return self.recognize()
+        return [*self.recognize()]
 
     def advance(self, samples: NDArray[Any]) -> list[Update]:
         """Diarize the next samples, as `Stream.feed`; their speech waits for `recognize`."""
@@ -133,16 +133,14 @@ class LiveTranscriber:
         self._complete(np.inf)
         return updates + last
 
-    def recognize(self) -> list[Segment]:
-        """Recognize the speech that waits, and return its segments, in order of time.
+    def recognize(self) -> Iterator[Segment]:
+        """Recognize the speech that waits, and yield its segments, in order of time.
 
         One thread may call this while another one advances the stream.
         """
-        found: list[Segment] = []
         while self._speech:
-            found += self._recognized(self._speech[0])
+            yield from self._recognized(self._speech[0])
             self._speech.popleft()
-        return found
 
     @property
     def waiting_s(self) -> float:
@@ -200,12 +198,12 @@ class LiveTranscriber:
         self._start_s = max(turn.end for turn in now)
         self._sound.release(round(self._start_s * RATE) - RATE)
 
-    def _recognized(self, speech: "_Speech") -> Iterator[Segment]:
+    def _recognized(self, speech: "_Speech") -> list[Segment]:
         made = of_segments("stream", map(Segment, speech.turns))
         result = as_result(made, speech.fed_s)
         clips = self._work.clips([speech.samples], speech.turns, speech.start_s)
         found = [*attributed(self._work.words(clips), result)]
-        yield from found or map(Segment, result.turns)
+        return found or [*map(Segment, result.turns)]
 
     def _samples(self, start: float, end: float) -> Waveform:
         """The samples between two times that are not released."""
