@@ -198,11 +198,18 @@ class _Running:
 
     def _read(self) -> None:
         """Pass answers on to the event loop, until the process ends."""
-        with suppress(RuntimeError):  # the event loop has ended, and with it all sessions
-            with suppress(EOFError, OSError):
-                while True:
-                    self._loop.call_soon_threadsafe(self._deliver, self._in.recv())
-            self._loop.call_soon_threadsafe(self._lose)
+        try:
+            while True:
+                self._call(self._deliver, self._in.recv())
+        except (EOFError, OSError):
+            pass
+        finally:
+            self._call(self._lose)
+
+    def _call(self, function: Callable[..., None], *arguments: Answer) -> None:
+        """Call a function on the event loop; once that has ended, there are no sessions."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *arguments)
 
     def _deliver(self, answer: Answer) -> None:
         session = self.sessions.get(answer.session)

@@ -41,7 +41,6 @@ Message: TypeAlias = dict[str, Any]
 NAME = "sound"  # of what comes, in errors
 RATE = 16_000  # Hz, of a stream that keeps the graphs of a preset open
 MOST_WAITING_S = 60.0  # of sound that waits for its words
-ONE_THREAD = Runtime(threads=1)
 
 
 class LiveResources:
@@ -52,10 +51,12 @@ class LiveResources:
 
     Attributes:
         slots: what computes for a stream holds one of them.
+        runtime: of all streams, as they share graphs that run so many calls at once.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
         self.settings, self.slots = settings, FairSlots(settings.threads)
+        self.runtime = Runtime(threads=settings.threads)
         self._lock = Lock()
         self._streams: dict[str, Stream] = {}
         self._recognizer: Recognizer | None = None
@@ -64,9 +65,8 @@ class LiveResources:
         """Open the graphs of a preset, and keep them open; errors as in `Stream`."""
         with self._lock:
             if preset not in self._streams:
-                config = Config.preset(preset)
                 self._streams[preset] = Stream(
-                    RATE, config=config, runtime=ONE_THREAD, refinable=False
+                    RATE, config=Config.preset(preset), runtime=self.runtime, refinable=False
                 )
 
     def recognizer(self) -> Recognizer:
@@ -78,8 +78,7 @@ class LiveResources:
         """
         with self._lock:
             if self._recognizer is None:
-                runtime = Runtime(threads=self.settings.threads)
-                opened = open_recognizer(self.settings.recognition, runtime)
+                opened = open_recognizer(self.settings.recognition, self.runtime)
                 opened.load()
                 self._recognizer = _OneAtATime(opened)
             return self._recognizer
@@ -172,7 +171,7 @@ class LiveSession:
             )
             options: dict[str, Any] = {
                 "config": Config.preset(given.preset),
-                "runtime": ONE_THREAD,
+                "runtime": self._resources.runtime,
                 "store": stack.enter_context(SpeakerStore(store)) if store else None,
                 "name": NAME,
             }
