@@ -1,14 +1,16 @@
 """What a client may ask of a job, checked before it is accepted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, Self, get_args, get_type_hints
 
 from hocket.arguments import check_type
 from hocket.audio.reading import MIX, check_channels
 from hocket.config import PRESETS, SpeakerCount
 from hocket.errors import ConfigError
+
+TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class JobOptions:
                 raise ConfigError(f"there is no option '{str(name)[:40]}'; {hint}")
         return cls(**given)
 
+    @classmethod
+    def of_texts(cls, given: Iterable[tuple[str, str]]) -> Self:
+        """The options of a form, whose values are texts; an empty one counts as not given."""
+        kinds = get_type_hints(cls)
+        return cls.of({name: _parsed(name, text, kinds) for name, text in given if text.strip()})
+
     def __post_init__(self) -> None:
         check_type("preset", self.preset, str)
         if self.preset not in PRESETS:
@@ -64,3 +72,21 @@ class JobOptions:
         """The options that are not the usual ones, as plain values."""
         usual = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+def _parsed(name: str, text: str, kinds: Mapping[str, Any]) -> Any:
+    """A value from its text, as the option has it."""
+    kind, text = kinds.get(name), text.strip()
+    of = get_args(kind) or (kind,)
+    if bool in of:
+        if text.lower() not in TRUTHS:
+            raise ConfigError(f"{name} is '{text[:40]}'; give true or false")
+        return TRUTHS[text.lower()]
+    for number in (int, float):
+        if number in of:
+            try:
+                return number(text)
+            except ValueError:
+                if str not in of:
+                    raise ConfigError(f"{name} is '{text[:40]}'; give a number") from None
+    return text
