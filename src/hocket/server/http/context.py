@@ -9,6 +9,7 @@ from hocket.server.http.access import Access
 from hocket.server.http.changes import Changes
 from hocket.server.http.logs import Log
 from hocket.server.http.metrics import Metrics
+from hocket.server.live.process import LiveProcess
 from hocket.server.service import Service
 from hocket.server.side import SideProcess
 from hocket.server.spool import Spool
@@ -26,6 +27,7 @@ class Context:
     pool: the workers.
     access: who may do what.
     changes: of jobs, as they happen.
+    live: sessions of sound that is recorded.
     side: where what cannot wait for a worker is computed.
     log: of the service.
     metrics: of the service.
@@ -38,6 +40,7 @@ class Context:
     pool: WorkerPool
     access: Access
     changes: Changes
+    live: LiveProcess
     side: SideProcess = field(default_factory=SideProcess)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
