@@ -17,8 +17,7 @@
     ├── FormatError (ValueError)         a file of turns or words cannot be read
     ├── JobError (ValueError)            the status of a job does not allow a change
     │   └── UnknownJobError              there is no such job
-    ├── CapacityError (RuntimeError)     the queue or the disk of the service is full, or an upload
-    │                                    too large
+    ├── CapacityError (RuntimeError)     the service has no room in its queue, disk or limits
     ├── EditError (ValueError)           a result cannot be edited, or not so
     │   └── OutdatedEditError            it was edited elsewhere in the meantime
     ├── OutputError (OSError)            a result cannot be written

@@ -40,7 +40,7 @@ def test_an_upload_that_fails_leaves_nothing(spool: Spool, monkeypatch: pytest.M
         yield b"a"
         raise ConnectionResetError("gone")
 
-    with pytest.raises(OutputError, match="gone"):
+    with pytest.raises(ConnectionResetError, match="gone"):
         spool.receive(ID, vanishing())
     with pytest.raises(CapacityError, match="the upload is larger than 100 bytes; send less"):
         spool.receive(ID, [b"a" * 60, b"b" * 41])

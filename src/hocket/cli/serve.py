@@ -66,6 +66,13 @@ FOLDER = Path(platformdirs.user_data_dir("hocket", appauthor=False)) / "service"
     help="That a job may run.",
 )
 @click.option(
+    "--max-live",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Live sessions at once.",
+)
+@click.option(
     "--free-gb",
     type=click.FloatRange(0),
     default=1.0,
@@ -108,6 +115,7 @@ def serve_command(
     max_gb: float,
     max_hours: float,
     max_job_hours: float,
+    max_live: int,
     free_gb: float,
     keep_days: float,
     recordings: Path | None,
@@ -134,6 +142,7 @@ def serve_command(
         most_bytes=round(max_gb * GIGABYTE),
         most_sound_s=max_hours * HOUR_S,
         most_job_s=max_job_hours * HOUR_S,
+        most_live=max_live,
         free_bytes=round(free_gb * GIGABYTE),
         keep_s=keep_days * DAY_S,
         recordings=recordings,
@@ -188,6 +197,8 @@ def _serve(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=CLOSE_S,
         ws_max_size=1 << 20,
+        ws_per_message_deflate=False,  # sound shrinks little
+        ws_ping_interval=None,  # an answer would wait behind sound that is not read yet
     )
     server = uvicorn.Server(settings)
     shown = f"[{address}]" if ":" in address else address

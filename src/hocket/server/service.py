@@ -6,6 +6,7 @@ from pathlib import Path
 from hocket.arguments import check_type
 from hocket.errors import ConfigError
 from hocket.recognition.settings import RecognitionConfig
+from hocket.server.live.options import LiveSettings
 from hocket.server.spool import Spool
 from hocket.server.table import JobTable
 
@@ -27,6 +28,9 @@ class Service:
     keep_s: how long jobs are kept after they ended, in seconds.
     recordings: folder below which clients may name files; None: they only upload.
     store: of known speakers; None: there is none.
+    most_live: live sessions at once.
+    most_live_s: length of the sound of one, in seconds.
+    live_idle_s: how long a client of one may send no sound, in seconds.
     recognition: how speech is recognized, where a job needs it.
 
     Raises:
@@ -45,16 +49,30 @@ class Service:
     keep_s: float = 30 * 24 * HOUR_S
     recordings: Path | None = None
     store: Path | None = None
+    most_live: int = 16
+    most_live_s: float = 4 * HOUR_S
+    live_idle_s: float = 60.0
     recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
 
     def __post_init__(self) -> None:
-        for name in ("slots", "most_waiting", "most_bytes", "free_bytes"):
+        for name in ("slots", "most_waiting", "most_bytes", "free_bytes", "most_live"):
             check_type(name, getattr(self, name), int)
-        for name in ("most_sound_s", "most_job_s", "keep_s"):
+        times = ("most_sound_s", "most_job_s", "keep_s", "most_live_s", "live_idle_s")
+        for name in times:
             check_type(name, getattr(self, name), float)
-        for name in ("slots", "most_waiting", "most_bytes", "most_sound_s", "most_job_s", "keep_s"):
+        for name in ("slots", "most_waiting", "most_bytes", "most_live", *times):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give a number above 0")
+
+    def live_settings(self) -> LiveSettings:
+        """What is allowed of live sessions."""
+        return LiveSettings(
+            most_sessions=self.most_live,
+            most_s=self.most_live_s,
+            idle_s=self.live_idle_s,
+            store=self.store,
+            recognition=self.recognition,
+        )
 
     def open_table(self) -> JobTable:
         """The table of jobs; errors as in `JobTable`."""

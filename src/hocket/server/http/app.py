@@ -12,13 +12,14 @@ from starlette.concurrency import run_in_threadpool
 from hocket.errors import HocketError
 from hocket.recognition.engine import ENGINES
 from hocket.server.edits import Editor
-from hocket.server.http import edits, events, failures, jobs, page, results, sessions, status
+from hocket.server.http import edits, events, failures, jobs, live, page, results, sessions, status
 from hocket.server.http.access import Access
 from hocket.server.http.changes import Changes
 from hocket.server.http.context import Context
 from hocket.server.http.guard import Guard
 from hocket.server.http.logs import Log
 from hocket.server.http.metrics import Metrics
+from hocket.server.live.process import LiveProcess
 from hocket.server.service import Service
 from hocket.server.side import SideProcess
 from hocket.server.workers import WorkerPool
@@ -49,6 +50,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         access=access,
         changes=Changes(table, metrics.ended),
         editor=Editor(table, spool, solver),
+        live=LiveProcess(service.live_settings()),
         side=SideProcess(),
         log=log,
         metrics=metrics,
@@ -64,6 +66,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
             await run_in_threadpool(stack.enter_context, context.pool)
             stack.callback(context.side.close)
             stack.callback(solver.close)
+            stack.callback(context.live.close)
             tasks = [asyncio.create_task(each) for each in (context.changes.run(), _sweep(context))]
             log.write("started", version=__version__, workers=service.slots)
             try:
@@ -85,7 +88,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (jobs, edits, events, results, sessions, status, page):
+    for module in (jobs, edits, events, results, live, sessions, status, page):
         app.include_router(module.router)
     failures.add_handlers(app)
     app.add_middleware(Guard, access=access, log=log, metrics=metrics)

@@ -10,6 +10,7 @@ from hocket.server.http.access import Access
 from hocket.server.http.changes import Changes
 from hocket.server.http.logs import Log
 from hocket.server.http.metrics import Metrics
+from hocket.server.live.process import LiveProcess
 from hocket.server.service import Service
 from hocket.server.side import SideProcess
 from hocket.server.spool import Spool
@@ -28,6 +29,7 @@ class Context:
     access: who may do what.
     changes: of jobs, as they happen.
     editor: of their results.
+    live: sessions of sound that is recorded.
     side: where what cannot wait for a worker is computed.
     log: of the service.
     metrics: of the service.
@@ -41,6 +43,7 @@ class Context:
     access: Access
     changes: Changes
     editor: Editor
+    live: LiveProcess
     side: SideProcess = field(default_factory=SideProcess)
     log: Log = field(default_factory=Log)
     metrics: Metrics = field(default_factory=Metrics)
