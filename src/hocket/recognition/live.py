@@ -90,7 +90,7 @@ class LiveTranscriber:
             refinable=False,
             name=name,
         )
-        self._work = Work(recognizer, settings.language)
+        self._work = Work(recognizer, settings.language, settings.prompt)
         self._sound, self._start_s, self._turns = SampleBuffer(), 0.0, list[Turn]()
         pace = self._stream.config.stream
         self._longest_s = pace.latest_s + pace.window_s  # before a turn becomes final
