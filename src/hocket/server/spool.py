@@ -14,7 +14,8 @@ from hocket.files import write_whole
 
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 RECORDING, RESULT, PART = ".recording", ".result.json", ".part"
-SUFFIXES = (RECORDING, ".json", PART)
+REFERENCES = ".references"
+SUFFIXES = (RECORDING, REFERENCES, ".json", PART)
 
 
 class Spool:
@@ -80,13 +81,23 @@ class Spool:
         """Write the result of a job, whole or not at all; OutputError if that cannot be done."""
         write_whole(self.result(job_id), content, "free some disk space", private=True)
 
+    def write_references(self, job_id: str, content: str) -> None:
+        """Write the voices that came with a job; errors as in `write_result`."""
+        place = self._place(job_id, REFERENCES)
+        write_whole(place, content, "free some disk space", private=True)
+
+    def read_references(self, job_id: str) -> str | None:
+        """The voices that came with a job; None if it came without."""
+        place = self._place(job_id, REFERENCES)
+        return place.read_text("utf-8") if place.exists() else None
+
     def finished(self) -> list[str]:
         """The jobs whose results are complete."""
         return sorted(each.name.removesuffix(RESULT) for each in self.folder.glob(f"*{RESULT}"))
 
     def remove(self, job_id: str) -> None:
         """Delete all files of a job."""
-        for suffix in (RECORDING, RESULT, PART):
+        for suffix in (RECORDING, REFERENCES, RESULT, PART):
             self._place(job_id, suffix).unlink(missing_ok=True)
 
     def clean(self, known: Iterable[str]) -> list[str]:
@@ -94,7 +105,7 @@ class Spool:
 
         To be called before any upload is received. Returns the names of the files.
         """
-        kept = {f"{each}{suffix}" for each in known for suffix in (RECORDING, RESULT)}
+        kept = {f"{each}{suffix}" for each in known for suffix in (RECORDING, REFERENCES, RESULT)}
         ours = [each.name for each in self.folder.iterdir() if each.suffix in SUFFIXES]
         orphans = sorted(name for name in ours if name not in kept)
         for name in orphans:
