@@ -72,9 +72,10 @@ def test_updates_and_segments_of_two_threads_are_those_of_one(speech: np.ndarray
 
 def test_segments_come_soon_and_all_speech_is_recognized_once(speech: np.ndarray) -> None:
     clock = Clock()
-    live = LiveTranscriber(16_000, recognizer=clock)
+    live = LiveTranscriber(16_000, RecognitionConfig(prompt="Diane"), recognizer=clock)
     twice = np.concatenate([speech, np.zeros(16_000 * 60, np.float32), speech])
     found = transcribed(twice, live)
+    assert clock.prompts == {"Diane"}
     assert max(time - segment.turn.end for time, segment in found) < 20
     words = [word for _, segment in found for word in segment.words]
     assert len({(word.start, word.end) for word in words}) == len(words)

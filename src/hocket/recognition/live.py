@@ -94,7 +94,7 @@ class LiveTranscriber:
             refinable=False,
             name=name,
         )
-        self._work = Work(recognizer, settings.language)
+        self._work = Work(recognizer, settings.language, settings.prompt)
         self._sound, self._start_s, self._turns = SampleBuffer(), 0.0, list[Turn]()
         self._speech = deque[_Speech]()
         pace = self._stream.config.stream

@@ -11,6 +11,7 @@ from hocket.config import PRESETS, SpeakerCount
 from hocket.errors import ConfigError
 
 TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+MOST_PROMPT = 4000  # characters; Whisper uses the last 224 tokens
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class JobOptions:
     """Options of a job, by the names and with the values of `Diarizer.__call__`.
 
     transcribe: whether words are recognized, too.
-    language, whole_sentences: as for `Transcriber`.
+    language, prompt, whole_sentences: as for `Transcriber`.
+    transient: whether the client waits for the result, so that the job is deleted with its end.
     """
 
     preset: str = "balanced"
@@ -31,7 +33,9 @@ class JobOptions:
     end: float | None = None
     transcribe: bool = False
     language: str | None = None
+    prompt: str | None = None
     whole_sentences: bool = False
+    transient: bool = False
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
@@ -64,9 +68,12 @@ class JobOptions:
         check_channels(self.channels)
         for name in ("start", "end"):
             check_type(name, getattr(self, name), float | None)
-        for name in ("transcribe", "whole_sentences"):
+        for name in ("transcribe", "whole_sentences", "transient"):
             check_type(name, getattr(self, name), bool)
-        check_type("language", self.language, str | None)
+        for name in ("language", "prompt"):
+            check_type(name, getattr(self, name), str | None)
+        if self.prompt and len(self.prompt) > MOST_PROMPT:
+            raise ConfigError(f"the prompt has {len(self.prompt)} characters; give {MOST_PROMPT}")
 
     def as_values(self) -> dict[str, Any]:
         """The options that are not the usual ones, as plain values."""

@@ -17,9 +17,10 @@ from hocket.files import write_whole
 ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 RECORDING, RESULT, PART = ".recording", ".result.json", ".part"
 ARTIFACTS, EDITS, EDITED = ".artifacts.npz", ".edits.json", ".edited"
+REFERENCES = ".references"
 DERIVED = (".mp3", ".peaks")  # that can be made again
-KEPT = (RECORDING, RESULT, ARTIFACTS, EDITS, EDITED, *DERIVED)
-SUFFIXES = (RECORDING, ".json", PART, ".npz", EDITED, *DERIVED)
+KEPT = (RECORDING, REFERENCES, RESULT, ARTIFACTS, EDITS, EDITED, *DERIVED)
+SUFFIXES = (RECORDING, REFERENCES, ".json", PART, ".npz", EDITED, *DERIVED)
 
 
 class Spool:
@@ -109,6 +110,15 @@ class Spool:
         """Write the result with edits, then their history; OutputError if that cannot be done."""
         for place, content in ((self.edited(job_id), edited), (self.edits(job_id), history)):
             write_whole(place, content, "free some disk space", private=True)
+    def write_references(self, job_id: str, content: str) -> None:
+        """Write the voices that came with a job; errors as in `write_result`."""
+        place = self._place(job_id, REFERENCES)
+        write_whole(place, content, "free some disk space", private=True)
+
+    def read_references(self, job_id: str) -> str | None:
+        """The voices that came with a job; None if it came without."""
+        place = self._place(job_id, REFERENCES)
+        return place.read_text("utf-8") if place.exists() else None
 
     def finished(self) -> list[str]:
         """The jobs whose results are complete."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -17,9 +18,11 @@ from hocket.recognition.settings import RecognitionConfig
 from hocket.recognition.transcribe import Transcriber
 from hocket.result import Result
 from hocket.server.jobs import Job
+from hocket.server.known import of_text, with_names
 from hocket.server.options import JobOptions
 from hocket.server.spool import Spool
 from hocket.server.table import JobTable
+from hocket.speakers.references import known_voices
 from hocket.transcript import Transcript, transcript_of
 
 NOTE_S = 0.25  # between notes of how far a job has come; each is written to the disk
@@ -33,6 +36,7 @@ class Worker:
         spool: with their recordings, which gets their results.
         threads: processor threads of this worker; None: all.
         recognition: how speech is recognized, where a job asks for it.
+        store: of known speakers, who get their names in all jobs; None: there is none.
         name: of this worker, as the jobs have it that it runs.
     """
 
@@ -43,11 +47,12 @@ class Worker:
         *,
         threads: int | None = None,
         recognition: RecognitionConfig | None = None,
+        store: Path | None = None,
         name: str = "",
     ) -> None:
         self._table, self._spool, self._name = table, spool, name
         self._runtime = Runtime(threads=threads)
-        self._recognition = recognition or RecognitionConfig()
+        self._recognition, self._store = recognition or RecognitionConfig(), store
         self._diarizers: dict[str, Diarizer] = {}
         self._recognizer: Recognizer | None = None
 
@@ -78,10 +83,13 @@ class Worker:
             "progress": _Notes(self._table, job.id, cancel),
             "cancel": cancel,
         }
-        result = self._result(job, options, common)
+        voices = known_voices(
+            of_text(self._spool.read_references(job.id)), self._diarizer(options.preset)
+        )
+        result = with_names(self._result(job, options, common), voices, self._store)
         if not options.transcribe:
             return transcript_of(result)
-        return self._transcriber(options.language)(
+        return self._transcriber(options)(
             place, result=result, whole_sentences=options.whole_sentences, **common
         )
 
@@ -108,8 +116,10 @@ class Worker:
             self._diarizers[preset] = Diarizer(preset=preset, runtime=self._runtime)
         return self._diarizers[preset]
 
-    def _transcriber(self, language: str | None) -> Transcriber:
-        settings = replace(self._recognition, language=language or self._recognition.language)
+    def _transcriber(self, options: JobOptions) -> Transcriber:
+        usual = self._recognition
+        language, prompt = options.language or usual.language, options.prompt or usual.prompt
+        settings = replace(usual, language=language, prompt=prompt)
         self._recognizer = self._recognizer or open_recognizer(settings, self._runtime)
         return Transcriber(settings, runtime=self._runtime, recognizer=self._recognizer)
 
