@@ -110,7 +110,7 @@ def test_a_bad_reference_fails_before_the_recording_is_diarized(
     spool.write_references(job_id, as_text([Reference("Diane", b"no sound" * 99)]))
     failed = Worker(table, spool).do_next()
     assert failed is not None
-    assert (failed.status, failed.stage) == ("failed", "")
+    assert (failed.status, failed.stage, failed.error) == ("failed", "", "AudioFormatError")
     assert failed.problem.startswith("reference 1 (Diane): ")
 
 
@@ -121,7 +121,7 @@ def test_what_fails_is_a_line_and_the_next_job_is_done(table: JobTable, spool: S
     failed, done = worker.do_next(), worker.do_next()
     assert failed is not None
     assert done is not None
-    assert (failed.id, failed.status) == (odd, "failed")
+    assert (failed.id, failed.status, failed.error) == (odd, "failed", "AudioFormatError")
     assert "\n" not in failed.problem
     assert "odd" in failed.problem
     assert str(spool.folder) not in failed.problem

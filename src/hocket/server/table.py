@@ -36,6 +36,7 @@ _TABLE = f"""CREATE TABLE IF NOT EXISTS jobs (
     done INTEGER NOT NULL DEFAULT 0,
     total INTEGER NOT NULL DEFAULT 0,
     problem TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
     is_cancelling INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
@@ -200,8 +201,8 @@ class JobTable:
             )
             return changed.rowcount == 1
 
-    def end(self, job_id: str, status: Status, problem: str = "") -> Job:
-        """End a running job, as done, failed or cancelled.
+    def end(self, job_id: str, status: Status, problem: str = "", error: str = "") -> Job:
+        """End a running job, as done, failed or cancelled, with what `Job` has of a failure.
 
         Raises:
             JobError: it does not run; what another process has ended stays as it is.
@@ -210,9 +211,9 @@ class JobTable:
             raise JobError(f"a job cannot end as {status}; give one of {', '.join(ENDED)}")
         with self._writing() as database:
             changed = database.execute(
-                "UPDATE jobs SET status = ?, finished = ?, problem = ?, is_cancelling = 0"
-                " WHERE id = ? AND status = 'running'",
-                (status, time.time(), one_line(problem), job_id),
+                "UPDATE jobs SET status = ?, finished = ?, problem = ?, error = ?,"
+                " is_cancelling = 0 WHERE id = ? AND status = 'running'",
+                (status, time.time(), one_line(problem), error, job_id),
             )
             job = _one(database, job_id)
             if not changed.rowcount:

@@ -71,7 +71,8 @@ class Worker:
         except Cancelled:
             return self._table.end(job.id, "cancelled")
         except (HocketError, MemoryError) as error:
-            return self._table.end(job.id, "failed", str(error) or "there is not enough memory")
+            problem = str(error) or "there is not enough memory"
+            return self._table.end(job.id, "failed", problem, type(error).__name__)
         return self._table.end(job.id, "done")
 
     def _transcript(self, job: Job) -> Transcript:
