@@ -114,7 +114,12 @@ def _run(service: Service, name: str, stop: Any, loaded: Any) -> None:
     threads = service.threads or max(1, (os.cpu_count() or 1) // service.slots)
     with service.open_table() as table:
         worker = Worker(
-            table, service.open_spool(), threads=threads, recognition=service.recognition, name=name
+            table,
+            service.open_spool(),
+            threads=threads,
+            recognition=service.recognition,
+            store=service.store,
+            name=name,
         )
         worker.load()
         loaded.set()
