@@ -46,9 +46,13 @@ _TABLE = f"""CREATE TABLE IF NOT EXISTS jobs (
 _FURTHER = (
     "CREATE INDEX IF NOT EXISTS waiting ON jobs (status, place)",
     "CREATE INDEX IF NOT EXISTS changes ON jobs (changed)",
+    # deleted jobs take their numbers with them, and none may come again
+    "CREATE TABLE IF NOT EXISTS last_change (number INTEGER NOT NULL)",
+    "INSERT INTO last_change SELECT 0 WHERE NOT EXISTS (SELECT * FROM last_change)",
     *(
         f"CREATE TRIGGER IF NOT EXISTS changed_by_{event.split()[0].lower()} AFTER {event} ON jobs"  # noqa: S608
-        " BEGIN UPDATE jobs SET changed = (SELECT max(changed) + 1 FROM jobs)"
+        " BEGIN UPDATE last_change SET number = number + 1;"
+        " UPDATE jobs SET changed = (SELECT number FROM last_change)"
         " WHERE place = NEW.place; END"
         for event in ("INSERT", "UPDATE OF status, stage, done, total, is_cancelling, problem")
     ),
