@@ -12,13 +12,25 @@ from starlette.concurrency import run_in_threadpool
 from hocket.errors import HocketError
 from hocket.recognition.engine import ENGINES
 from hocket.server.edits import Editor
-from hocket.server.http import edits, events, failures, jobs, live, page, results, sessions, status
+from hocket.server.http import (
+    edits,
+    events,
+    failures,
+    jobs,
+    live,
+    openai,
+    page,
+    results,
+    sessions,
+    status,
+)
 from hocket.server.http.access import Access
 from hocket.server.http.changes import Changes
 from hocket.server.http.context import Context
 from hocket.server.http.guard import Guard
 from hocket.server.http.logs import Log
 from hocket.server.http.metrics import Metrics
+from hocket.server.jobs import Job
 from hocket.server.live.process import LiveProcess
 from hocket.server.service import Service
 from hocket.server.side import SideProcess
@@ -26,6 +38,7 @@ from hocket.server.workers import WorkerPool
 from hocket.version import __version__
 
 SWEEP_S = 60.0  # between looks for jobs that were kept long enough
+TRANSIENT_S = 600.0  # that a job is kept whose client is gone
 DESCRIPTION = """Who spoke when, and who said what, on your own machine.
 
 Every error has one shape: `{"error": {"message", "type", "code", "param"}}`."""
@@ -63,6 +76,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with stack:
+            await run_in_threadpool(jobs.remove_orphans, context)
             await run_in_threadpool(stack.enter_context, context.pool)
             stack.callback(context.side.close)
             stack.callback(solver.close)
@@ -88,7 +102,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (jobs, edits, events, results, live, sessions, status, page):
+    for module in (jobs, edits, events, results, live, openai, sessions, status, page):
         app.include_router(module.router)
     failures.add_handlers(app)
     app.add_middleware(Guard, access=access, log=log, metrics=metrics)
@@ -106,9 +120,10 @@ async def _sweep(context: Context) -> None:
 
 
 def _expired(context: Context) -> list[str]:
-    before = time.time() - context.service.keep_s
-    return [
-        job.id
-        for job in context.table.every()
-        if job.has_ended and job.finished is not None and job.finished < before
-    ]
+    now, kept_s = time.time(), context.service.keep_s
+
+    def is_expired(job: Job) -> bool:
+        most_s = min(kept_s, TRANSIENT_S) if job.options.get("transient") else kept_s
+        return job.has_ended and job.finished is not None and now - job.finished > most_s
+
+    return [job.id for job in context.table.every() if is_expired(job)]

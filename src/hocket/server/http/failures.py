@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from hocket import errors
 from hocket.errors import (
     ArgumentError,
     AudioError,
@@ -25,6 +26,7 @@ from hocket.errors import (
     one_line,
 )
 from hocket.server.http.logs import log_defect
+from hocket.server.jobs import Job
 
 RETRY_S = 5  # where nothing better is known
 
@@ -94,10 +96,24 @@ def refusal_of(error: HocketError) -> Refused:
     if isinstance(error, CapacityError):
         status, code = _LACKS[error.lack]
         return Refused(status, code, message)
-    for kind, status, code in _KINDS:
-        if isinstance(error, kind):
-            return Refused(status, code, message)
-    return Refused(503, "unavailable", message)
+    status, code = _status_of(type(error)) or (503, "unavailable")
+    return Refused(status, code, message)
+
+
+def refusal_of_job(job: Job) -> Refused:
+    """What the service answers to a client who waits for a job that did not end as done."""
+    headers = {"x-should-retry": "false"}  # OpenAI's clients would send the recording again
+    if job.status == "cancelled":
+        text = "the job was cancelled in the service; send the recording again"
+        return Refused(409, "cancelled", text, headers=headers)
+    kind = getattr(errors, job.error, None)
+    status, code = (kind and _status_of(kind)) or (500, "job_failed")
+    return Refused(status, code, job.problem, headers=headers)
+
+
+def _status_of(kind: type[BaseException]) -> tuple[int, str] | None:
+    found = ((status, code) for each, status, code in _KINDS if issubclass(kind, each))
+    return next(found, None)
 
 
 def content_of(refused: Refused) -> dict[str, Any]:

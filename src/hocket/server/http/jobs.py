@@ -3,8 +3,9 @@
 import asyncio
 import os
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,7 +16,7 @@ from hocket.server.http.access import scope
 from hocket.server.http.context import Context, context_of
 from hocket.server.http.failures import Refused, refusal_of, responses
 from hocket.server.http.rows import JobRow, JobRows, row_of
-from hocket.server.http.uploads import Form, drain, receive_form
+from hocket.server.http.uploads import Fields, Form, drain, receive_form
 from hocket.server.jobs import Job, Status
 from hocket.server.options import JobOptions
 
@@ -35,6 +36,7 @@ _OPTION_SCHEMA = {
     "end": {"type": "number", "minimum": 0, "description": "Seconds."},
     "transcribe": {"type": "boolean", "description": "Whether words are recognized, too."},
     "language": {"type": "string", "description": "Code, such as en."},
+    "prompt": {"type": "string", "description": "Shows how names and terms are spelled."},
     "whole_sentences": {"type": "boolean"},
 }
 _SUBMISSION = {
@@ -79,39 +81,49 @@ async def submit(request: Request, response: Response, context: Shared) -> JobRo
 
     Once this is answered, the job is kept: also if the service is killed.
     """
-    try:
-        await run_in_threadpool(context.table.check_room)
-        job = await _accepted(request, context)
-    except CapacityError as error:
-        await drain(request)
-        raise await _full(context, error) from None
+    job = await admit(request, context, _accepted)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return await run_in_threadpool(_row, context, job)
 
 
+async def admit(
+    request: Request, context: Context, accept: Callable[[Request, Context], Awaitable[Job]]
+) -> Job:
+    """Queue what `accept` reads of a request; Refused if there is no room."""
+    try:
+        await run_in_threadpool(context.table.check_room)
+        return await accept(request, context)
+    except CapacityError as error:
+        await drain(request)
+        raise await _full(context, error) from None
+
+
+def _options(_job_id: str, fields: Fields) -> JobOptions:
+    return JobOptions.of_texts(fields)
+
+
 async def accept_form(
-    request: Request, context: Context, of: Any = JobOptions.of_texts
-) -> tuple[Job, list[tuple[str, str]]]:
+    request: Request,
+    context: Context,
+    options_of: Callable[[str, Fields], JobOptions] = _options,
+) -> Job:
     """Queue the recording of a form.
 
     Args:
         request: with the form.
         context: of the service.
-        of: makes the options of the form's fields.
-
-    Returns:
-        The job, and the fields.
+        options_of: makes the options of the form's fields, in a thread. It gets the id of the job,
+            and may write files of it.
     """
     job_id = new_id()
     try:
         form = await receive_form(request, context.spool, job_id)
-        options = of(form.fields)
+        options = await run_in_threadpool(options_of, job_id, form.fields)
         values = (job_id, named(form), form.size, options.as_values())
-        job = await run_in_threadpool(context.table.add, *values)
+        return await run_in_threadpool(context.table.add, *values)
     except BaseException:
         await run_in_threadpool(context.spool.remove, job_id)
         raise
-    return job, form.fields
 
 
 def named(form: Form) -> str:
@@ -125,8 +137,7 @@ async def _accepted(request: Request, context: Context) -> Job:
     if request.headers.get("content-type", "").split(";")[0].strip() == "application/json":
         body = await _json(request)
         return await run_in_threadpool(_add_path, context, body)
-    job, _ = await accept_form(request, context)
-    return job
+    return await accept_form(request, context)
 
 
 class PathSubmission(BaseModel):
@@ -236,6 +247,18 @@ def remove_job(context: Context, job_id: str) -> None:
     """Delete an ended job with its files."""
     context.table.remove(job_id)
     context.spool.remove(job_id)
+
+
+def remove_orphans(context: Context) -> None:
+    """Delete jobs whose clients waited for the result when the service ended.
+
+    To be called before any worker is started.
+    """
+    context.table.recover(context.spool.finished())
+    for job in context.table.every():
+        if job.options.get("transient"):
+            context.table.cancel(job.id)
+            remove_job(context, job.id)
 
 
 def new_id() -> str:

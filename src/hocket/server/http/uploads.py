@@ -1,10 +1,10 @@
 """Uploads: a form whose recording goes to the disk as it comes, whatever the client declares."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import python_multipart
 from python_multipart.exceptions import FormParserError
@@ -24,11 +24,15 @@ DRAIN_BYTES, DRAIN_S = 64 << 20, 10.0  # of a request that is refused
 MOST_NAME = 255  # characters of a name that are kept
 
 
+Fields: TypeAlias = Sequence[tuple[str, str]]
+"""Names and values of a form, in order; a name may come several times."""
+
+
 @dataclass
 class Form:
     """A form.
 
-    fields: names and values, in order; a name may come several times.
+    fields: of which the form consists, beside the file.
     name: of the file, as the client gave it; None if there was no file.
     size: of the file, in bytes.
     """
