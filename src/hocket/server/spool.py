@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Self
 
@@ -67,6 +68,12 @@ class Spool:
     def derived(self, job_id: str, suffix: str) -> Path:
         """Where a file is that can be made again; one of DERIVED."""
         return self._place(job_id, suffix)
+
+    def limited(self, most_bytes: int) -> Self:
+        """The same folder, for uploads of fewer bytes."""
+        other = copy(self)
+        other.most_bytes = min(most_bytes, self.most_bytes)
+        return other
 
     def receive(self, job_id: str, chunks: Iterable[bytes]) -> int:
         """Write an upload as it comes, and return its size; nothing is left of one that fails.

@@ -22,6 +22,7 @@ from hocket.server.http import (
     page,
     results,
     sessions,
+    speakers,
     status,
 )
 from hocket.server.http.access import Access
@@ -102,7 +103,7 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (jobs, edits, events, results, live, openai, sessions, status, page):
+    for module in (jobs, edits, events, results, live, openai, speakers, sessions, status, page):
         app.include_router(module.router)
     failures.add_handlers(app)
     app.add_middleware(Guard, access=access, log=log, metrics=metrics)
