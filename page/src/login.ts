@@ -8,7 +8,11 @@ import type { View } from "./view.js";
 export function openLogin(onLogin: () => void): View {
   const problem = element("p", { class: "problem", role: "alert" });
   const token = element("input", {
-    type: "password", name: "token", autocomplete: "current-password", required: true, id: "token",
+    type: "password",
+    name: "token",
+    autocomplete: "current-password",
+    required: true,
+    id: "token",
   });
   const submit = element("button", { class: "primary" }, "Log in");
   const form = element(
@@ -38,6 +42,11 @@ export function openLogin(onLogin: () => void): View {
   }
 
   const heading = element("h1", { tabindex: -1 }, "Log in");
-  const node = element("main", { id: "main", class: "login" }, heading, element("section", {}, form));
+  const node = element(
+    "main",
+    { id: "main", class: "login" },
+    heading,
+    element("section", {}, form),
+  );
   return { title: "Log in", node };
 }

@@ -22,11 +22,32 @@ interface Place {
 const may = (session: Session, scope: string): boolean => session.scopes.includes(scope);
 
 const PLACES: readonly Place[] = [
-  { name: "Recordings", link: "#/", path: /^#?\/?$/, open: openQueue, isThere: (s) => may(s, "jobs") },
-  { name: "", link: "", path: /^#\/jobs\/([\w-]+)$/, open: openRecording, isThere: (s) => may(s, "jobs") },
-  { name: "Live", link: "#/live", path: /^#\/live$/, open: openLive, isThere: (s) => may(s, "live") },
   {
-    name: "People", link: "#/people", path: /^#\/people$/, open: openPeople,
+    name: "Recordings",
+    link: "#/",
+    path: /^#?\/?$/,
+    open: openQueue,
+    isThere: (s) => may(s, "jobs"),
+  },
+  {
+    name: "",
+    link: "",
+    path: /^#\/jobs\/([\w-]+)$/,
+    open: openRecording,
+    isThere: (s) => may(s, "jobs"),
+  },
+  {
+    name: "Live",
+    link: "#/live",
+    path: /^#\/live$/,
+    open: openLive,
+    isThere: (s) => may(s, "live"),
+  },
+  {
+    name: "People",
+    link: "#/people",
+    path: /^#\/people$/,
+    open: openPeople,
     isThere: (s) => s.store && may(s, "speakers"),
   },
 ];
@@ -53,7 +74,11 @@ function route(isFirst = false): void {
   const place = PLACES.find((each) => each.path.test(hash) && each.isThere(now));
   const fallback = PLACES.find((each) => each.link && each.isThere(now));
   if (!place && fallback) return location.replace(fallback.link);
-  if (!place) return show(openLogin(() => attempt(start)), isFirst);
+  if (!place)
+    return show(
+      openLogin(() => attempt(start)),
+      isFirst,
+    );
   header.replaceChildren(...frame(now, hash));
   show(place.open(now, place.path.exec(hash)?.[1] ?? ""), isFirst);
 }
@@ -77,8 +102,14 @@ async function logOut(): Promise<void> {
 }
 
 function login(): void {
-  header.replaceChildren(element("span", { class: "brand" }, "hocket"), element("div", { class: "tools" }, themeSwitch()));
-  show(openLogin(() => attempt(start)), true);
+  header.replaceChildren(
+    element("span", { class: "brand" }, "hocket"),
+    element("div", { class: "tools" }, themeSwitch()),
+  );
+  show(
+    openLogin(() => attempt(start)),
+    true,
+  );
   document.querySelector<HTMLElement>("#token")?.focus();
 }
 
@@ -102,7 +133,13 @@ function begin(): void {
     const again = button("Try again", () => location.reload(), { class: "primary" });
     const heading = element("h1", {}, "hocket");
     outlet.replaceChildren(
-      element("main", { id: "main" }, heading, element("p", { class: "problem" }, textOf(error)), again),
+      element(
+        "main",
+        { id: "main" },
+        heading,
+        element("p", { class: "problem" }, textOf(error)),
+        again,
+      ),
     );
   });
 }

@@ -2,63 +2,86 @@
 
 import { address, get, send } from "./api.js";
 import { asked, attempt, button, element, field, select, tell } from "./dom.js";
-import { ago, length, percent } from "./text.js";
+import { ago, count, length, percent } from "./text.js";
 import type { Match, Person } from "./types.js";
 import type { View } from "./view.js";
 
 /** The people view. */
 export function openPeople(): View {
-  const body = element("tbody", {});
-  const heads = ["Name", "Speech", "Samples", "Changed", "Actions"].map((each) => element("th", { scope: "col" }, each));
-  const table = element("table", {}, element("caption", { class: "unseen" }, "Known speakers"), element("thead", {}, element("tr", {}, ...heads)), body);
-  const wide = element("div", { class: "wide" }, table);
-  const empty = element("p", { class: "muted empty", hidden: true }, "The store has no speakers yet.");
+  const known = new KnownPeople();
   const heading = element("h1", { tabindex: -1 }, "People");
-  let people: Person[] = [];
+  const enroll = enrollment(() => known.load());
+  const forms = element("div", { class: "columns even" }, enroll, identification());
+  attempt(() => known.load());
+  return { title: "People", node: element("main", { id: "main" }, heading, known.node, forms) };
+}
 
-  async function load(): Promise<void> {
-    people = (await get<{ speakers: Person[] }>("v1/speakers")).speakers;
-    const focused = document.activeElement?.getAttribute("aria-label");
-    body.replaceChildren(...people.map((person) => row(person)));
-    wide.hidden = !people.length;
-    empty.hidden = people.length > 0;
-    if (focused) body.querySelector<HTMLElement>(`[aria-label=${CSS.escape(focused)}]`)?.focus();
+const COLUMNS = ["Name", "Speech", "From", "Changed", "Actions"];
+
+class KnownPeople {
+  readonly node: HTMLElement;
+  private people: Person[] = [];
+  private readonly body = element("tbody", {});
+  private readonly wide: HTMLElement;
+  private readonly empty = element(
+    "p",
+    { class: "muted empty", hidden: true },
+    "The store has no speakers yet.",
+  );
+
+  constructor() {
+    const heads = COLUMNS.map((each) => element("th", { scope: "col" }, each));
+    const caption = element("caption", { class: "unseen" }, "Known speakers");
+    const head = element("thead", {}, element("tr", {}, ...heads));
+    this.wide = element("div", { class: "wide" }, element("table", {}, caption, head, this.body));
+    this.node = element("section", { "aria-label": "Known speakers" }, this.wide, this.empty);
   }
 
-  function row(person: Person): HTMLElement {
-    const { name } = person;
-    const others = people.filter(({ id }) => id !== person.id);
-    const then = (work: () => Promise<boolean>): (() => void) => () =>
-      attempt(async () => {
-        if (await work()) await load();
-      });
+  async load(): Promise<void> {
+    this.people = (await get<{ speakers: Person[] }>("v1/speakers")).speakers;
+    const { body } = this;
+    const focused = document.activeElement?.getAttribute("aria-label");
+    body.replaceChildren(...this.people.map((person) => this.row(person)));
+    this.wide.hidden = !this.people.length;
+    this.empty.hidden = this.people.length > 0;
+    if (focused) body.querySelector<HTMLElement>(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  private row(person: Person): HTMLElement {
+    const { name, seconds, exemplars, updated } = person;
+    const others = this.people.filter(({ id }) => id !== person.id);
+    const action = (text: string, label: string, work: () => Promise<boolean>): HTMLElement =>
+      button(text, () => attempt(() => this.after(work)), { "aria-label": label });
+    const merging = `Merge ${name} with another person`;
     return element(
-      "tr", {},
+      "tr",
+      {},
       element("th", { scope: "row" }, name),
-      element("td", {}, length(person.seconds)),
-      element("td", {}, String(person.exemplars)),
-      element("td", {}, ago(person.updated, Date.now() / 1000)),
+      element("td", {}, length(seconds)),
+      element("td", {}, count(exemplars, "sample")),
+      element("td", {}, ago(updated, Date.now() / 1000)),
       element(
-        "td", { class: "buttons" },
-        button("Rename", then(() => rename(person)), { "aria-label": `Rename ${name}` }),
-        others.length > 0 &&
-          button("Merge…", then(() => merge(person, others)), { "aria-label": `Merge ${name} with another person` }),
-        button("Forget", then(() => forget(person)), { "aria-label": `Forget ${name}` }),
+        "td",
+        { class: "buttons" },
+        action("Rename", `Rename ${name}`, () => rename(person)),
+        others.length > 0 && action("Merge…", merging, () => merge(person, others)),
+        action("Forget", `Forget ${name}`, () => forget(person)),
       ),
     );
   }
 
-  attempt(load);
-  const forms = element("div", { class: "columns even" }, enrollment(load), identification());
-  const node = element(
-    "main", { id: "main" }, heading,
-    element("section", { "aria-label": "Known speakers" }, wide, empty), forms,
-  );
-  return { title: "People", node };
+  private async after(work: () => Promise<boolean>): Promise<void> {
+    if (await work()) await this.load();
+  }
 }
 
 async function rename({ id, name }: Person): Promise<boolean> {
-  const input = element("input", { value: name, required: true, maxlength: 200, autocomplete: "off" });
+  const input = element("input", {
+    value: name,
+    required: true,
+    maxlength: 200,
+    autocomplete: "off",
+  });
   if (!(await asked(`Rename ${name}`, "Rename", field("New name", input)))) return false;
   await send("PATCH", address("speakers", id), { name: input.value.trim() });
   return true;
@@ -66,14 +89,22 @@ async function rename({ id, name }: Person): Promise<boolean> {
 
 async function merge({ id, name }: Person, others: readonly Person[]): Promise<boolean> {
   const into = select(Object.fromEntries(others.map((each) => [each.id, each.name])));
-  const text = element("p", { class: "muted" }, `All samples of ${name} are given to the other person.`);
+  const text = element(
+    "p",
+    { class: "muted" },
+    `All samples of ${name} are given to the other person.`,
+  );
   if (!(await asked(`Merge ${name}`, "Merge", text, field("Into", into)))) return false;
   await send("POST", "v1/speakers/merge", { from: id, into: into.value });
   return true;
 }
 
 async function forget({ id, name }: Person): Promise<boolean> {
-  const text = element("p", {}, `The voice of ${name} is deleted from the store. This cannot be undone.`);
+  const text = element(
+    "p",
+    {},
+    `The voice of ${name} is deleted from the store. This cannot be undone.`,
+  );
   if (!(await asked(`Forget ${name}?`, "Forget", text))) return false;
   await send("DELETE", address("speakers", id));
   tell(`${name} is forgotten.`);
@@ -82,7 +113,12 @@ async function forget({ id, name }: Person): Promise<boolean> {
 
 function enrollment(onDone: () => Promise<void>): HTMLElement {
   const name = element("input", { required: true, maxlength: 200, autocomplete: "off" });
-  const files = element("input", { type: "file", accept: "audio/*,video/*", required: true, multiple: true });
+  const files = element("input", {
+    type: "file",
+    accept: "audio/*,video/*",
+    required: true,
+    multiple: true,
+  });
   const submit = element("button", { class: "primary" }, "Enroll");
   const enroll = async (): Promise<void> => {
     const content = new FormData();
@@ -111,7 +147,8 @@ function enrollment(onDone: () => Promise<void>): HTMLElement {
 function identification(): HTMLElement {
   const file = element("input", { type: "file", accept: "audio/*,video/*", required: true });
   const submit = element("button", { class: "primary" }, "Identify");
-  const found = element("ol", { class: "matches", role: "status" });
+  const found = element("ol", { class: "matches" });
+  const status = element("div", { role: "status" }, found);
   const identify = async (): Promise<void> => {
     const content = new FormData();
     for (const each of file.files ?? []) content.append("file", each, each.name);
@@ -119,7 +156,8 @@ function identification(): HTMLElement {
       send<{ matches: Match[] }>("POST", "v1/speakers/identify", content),
     );
     found.replaceChildren(...matches.map(matchRow));
-    if (!matches.length) found.replaceChildren(element("li", {}, "Nobody in the store is similar."));
+    if (!matches.length)
+      found.replaceChildren(element("li", {}, "Nobody in the store is similar."));
   };
   const form = element(
     "form",
@@ -131,14 +169,15 @@ function identification(): HTMLElement {
     },
     field("A recording of one person", file),
     element("div", { class: "buttons" }, submit),
-    found,
+    status,
   );
   return element("section", { "aria-label": "Identify" }, element("h2", {}, "Who is this?"), form);
 }
 
 const matchRow = ({ name, probability, certain }: Match): HTMLElement =>
   element(
-    "li", {},
+    "li",
+    {},
     element("strong", {}, name),
     ` ${percent(probability)} likely${certain ? "" : ", not certain"}`,
   );

@@ -50,10 +50,14 @@ export function themeSwitch(): HTMLElement {
   const label = (): void => {
     text.textContent = current() === "dark" ? "Light colors" : "Dark colors";
   };
-  const made = button(icon("theme"), () => {
-    choose(current() === "dark" ? "light" : "dark");
-    label();
-  }, { class: "plain", title: "Light or dark colors" });
+  const made = button(
+    icon("theme"),
+    () => {
+      choose(current() === "dark" ? "light" : "dark");
+      label();
+    },
+    { class: "plain", title: "Light or dark colors" },
+  );
   made.append(text);
   label();
   return made;

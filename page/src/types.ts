@@ -68,10 +68,7 @@ export interface Result {
 export type Pair = [number, number];
 
 export type Constraint =
-  | { same: Pair[] }
-  | { different: Pair[] }
-  | { is: string; at: Pair }
-  | { nobody: Pair };
+  { same: Pair[] } | { different: Pair[] } | { is: string; at: Pair } | { nobody: Pair };
 
 export interface State {
   revision: number;
@@ -144,7 +141,13 @@ export interface ServiceError {
 
 export type LiveMessage =
   | { type: "ready"; rate: number; words: boolean }
-  | { type: "update"; time: number; final: Turn[]; tentative: Turn[]; notices?: (string | Notice)[] }
+  | {
+      type: "update";
+      time: number;
+      final: Turn[];
+      tentative: Turn[];
+      notices?: (string | Notice)[];
+    }
   | { type: "segments"; segments: Segment[] }
   | { type: "error"; error: ServiceError }
   | { type: "end"; duration: number };

@@ -22,7 +22,11 @@ export interface ConnectionEvents {
 function addressOf(options: Readonly<Record<string, string>>): string {
   const found = new URL("v1/live", document.baseURI);
   found.protocol = found.protocol === "https:" ? "wss:" : "ws:";
-  found.search = new URLSearchParams({ format: "s16le", rate: String(RATE), ...options }).toString();
+  found.search = new URLSearchParams({
+    format: "s16le",
+    rate: String(RATE),
+    ...options,
+  }).toString();
   found.hash = "";
   return found.href;
 }
@@ -32,7 +36,12 @@ export async function connected(
   options: Readonly<Record<string, string>>,
   events: ConnectionEvents,
 ): Promise<Connection> {
-  const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
+  const audio = {
+    channelCount: 1,
+    echoCancellation: false,
+    noiseSuppression: false,
+    autoGainControl: true,
+  };
   const stream = await navigator.mediaDevices.getUserMedia({ audio });
   const context = new AudioContext();
   const silence = (): void => {
@@ -48,12 +57,15 @@ export async function connected(
   const node = new AudioWorkletNode(context, "microphone", { numberOfOutputs: 0 });
   context.createMediaStreamSource(stream).connect(node);
   const socket = socketOf(options, events, silence);
-  node.port.addEventListener("message", ({ data }: MessageEvent<{ sound: ArrayBuffer; level: number }>) => {
-    events.level(data.level);
-    if (socket.readyState !== WebSocket.OPEN) return;
-    if (socket.bufferedAmount < MOST_WAITING) socket.send(data.sound);
-    else socket.close(4000, "too slow");
-  });
+  node.port.addEventListener(
+    "message",
+    ({ data }: MessageEvent<{ sound: ArrayBuffer; level: number }>) => {
+      events.level(data.level);
+      if (socket.readyState !== WebSocket.OPEN) return;
+      if (socket.bufferedAmount < MOST_WAITING) socket.send(data.sound);
+      else socket.close(4000, "too slow");
+    },
+  );
   node.port.start();
   return {
     finish: () => {
@@ -86,7 +98,9 @@ function socketOf(
     silence();
     if (problem || isOver || code === 1000) return events.ended(problem);
     if (code === 4000) return events.ended("The connection is too slow for the sound.");
-    events.ended(wasOpen ? "The connection to the service broke." : "The service refused the connection.");
+    events.ended(
+      wasOpen ? "The connection to the service broke." : "The service refused the connection.",
+    );
   });
   return socket;
 }

@@ -18,7 +18,8 @@ class Microphone extends AudioWorkletProcessor {
 
   process(inputs: Float32Array[][]): boolean {
     const channels = inputs[0] ?? [];
-    if (channels[0]) this.take(sampleRate === RATE ? mix(channels) : this.resampler.next(mix(channels)));
+    if (channels[0])
+      this.take(sampleRate === RATE ? mix(channels) : this.resampler.next(mix(channels)));
     return true;
   }
 
@@ -40,7 +41,9 @@ class Microphone extends AudioWorkletProcessor {
 function mix(channels: Float32Array[]): Float32Array {
   const [first] = channels;
   if (!first || channels.length === 1) return first ?? new Float32Array(0);
-  return first.map((_, n) => channels.reduce((sum, each) => sum + (each[n] ?? 0), 0) / channels.length);
+  return first.map(
+    (_, n) => channels.reduce((sum, each) => sum + (each[n] ?? 0), 0) / channels.length,
+  );
 }
 
 registerProcessor("microphone", Microphone);

@@ -61,7 +61,8 @@ export class Resampler {
     const made = new Float32Array(2 * this.reach);
     for (let n = 0; n < made.length; n++) {
       const x = n + 1 - this.reach - phase / this.phases;
-      const window = Math.abs(x) < this.reach ? 0.5 + 0.5 * Math.cos((Math.PI * x) / this.reach) : 0;
+      const window =
+        Math.abs(x) < this.reach ? 0.5 + 0.5 * Math.cos((Math.PI * x) / this.reach) : 0;
       made[n] = cutoff * sinc(cutoff * x) * window;
     }
     this.kernels.set(phase, made);

@@ -24,7 +24,10 @@ const JOINED_S = 0.5; // two final turns of one speaker this close are shown as 
 /** What is known after a message. */
 export function after(live: Live, message: LiveMessage): Live {
   if (message.type === "segments")
-    return { ...live, segments: [...live.segments, ...message.segments].sort((a, b) => a.start - b.start) };
+    return {
+      ...live,
+      segments: [...live.segments, ...message.segments].sort((a, b) => a.start - b.start),
+    };
   if (message.type === "end") return { ...live, tentative: [] };
   if (message.type !== "update") return live;
   const { time, tentative } = message;
@@ -49,7 +52,9 @@ export function rowsOf({ final, tentative, segments }: Live): LiveRow[] {
   const texts = new Map<Turn, string[]>();
   const loose: LiveRow[] = [];
   for (const { start, end, speaker, text } of segments) {
-    const turn = final.find((each) => each.speaker === speaker && each.start < end && each.end > start);
+    const turn = final.find(
+      (each) => each.speaker === speaker && each.start < end && each.end > start,
+    );
     if (turn) texts.set(turn, [...(texts.get(turn) ?? []), text]);
     else loose.push({ start, end, speaker, text, isTentative: false });
   }
@@ -62,7 +67,11 @@ export function rowsOf({ final, tentative, segments }: Live): LiveRow[] {
 }
 
 const rowOf = ({ start, end, speaker }: Turn, isTentative: boolean): LiveRow => ({
-  start, end, speaker, text: "", isTentative,
+  start,
+  end,
+  speaker,
+  text: "",
+  isTentative,
 });
 
 /** Speakers in the order in which they first speak. */

@@ -19,8 +19,13 @@ export function submission(session: Session): { node: HTMLElement; close: () => 
   const fields = fieldsOf();
   const give = (files: Iterable<File>): void => submit(files, optionsOf(fields));
   const chooser = element("input", {
-    type: "file", multiple: true, id: "files", class: "unseen", tabindex: -1,
-    "aria-label": "Recordings", accept: "audio/*,video/*,.flac,.opus,.mka,.mkv,.sph",
+    type: "file",
+    multiple: true,
+    id: "files",
+    class: "unseen",
+    tabindex: -1,
+    "aria-label": "Recordings",
+    accept: "audio/*,video/*,.flac,.opus,.mka,.mkv,.sph",
     onchange: () => {
       give(chooser.files ?? []);
       chooser.value = "";
@@ -34,7 +39,8 @@ export function submission(session: Session): { node: HTMLElement; close: () => 
     { class: "options" },
     field("Speakers", fields.speakers),
     field("Preset", fields.preset),
-    session.recognizer && element("label", { class: "check" }, fields.transcribe, "Recognize words"),
+    session.recognizer &&
+      element("label", { class: "check" }, fields.transcribe, "Recognize words"),
     session.recognizer && field("Language", fields.language),
   );
   const node = element(
@@ -55,7 +61,11 @@ export function submission(session: Session): { node: HTMLElement; close: () => 
 
 function fieldsOf(): Fields {
   const language = element("input", {
-    placeholder: "found by itself", size: 14, maxlength: 20, disabled: true, autocomplete: "off",
+    placeholder: "found by itself",
+    size: 14,
+    maxlength: 20,
+    disabled: true,
+    autocomplete: "off",
     spellcheck: "false",
   });
   const transcribe = element("input", {
@@ -63,7 +73,11 @@ function fieldsOf(): Fields {
     onchange: () => void (language.disabled = !transcribe.checked),
   });
   const speakers = element("input", {
-    type: "number", min: 1, max: 99, placeholder: "found by itself", inputmode: "numeric",
+    type: "number",
+    min: 1,
+    max: 99,
+    placeholder: "found by itself",
+    inputmode: "numeric",
   });
   return { speakers, preset: select(PRESETS, "balanced"), transcribe, language };
 }
@@ -84,20 +98,32 @@ function acceptDrops(give: (files: Iterable<File>) => void): () => void {
   const mark = (isOver: boolean): void => void document.body.classList.toggle("dropping", isOver);
   const holdsFiles = (event: DragEvent): boolean =>
     event.dataTransfer?.types.includes("Files") ?? false;
-  document.addEventListener("dragover", (event) => {
-    if (!holdsFiles(event)) return;
-    event.preventDefault();
-    mark(true);
-  }, { signal });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) mark(false);
-  }, { signal });
-  document.addEventListener("drop", (event) => {
-    if (!holdsFiles(event)) return;
-    event.preventDefault();
-    mark(false);
-    give(event.dataTransfer?.files ?? []);
-  }, { signal });
+  document.addEventListener(
+    "dragover",
+    (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      mark(true);
+    },
+    { signal },
+  );
+  document.addEventListener(
+    "dragleave",
+    (event) => {
+      if (!event.relatedTarget) mark(false);
+    },
+    { signal },
+  );
+  document.addEventListener(
+    "drop",
+    (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      mark(false);
+      give(event.dataTransfer?.files ?? []);
+    },
+    { signal },
+  );
   return () => {
     control.abort();
     mark(false);

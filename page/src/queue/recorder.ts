@@ -85,7 +85,10 @@ function recordFrom(
     if (recording.state !== "inactive") recording.stop();
   };
   node.replaceChildren(
-    element("span", { class: "on-air" }, "Recording"), time, stop, button("Discard", discard),
+    element("span", { class: "on-air" }, "Recording"),
+    time,
+    stop,
+    button("Discard", discard),
   );
   stop.focus();
   recording.start(1000);

@@ -61,7 +61,9 @@ export function retry(id: number): void {
 
 function change(next: readonly Upload[]): void {
   waiting = next;
-  window.onbeforeunload = next.some((each) => !each.hasFailed) ? (event) => event.preventDefault() : null;
+  window.onbeforeunload = next.some((each) => !each.hasFailed)
+    ? (event) => event.preventDefault()
+    : null;
   for (const listener of listeners) listener(next);
 }
 

@@ -16,10 +16,22 @@ export function openQueue(session: Session): View {
   const trouble = element("p", { class: "trouble", role: "status" });
   const uploads = element("ul", { class: "jobs", "aria-label": "Being sent" });
   const list = element("ul", { class: "jobs", "aria-label": "Recordings" });
-  const empty = element("p", { class: "muted empty", hidden: true }, "There are no recordings yet.");
+  const empty = element(
+    "p",
+    { class: "muted empty", hidden: true },
+    "There are no recordings yet.",
+  );
   const more = element("p", { class: "note", hidden: true });
   const heading = element("h1", { tabindex: -1 }, "Recordings");
-  const shown = element("section", { "aria-label": "All recordings" }, trouble, uploads, list, empty, more);
+  const shown = element(
+    "section",
+    { "aria-label": "All recordings" },
+    trouble,
+    uploads,
+    list,
+    empty,
+    more,
+  );
   const rows = new Map<string, Row>();
 
   const endUploads = followUploads((all) => showUploads(uploads, all));
@@ -58,7 +70,8 @@ function showJobs(list: HTMLElement, rows: Map<string, Row>, jobs: Jobs): void {
     const row = rows.get(job.id) ?? rowOf(job);
     rows.set(job.id, row);
     row.show(job);
-    if (list.children[place] !== row.node) list.insertBefore(row.node, list.children[place] ?? null);
+    if (list.children[place] !== row.node)
+      list.insertBefore(row.node, list.children[place] ?? null);
   });
 }
 
@@ -70,9 +83,11 @@ function rowOf(first: Job): Row {
   const status = element("span", { class: "status" });
   const bar = element("progress", { "aria-label": `Progress of ${name}`, max: 1 });
   const problem = element("p", { class: "problem" });
-  const cancel = button("Cancel", () => attempt(() => send<void>("POST", address("jobs", id, "cancel"))), {
-    "aria-label": `Cancel ${name}`,
-  });
+  const cancel = button(
+    "Cancel",
+    () => attempt(() => send<void>("POST", address("jobs", id, "cancel"))),
+    { "aria-label": `Cancel ${name}` },
+  );
   const remove = button("Delete", () => attempt(async () => void (await deleteJob(id, name))), {
     "aria-label": `Delete ${name}`,
   });
@@ -90,7 +105,11 @@ function rowOf(first: Job): Row {
     if (shown?.status !== job.status) title.replaceChildren(titleOf(job));
     shown = job;
     node.dataset["status"] = job.status;
-    meta.textContent = [fileSize(job.size), ago(job.created, Date.now() / 1000), ...details(job)].join(" · ");
+    meta.textContent = [
+      fileSize(job.size),
+      ago(job.created, Date.now() / 1000),
+      ...details(job),
+    ].join(" · ");
     status.textContent = statusText(job);
     const share = shareDone(job);
     bar.hidden = job.status !== "running";
@@ -119,8 +138,11 @@ export async function deleteJob(id: string, name: string): Promise<boolean> {
 }
 
 function showUploads(list: HTMLElement, uploads: readonly Upload[]): void {
-  const known = new Map([...list.children].map((each) => [(each as HTMLElement).dataset["id"], each]));
-  for (const [id, node] of known) if (!uploads.some((each) => String(each.id) === id)) node.remove();
+  const known = new Map(
+    [...list.children].map((each) => [(each as HTMLElement).dataset["id"], each]),
+  );
+  for (const [id, node] of known)
+    if (!uploads.some((each) => String(each.id) === id)) node.remove();
   for (const each of uploads) {
     const node = known.get(String(each.id)) ?? list.appendChild(uploadRow(each));
     node.toggleAttribute("data-failed", each.hasFailed);

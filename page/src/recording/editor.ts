@@ -2,7 +2,8 @@
 
 import { Refusal, address, get, send } from "../api.js";
 import { announce, tell, textOf } from "../dom.js";
-import type { Action, State } from "../types.js";
+import type { Action, Span, State } from "../types.js";
+import { bestTurn, type Selection } from "./model.js";
 
 export interface Editor {
   state: () => State;
@@ -66,4 +67,25 @@ export async function editorOf(
         ? next(address("jobs", id, "redo"), {}, `Redone: ${state.redo_label ?? "the edit"}`)
         : Promise.resolve(false),
   };
+}
+
+/** Move the edges of a turn that have changed, one edit each. */
+export async function moveEdges(editor: Editor, turn: Selection, to: Span): Promise<void> {
+  const { speaker, start, end } = turn;
+  const kind = "boundary";
+  if (to.start !== start) {
+    const action = { kind, speaker, start, end, edge: "start", to: to.start } as const;
+    if (!(await editor.edit(action, "The start is moved."))) return;
+  }
+  if (to.end === end) return;
+  const now = bestTurn(editor.state().result.turns, { start: to.start, end }, speaker) ?? turn;
+  const action = {
+    kind,
+    speaker,
+    start: now.start,
+    end: now.end,
+    edge: "end",
+    to: to.end,
+  } as const;
+  await editor.edit(action, "The end is moved.");
 }

@@ -5,11 +5,26 @@ import { element } from "../dom.js";
 import type { Format, Job } from "../types.js";
 
 const NAMES: Readonly<Record<string, string>> = {
-  json: "JSON, everything", rttm: "RTTM", srt: "SubRip subtitles", vtt: "WebVTT subtitles", txt: "Text",
-  csv: "CSV table", tsv: "TSV table", textgrid: "Praat TextGrid", eaf: "ELAN", audacity: "Audacity labels",
-  lab: "Labels (lab)", kaldi: "Kaldi folder", lhotse: "lhotse supervisions", seglst: "SegLST",
-  labelstudio: "Label Studio", md: "Markdown", docx: "Word document", whisperx: "whisperX JSON",
-  diarized_json: "OpenAI diarized JSON", jsonl: "JSON lines",
+  json: "JSON, everything",
+  rttm: "RTTM",
+  srt: "SubRip subtitles",
+  vtt: "WebVTT subtitles",
+  txt: "Text",
+  csv: "CSV table",
+  tsv: "TSV table",
+  textgrid: "Praat TextGrid",
+  eaf: "ELAN",
+  audacity: "Audacity labels",
+  lab: "Labels (lab)",
+  kaldi: "Kaldi folder",
+  lhotse: "lhotse supervisions",
+  seglst: "SegLST",
+  labelstudio: "Label Studio",
+  md: "Markdown",
+  docx: "Word document",
+  whisperx: "whisperX JSON",
+  diarized_json: "OpenAI diarized JSON",
+  jsonl: "JSON lines",
 };
 
 /** A menu of downloads. */
@@ -25,8 +40,15 @@ export function exportsOf(job: Job): HTMLElement {
     const href = `${address("jobs", job.id, "result")}?format=${encodeURIComponent(name)}`;
     const text = NAMES[name] ?? name;
     return element(
-      "li", {},
-      element("a", { href, download: "" }, text, " ", element("span", { class: "muted" }, `.${suffix}`)),
+      "li",
+      {},
+      element(
+        "a",
+        { href, download: "" },
+        text,
+        " ",
+        element("span", { class: "muted" }, `.${suffix}`),
+      ),
     );
   };
   get<{ formats: Format[] }>("v1/formats").then(

@@ -43,7 +43,11 @@ export const overlap = (one: Span, other: Span): number =>
   Math.max(0, Math.min(one.end, other.end) - Math.max(one.start, other.start));
 
 /** The turn before or after a place; null if there is none. */
-export function neighbor(turns: readonly Turn[], at: Selection | number, step: 1 | -1): Turn | null {
+export function neighbor(
+  turns: readonly Turn[],
+  at: Selection | number,
+  step: 1 | -1,
+): Turn | null {
   const here = typeof at === "number" ? -1 : placeOf(turns, at);
   if (here >= 0) return turns[here + step] ?? null;
   const time = typeof at === "number" ? at : at.start;
@@ -61,7 +65,10 @@ const isSame = (turn: Turn, { start, end, speaker }: Selection): boolean =>
 
 /** A turn as a selection. */
 export const selectionOf = ({ start, end, speaker }: Turn): Selection => ({
-  start, end, speaker, isTurn: true,
+  start,
+  end,
+  speaker,
+  isTurn: true,
 });
 
 /** The turn that has most of a span; of this speaker, if one has any. */
@@ -130,6 +137,15 @@ export function spanOf(one: number, other: number, duration: number): Span {
   return { start: within(Math.min(one, other)), end: within(Math.max(one, other)) };
 }
 
+/**
+ * A stretch with one edge at a time, and the other where the old one has it; a second long where
+ * that would not be a stretch.
+ */
+export function marked(old: Span | null, edge: Edge, time: number, duration: number): Span {
+  if (edge === "start") return spanOf(time, old && old.end > time ? old.end : time + 1, duration);
+  return spanOf(old && old.start < time ? old.start : time - 1, time, duration);
+}
+
 /** Segments to check that no answer covers yet. */
 export function unchecked(
   segments: readonly ReviewSegment[],
@@ -140,8 +156,7 @@ export function unchecked(
   );
   const isAnswered = (segment: Span): boolean =>
     answers.some(
-      ([start, end]) =>
-        overlap(segment, { start, end }) >= CHECKED * (segment.end - segment.start),
+      ([start, end]) => overlap(segment, { start, end }) >= CHECKED * (segment.end - segment.start),
     );
   return segments.filter((segment) => !isAnswered(segment));
 }

@@ -5,27 +5,26 @@ import { announce, attempt, tell } from "../dom.js";
 import { THEME_CHANGED } from "../theme.js";
 import { clock, fineClock } from "../text.js";
 import type { Action, Edge, Job, Peaks, Review, Session, Span, State, Turn } from "../types.js";
-import { checkOf } from "./check.js";
-import { chosenOf } from "./chosen.js";
-import type { Editor } from "./editor.js";
+import { Check } from "./check.js";
+import { Chosen } from "./chosen.js";
+import { moveEdges, type Editor } from "./editor.js";
 import { exportsOf } from "./exports.js";
-import { onCommands, showKeys, type Command } from "./keys.js";
+import { carryOut } from "./commands.js";
+import { onCommands, showKeys } from "./keys.js";
 import { lanesOf } from "./lanes.js";
 import { layout, showNotices, type Layout } from "./layout.js";
 import * as model from "./model.js";
 import type { Selection } from "./model.js";
-import { playerOf } from "./player.js";
-import { rowsOf, type Shown } from "./rows.js";
+import { Player } from "./player.js";
+import { Rows, type Shown } from "./rows.js";
 import { pixelOf, zoomShare, zoomed } from "./scale.js";
-import { speakersOf } from "./speakers.js";
-import { toolbarOf } from "./toolbar.js";
-import { waveOf, type Wave } from "./wave.js";
+import { Speakers } from "./speakers.js";
+import { Toolbar } from "./toolbar.js";
+import { Wave } from "./wave.js";
 
-const SKIP_S = 2;
 const MOST_PIXELS_PER_S = 250;
 const AGAIN_S = 1; // of playing a turn, in which a step back leads to the turn before
 const REVIEW_S = 90;
-const ZOOM = 1.5;
 
 export interface Loaded {
   job: Job;
@@ -48,29 +47,29 @@ export class OpenedRecording {
   private isBusy = false;
   private shown: Shown;
 
-  private readonly player;
+  readonly player: Player;
   private readonly lanes;
   private readonly rows;
   private readonly chosen;
   private readonly speakers;
-  private readonly check;
+  readonly check: Check;
   private readonly toolbar;
 
-  constructor(private readonly loaded: Loaded) {
+  constructor(readonly loaded: Loaded) {
     const { job, editor, outline } = loaded;
     const { result } = editor.state();
     this.duration = Math.max(0.01, outline?.duration ?? result.duration);
     this.shown = result.segments?.length ? "words" : "turns";
     const [sound, audio] = [address("jobs", job.id, "sound"), address("jobs", job.id, "audio")];
-    this.player = playerOf(sound, audio, () => this.duration, (...at) => this.move(...at));
+    this.player = new Player(sound, audio, this.duration, (...at) => this.move(...at));
     this.lanes = this.makeLanes();
-    this.rows = rowsOf({
+    this.rows = new Rows({
       select: (row) => this.select(this.selectionFrom(row)),
       play: (time) => this.player.playFrom(time),
     });
     this.chosen = this.makeChosen();
     this.speakers = this.makeSpeakers();
-    this.check = checkOf({
+    this.check = new Check({
       visit: (segment) => {
         this.select({ ...segment, isTurn: false });
         this.player.playSpan(segment.start, segment.end);
@@ -79,8 +78,12 @@ export class OpenedRecording {
     });
     this.toolbar = this.makeToolbar();
     this.parts = layout({
-      toolbar: this.toolbar.node, lanes: this.lanes, chosen: this.chosen.node, rows: this.rows.node,
-      side: [this.check.node, this.speakers.node], hasWords: this.shown === "words",
+      toolbar: this.toolbar.node,
+      lanes: this.lanes,
+      chosen: this.chosen.node,
+      rows: this.rows.node,
+      side: [this.check.node, this.speakers.node],
+      hasWords: this.shown === "words",
       onShown: (shown) => this.showRows(shown),
     });
     this.node = this.parts.node;
@@ -90,11 +93,13 @@ export class OpenedRecording {
   start(): void {
     const outline = this.loaded.outline ?? { duration: this.duration, peaks: [[0, 0]] };
     const onScale = (): void => this.redraw();
-    this.wave = waveOf(this.parts.wave, this.player.audio, outline, onScale, (time) => this.player.playFrom(time));
+    this.wave = new Wave(this.parts.wave, this.player.audio, outline, onScale, (time) =>
+      this.player.playFrom(time),
+    );
     const { signal } = this.control;
     addEventListener(THEME_CHANGED, () => this.wave?.recolor(), { signal });
     addEventListener("resize", onScale, { signal });
-    onCommands((command) => this.act(command), signal);
+    onCommands((command) => carryOut(this, command), signal);
     this.show(this.loaded.editor.state());
     this.move(0, false);
   }
@@ -146,7 +151,7 @@ export class OpenedRecording {
   private showRows(shown: Shown): void {
     this.shown = shown;
     this.rows.show(this.state.result, this.colors, shown);
-    this.rows.move(this.player.time());
+    this.rows.move(this.player.time);
     this.showSelection();
   }
 
@@ -188,21 +193,21 @@ export class OpenedRecording {
 
   private showPlayhead(time: number): void {
     if (!this.wave) return;
-    const scale = this.wave.scale();
+    const scale = this.wave.scale;
     this.parts.showPlayhead(pixelOf(scale, time), scale.width, time, this.duration);
   }
 
   private redraw(): void {
     if (!this.wave) return;
     this.lanes.draw();
-    this.showPlayhead(this.player.time());
-    const { pixelsPerSecond } = this.wave.scale();
-    this.toolbar.showZoom(zoomShare(pixelsPerSecond, this.wave.fit(), MOST_PIXELS_PER_S));
+    this.showPlayhead(this.player.time);
+    const { pixelsPerSecond } = this.wave.scale;
+    this.toolbar.showZoom(zoomShare(pixelsPerSecond, this.wave.fit, MOST_PIXELS_PER_S));
   }
 
-  private zoomBy(factor: number): void {
+  zoomBy(factor: number): void {
     if (!this.wave) return;
-    const wanted = this.wave.scale().pixelsPerSecond * factor;
+    const wanted = this.wave.scale.pixelsPerSecond * factor;
     this.wave.zoom(Math.min(MOST_PIXELS_PER_S, wanted));
     this.redraw();
   }
@@ -211,20 +216,25 @@ export class OpenedRecording {
     void this.loaded.editor.edit(action, done);
   }
 
+  assignNumber(number: number): void {
+    const name = this.state.result.speakers[number - 1];
+    if (name) this.assign(name);
+  }
+
   private assign(name: string): void {
     if (!this.selection) return void tell("Select a turn or a stretch first.");
     const { start, end } = this.selection;
     this.edit({ kind: "assign", start, end, speaker: name }, `Assigned to ${name}.`);
   }
 
-  private silence(): void {
+  silence(): void {
     if (!this.selection) return void tell("Select a turn or a stretch first.");
     const { start, end } = this.selection;
     this.edit({ kind: "silence", start, end }, "Nobody speaks there.");
   }
 
-  private split(): void {
-    const at = Math.round(this.player.time() * 1000) / 1000;
+  split(): void {
+    const at = Math.round(this.player.time * 1000) / 1000;
     const turn = this.selection?.isTurn ? this.selection : null;
     if (!turn) return void tell("Select a turn first.");
     if (at <= turn.start || at >= turn.end)
@@ -233,7 +243,7 @@ export class OpenedRecording {
     this.edit({ kind: "split", speaker, start, end, at }, `Split at ${fineClock(at)}.`);
   }
 
-  private nudge(edge: Edge, seconds: number): void {
+  nudge(edge: Edge, seconds: number): void {
     const turn = this.selection?.isTurn ? this.selection : null;
     if (!turn) return void tell("Select a turn first.");
     const span = this.draft ?? turn;
@@ -244,103 +254,51 @@ export class OpenedRecording {
     const { selection, draft } = this;
     if (!selection || !draft) return;
     this.selection = { ...selection, ...draft };
-    attempt(() => this.moveEdges(selection, draft));
+    void moveEdges(this.loaded.editor, selection, draft);
   }
 
-  private async moveEdges({ speaker, start, end }: Selection, to: Span): Promise<void> {
-    const turn = { kind: "boundary", speaker } as const;
-    const { editor } = this.loaded;
-    if (to.start !== start) await editor.edit({ ...turn, start, end, edge: "start", to: to.start }, "Start moved.");
-    if (to.end === end) return;
-    const now = model.bestTurn(this.turns, { start: to.start, end }, speaker) ?? { start, end };
-    const span = { start: now.start, end: now.end };
-    await editor.edit({ ...turn, ...span, edge: "end", to: to.end }, "End moved.");
+  mark(edge: Edge): void {
+    const span = model.marked(this.selection, edge, this.player.time, this.duration);
+    this.select({ ...span, speaker: this.selection?.speaker ?? "", isTurn: false });
   }
 
-  private mark(edge: Edge): void {
-    const time = this.player.time();
-    const old = this.selection;
-    const other = old ? (edge === "start" ? old.end : old.start) : edge === "start" ? time + 1 : time - 1;
-    const isLater = edge === "start" ? other > time : other < time;
-    const span = model.spanOf(time, isLater ? other : edge === "start" ? time + 1 : time - 1, this.duration);
-    this.select({ ...span, speaker: old?.speaker ?? "", isTurn: false });
-  }
-
-  private selectStep(step: 1 | -1): void {
-    const turn = model.neighbor(this.turns, this.selection ?? this.player.time(), step);
+  selectStep(step: 1 | -1): void {
+    const turn = model.neighbor(this.turns, this.selection ?? this.player.time, step);
     if (!turn) return;
     this.select(model.selectionOf(turn));
-    if (!this.player.isPlaying()) this.player.go(turn.start);
+    if (!this.player.isPlaying) this.player.go(turn.start);
     announce(`${turn.speaker}, ${clock(turn.start)}`);
   }
 
-  private goTurn(step: 1 | -1): void {
-    const back = this.player.isPlaying() ? AGAIN_S : 0.02;
-    const time = this.player.time() + (step > 0 ? 0.02 : -back);
+  goTurn(step: 1 | -1): void {
+    const back = this.player.isPlaying ? AGAIN_S : 0.02;
+    const time = this.player.time + (step > 0 ? 0.02 : -back);
     const turn = model.neighbor(this.turns, time, step);
     if (turn) this.player.go(turn.start);
   }
 
-  private goWord(step: 1 | -1): void {
-    const time = this.rows.wordFrom(this.player.time(), step);
+  goWord(step: 1 | -1): void {
+    const time = this.rows.wordFrom(this.player.time, step);
     if (time !== null) this.player.go(time);
   }
 
-  private enter(): void {
+  enter(): void {
     if (this.draft) this.apply();
     else if (this.selection) this.player.playSpan(this.selection.start, this.selection.end);
   }
 
-  private discard(): void {
+  discard(): void {
     if (this.draft) this.setDraft(null);
     else this.select(null);
   }
 
-  /** Whether there was something to do. */
-  private act(command: Command): boolean {
-    const { player, loaded } = this;
-    if (command.startsWith("assign-")) {
-      const name = this.state.result.speakers[Number(command.slice(7)) - 1];
-      if (name) this.assign(name);
-      return true;
-    }
-    const actions: Partial<Record<Command, () => unknown>> = {
-      toggle: player.toggle,
-      back: () => player.go(player.time() - SKIP_S),
-      ahead: () => player.go(player.time() + SKIP_S),
-      "turn-before": () => this.goTurn(-1),
-      "turn-after": () => this.goTurn(1),
-      "word-before": () => this.goWord(-1),
-      "word-after": () => this.goWord(1),
-      "select-before": () => this.selectStep(-1),
-      "select-after": () => this.selectStep(1),
-      "play-selection": () => this.enter(),
-      undo: loaded.editor.undo,
-      redo: loaded.editor.redo,
-      help: showKeys,
-      split: () => this.split(),
-      silence: () => this.silence(),
-      "mark-start": () => this.mark("start"),
-      "mark-end": () => this.mark("end"),
-      "start-earlier": () => this.nudge("start", -0.1),
-      "start-later": () => this.nudge("start", 0.1),
-      "end-earlier": () => this.nudge("end", -0.1),
-      "end-later": () => this.nudge("end", 0.1),
-      discard: () => this.discard(),
-      "check-before": () => this.check.step(-1),
-      "check-after": () => this.check.step(1),
-      confirm: () => this.check.confirm(),
-      "zoom-in": () => this.zoomBy(ZOOM),
-      "zoom-out": () => this.zoomBy(1 / ZOOM),
-    };
-    actions[command]?.();
-    return command in actions;
-  }
-
   private makeLanes(): ReturnType<typeof lanesOf> {
-    const scale = () => this.wave?.scale() ?? { start: 0, pixelsPerSecond: 1, width: 1 };
+    const scale = () => this.wave?.scale ?? { start: 0, pixelsPerSecond: 1, width: 1 };
     const now = () => ({
-      result: this.state.result, colors: this.colors, selection: this.selection, draft: this.draft,
+      result: this.state.result,
+      colors: this.colors,
+      selection: this.selection,
+      draft: this.draft,
       scale: scale(),
     });
     return lanesOf(now, {
@@ -356,8 +314,8 @@ export class OpenedRecording {
     });
   }
 
-  private makeChosen(): ReturnType<typeof chosenOf> {
-    return chosenOf({
+  private makeChosen(): Chosen {
+    return new Chosen({
       play: () => this.selection && this.player.playSpan(this.selection.start, this.selection.end),
       assign: (name) => this.assign(name),
       split: () => this.split(),
@@ -368,14 +326,14 @@ export class OpenedRecording {
     });
   }
 
-  private makeSpeakers(): ReturnType<typeof speakersOf> {
+  private makeSpeakers(): Speakers {
     const { editor, session, job } = this.loaded;
     const canRemember = session.store && session.scopes.includes("speakers");
     const remember = async (speaker: string): Promise<void> => {
       await send("POST", "v1/speakers", { name: speaker, job: job.id, speaker });
       tell(`${speaker} is in the store.`);
     };
-    return speakersOf({
+    return new Speakers({
       rename: (speaker, name) =>
         editor.edit({ kind: "rename", speaker, name }, `${speaker} is now ${name}.`),
       merge: (from, into) =>
@@ -387,20 +345,20 @@ export class OpenedRecording {
 
   private playNext(speaker: string): void {
     const own = this.turns.filter((turn) => turn.speaker === speaker);
-    const turn = model.neighbor(own, this.player.time() + 0.02, 1) ?? own[0];
+    const turn = model.neighbor(own, this.player.time + 0.02, 1) ?? own[0];
     if (!turn) return;
     this.select(model.selectionOf(turn));
     this.player.playSpan(turn.start, turn.end);
   }
 
-  private makeToolbar(): ReturnType<typeof toolbarOf> {
+  private makeToolbar(): Toolbar {
     const { editor, job } = this.loaded;
-    return toolbarOf(
+    return new Toolbar(
       {
         toggle: () => this.player.toggle(),
         rate: (rate) => void (this.player.audio.playbackRate = rate),
         zoom: (share) => {
-          if (this.wave) this.wave.zoom(zoomed(share, this.wave.fit(), MOST_PIXELS_PER_S));
+          if (this.wave) this.wave.zoom(zoomed(share, this.wave.fit, MOST_PIXELS_PER_S));
           this.redraw();
         },
         zoomBy: (factor) => this.zoomBy(factor),
@@ -412,4 +370,3 @@ export class OpenedRecording {
     );
   }
 }
-

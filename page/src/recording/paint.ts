@@ -89,7 +89,12 @@ function box(drawing: Drawing, span: Span, lane: number): [number, number, numbe
   return [left, lane * laneHeight + barTop, Math.max(LEAST_PX, right - left), barHeight];
 }
 
-function paintTurn(context: CanvasRenderingContext2D, drawing: Drawing, turn: Turn, lane: number): void {
+function paintTurn(
+  context: CanvasRenderingContext2D,
+  drawing: Drawing,
+  turn: Turn,
+  lane: number,
+): void {
   const color = drawing.colors.get(turn.speaker) ?? COLORS - 1;
   context.globalAlpha = Math.max(FAINTEST, turn.confidence ?? 1);
   context.fillStyle = drawing.palette.speakers[color] ?? drawing.palette.muted;
@@ -118,7 +123,12 @@ function paintSelection(
   if (lane === undefined && selection.isTurn) return;
   const [left, top, width, height] =
     lane === undefined || (!selection.isTurn && !selection.speaker)
-      ? [pixelOf(scale, span.start), 0, (span.end - span.start) * scale.pixelsPerSecond, laneHeight * speakers.length]
+      ? [
+          pixelOf(scale, span.start),
+          0,
+          (span.end - span.start) * scale.pixelsPerSecond,
+          laneHeight * speakers.length,
+        ]
       : box(drawing, span, lane);
   context.strokeStyle = palette.ink;
   context.lineWidth = 2;
@@ -131,7 +141,12 @@ function paintSelection(
 }
 
 /** Draw the times of the axis. */
-export function paintAxis(canvas: HTMLCanvasElement, scale: Scale, duration: number, palette: Palette): void {
+export function paintAxis(
+  canvas: HTMLCanvasElement,
+  scale: Scale,
+  duration: number,
+  palette: Palette,
+): void {
   const height = 20;
   const context = prepared(canvas, scale.width, height);
   if (!context) return;

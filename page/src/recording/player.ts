@@ -2,94 +2,89 @@
 
 import { tell } from "../dom.js";
 
-export interface Player {
-  audio: HTMLAudioElement;
-  time: () => number;
-  isPlaying: () => boolean;
-  go: (time: number) => void;
-  playFrom: (time: number) => void;
-  playSpan: (start: number, end: number) => void;
-  toggle: () => void;
-  close: () => void;
-}
-
 const EARLY_S = 0.03; // a frame is drawn about this often
 
-/** Plays an address; `onMove` is called at each frame while it plays, and after each jump. */
-export function playerOf(
-  address: string,
-  other: string,
-  duration: () => number,
-  onMove: (time: number, isPlaying: boolean) => void,
-): Player {
-  const audio = new Audio();
-  audio.preload = "metadata";
-  audio.src = address;
-  let resting: number | null = null; // wanted position while the sound cannot tell its own
-  let stop: number | null = null;
-  let frame = 0;
+/** Plays an address, or another one if the browser cannot play the first. */
+export class Player {
+  readonly audio = new Audio();
+  private resting: number | null = null; // wanted position while the sound cannot tell its own
+  private stop: number | null = null;
+  private frame = 0;
 
-  const time = (): number => resting ?? audio.currentTime;
-  const show = (): void => onMove(time(), !audio.paused);
-
-  function animate(): void {
-    cancelAnimationFrame(frame);
-    if (stop !== null && audio.currentTime >= stop - EARLY_S) {
-      audio.pause();
-      stop = null;
-    }
-    show();
-    if (!audio.paused) frame = requestAnimationFrame(animate);
+  /** `onMove` is called at each frame while the sound plays, and after each jump. */
+  constructor(
+    address: string,
+    other: string,
+    private readonly duration: number,
+    private readonly onMove: (time: number, isPlaying: boolean) => void,
+  ) {
+    const { audio } = this;
+    audio.preload = "metadata";
+    audio.src = address;
+    audio.addEventListener("loadedmetadata", () => {
+      if (this.resting !== null) audio.currentTime = this.resting;
+      this.resting = null;
+    });
+    audio.addEventListener("error", () => {
+      if (audio.src && !audio.src.endsWith(other)) audio.src = other;
+    });
+    for (const kind of ["play", "pause", "ended", "seeked"])
+      audio.addEventListener(kind, () => this.animate());
   }
 
-  function go(to: number): void {
-    const at = Math.max(0, Math.min(duration(), to));
-    stop = null;
-    if (audio.readyState >= HTMLMediaElement.HAVE_METADATA) audio.currentTime = at;
-    else resting = at;
-    show();
+  get time(): number {
+    return this.resting ?? this.audio.currentTime;
   }
 
-  function play(): void {
-    audio.play().catch((error: unknown) => {
+  get isPlaying(): boolean {
+    return !this.audio.paused;
+  }
+
+  go(time: number): void {
+    const at = Math.max(0, Math.min(this.duration, time));
+    this.stop = null;
+    if (this.audio.readyState >= HTMLMediaElement.HAVE_METADATA) this.audio.currentTime = at;
+    else this.resting = at;
+    this.onMove(this.time, this.isPlaying);
+  }
+
+  playFrom(time: number): void {
+    this.go(time);
+    this.play();
+  }
+
+  playSpan(start: number, end: number): void {
+    this.playFrom(start);
+    this.stop = end;
+  }
+
+  toggle(): void {
+    this.stop = null;
+    if (this.isPlaying) this.audio.pause();
+    else this.play();
+  }
+
+  close(): void {
+    cancelAnimationFrame(this.frame);
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.audio.load();
+  }
+
+  private play(): void {
+    this.audio.play().catch((error: unknown) => {
       if (!(error instanceof DOMException && error.name === "AbortError"))
         tell("The browser cannot play the recording.", true);
     });
   }
 
-  function playFrom(from: number): void {
-    go(from);
-    play();
+  private animate(): void {
+    cancelAnimationFrame(this.frame);
+    if (this.stop !== null && this.audio.currentTime >= this.stop - EARLY_S) {
+      this.audio.pause();
+      this.stop = null;
+    }
+    this.onMove(this.time, this.isPlaying);
+    if (this.isPlaying) this.frame = requestAnimationFrame(() => this.animate());
   }
-
-  audio.addEventListener("loadedmetadata", () => {
-    if (resting !== null) audio.currentTime = resting;
-    resting = null;
-  });
-  audio.addEventListener("error", () => {
-    if (!audio.src.endsWith(other)) audio.src = other;
-  });
-  for (const kind of ["play", "pause", "ended", "seeked"]) audio.addEventListener(kind, animate);
-  return {
-    audio,
-    time,
-    isPlaying: () => !audio.paused,
-    go,
-    playFrom,
-    playSpan: (start, end) => {
-      playFrom(start);
-      stop = end;
-    },
-    toggle: () => {
-      stop = null;
-      if (audio.paused) play();
-      else audio.pause();
-    },
-    close: () => {
-      cancelAnimationFrame(frame);
-      audio.pause();
-      audio.removeAttribute("src");
-      audio.load();
-    },
-  };
 }

@@ -14,7 +14,12 @@ export function openRecording(session: Session, id: string): View {
   const heading = element("h1", { tabindex: -1 }, "Recording");
   const body = element("div", {}, element("p", { class: "muted", role: "status" }, "Loading…"));
   const back = element("a", { href: "#/", class: "back" }, "All recordings");
-  const node = element("main", { id: "main", class: "recording" }, element("div", { class: "title" }, back, heading), body);
+  const node = element(
+    "main",
+    { id: "main", class: "recording" },
+    element("div", { class: "title" }, back, heading),
+    body,
+  );
   let opened: OpenedRecording | null = null;
   let isClosed = false;
 
@@ -63,8 +68,13 @@ function unfinished(job: Job): HTMLElement {
     if (await deleteJob(job.id, job.name)) location.hash = "#/";
   };
   return element(
-    "section", {},
+    "section",
+    {},
     element("p", { class: job.problem ? "problem" : "" }, text),
-    element("div", { class: "buttons" }, button("Delete", () => attempt(leave))),
+    element(
+      "div",
+      { class: "buttons" },
+      button("Delete", () => attempt(leave)),
+    ),
   );
 }

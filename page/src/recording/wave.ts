@@ -27,72 +27,86 @@ canvas { display: block; position: absolute; top: 0; image-rendering: pixelated;
   border-radius: 2px; }
 `;
 
-export interface Wave {
-  scale: () => Scale;
-  fit: () => number;
-  zoom: (pixelsPerSecond: number) => void;
-  scrollBy: (pixels: number) => void;
-  reveal: (time: number) => void;
-  recolor: () => void;
-  close: () => void;
+/** The outline of a recording; its progress is that of an audio element. */
+export class Wave {
+  private readonly surfer: WaveSurfer;
+  private wanted = 0; // pixels per second; 0 shows all
+
+  /** `onScale` is called when another part becomes visible. */
+  constructor(
+    container: HTMLElement,
+    media: HTMLAudioElement,
+    private readonly outline: Peaks,
+    onScale: () => void,
+    onClick: (time: number) => void,
+  ) {
+    const height = innerWidth < NARROW_PX ? NARROW_HEIGHT : HEIGHT;
+    container.style.setProperty("--wave-height", `${height}px`);
+    this.surfer = drawn({ container, media, height }, outline);
+    const wrapper = this.surfer.getWrapper();
+    wrapper.addEventListener("click", ({ clientX }) => {
+      const box = wrapper.getBoundingClientRect();
+      onClick(((clientX - box.left) / box.width) * outline.duration);
+    });
+    for (const kind of ["scroll", "redraw", "zoom", "resize", "ready"] as const)
+      this.surfer.on(kind, onScale);
+  }
+
+  get scale(): Scale {
+    const { surfer } = this;
+    const pixelsPerSecond = Math.max(this.fit, this.wanted);
+    const start = surfer.getScroll() / pixelsPerSecond;
+    return { start, pixelsPerSecond, width: surfer.getWidth() };
+  }
+
+  /** Pixels per second at which all is visible. */
+  get fit(): number {
+    return Math.max(1, this.surfer.getWidth()) / this.outline.duration;
+  }
+
+  zoom(pixelsPerSecond: number): void {
+    this.wanted = pixelsPerSecond <= this.fit * 1.001 ? 0 : pixelsPerSecond;
+    if (this.surfer.getDecodedData()) this.surfer.zoom(this.wanted);
+  }
+
+  scrollBy(pixels: number): void {
+    this.surfer.setScroll(this.surfer.getScroll() + pixels);
+  }
+
+  /** Make a time visible if it is not. */
+  reveal(time: number): void {
+    const { start, pixelsPerSecond, width } = this.scale;
+    const at = (time - start) * pixelsPerSecond;
+    if (at < 0 || at > width) this.surfer.setScroll(time * pixelsPerSecond - width / 5);
+  }
+
+  recolor(): void {
+    this.surfer.setOptions(colors());
+  }
+
+  close(): void {
+    this.surfer.destroy();
+  }
 }
 
-/** Draw the outline of a recording; `onScale` is called when another part becomes visible. */
-export function waveOf(
-  container: HTMLElement,
-  audio: HTMLAudioElement,
-  outline: Peaks,
-  onScale: () => void,
-  onClick: (time: number) => void,
-): Wave {
-  const { duration } = outline;
-  const height = innerWidth < NARROW_PX ? NARROW_HEIGHT : HEIGHT;
-  container.style.setProperty("--wave-height", `${height}px`);
+function drawn(
+  place: { container: HTMLElement; media: HTMLAudioElement; height: number },
+  { peaks, duration }: Peaks,
+): WaveSurfer {
   const surfer = WaveSurfer.create({
-    container,
-    media: audio,
-    height,
-    peaks: [outline.peaks.map(([, high]) => high), outline.peaks.map(([low]) => low)],
+    ...place,
+    ...colors(),
+    peaks: [peaks.map(([, high]) => high), peaks.map(([low]) => low)],
     duration,
     normalize: true,
     interact: false,
     cursorWidth: 0,
     autoScroll: false,
-    ...colors(),
   });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(RULES);
-  const wrapper = surfer.getWrapper();
-  const shadow = wrapper.getRootNode() as ShadowRoot;
-  shadow.adoptedStyleSheets = [sheet];
-
-  const fit = (): number => Math.max(1, surfer.getWidth()) / duration;
-  let wanted = 0; // pixels per second; 0 shows all
-  const scale = (): Scale => {
-    const pixelsPerSecond = Math.max(fit(), wanted);
-    return { start: surfer.getScroll() / pixelsPerSecond, pixelsPerSecond, width: surfer.getWidth() };
-  };
-  wrapper.addEventListener("click", ({ clientX }) => {
-    const box = wrapper.getBoundingClientRect();
-    onClick(((clientX - box.left) / box.width) * duration);
-  });
-  for (const kind of ["scroll", "redraw", "zoom", "resize", "ready"] as const) surfer.on(kind, onScale);
-  return {
-    scale,
-    fit,
-    zoom: (pixelsPerSecond) => {
-      wanted = pixelsPerSecond <= fit() * 1.001 ? 0 : pixelsPerSecond;
-      if (surfer.getDecodedData()) surfer.zoom(wanted);
-    },
-    scrollBy: (pixels) => surfer.setScroll(surfer.getScroll() + pixels),
-    reveal: (time) => {
-      const { start, pixelsPerSecond, width } = scale();
-      const at = (time - start) * pixelsPerSecond;
-      if (at < 0 || at > width) surfer.setScroll(time * pixelsPerSecond - width / 5);
-    },
-    recolor: () => surfer.setOptions(colors()),
-    close: () => surfer.destroy(),
-  };
+  (surfer.getWrapper().getRootNode() as ShadowRoot).adoptedStyleSheets = [sheet];
+  return surfer;
 }
 
 const colors = (): { waveColor: string; progressColor: string } => ({
