@@ -186,4 +186,26 @@ def unchanged(
         raise click.exceptions.Exit(1)
 
 
-COMMANDS: tuple[click.Command, ...] = (speed, long, fluidaudio, cluster, unchanged)
+@click.command()
+@click.option("--sessions", type=Count, default=16, show_default=True, help="At once.")
+@click.option("--seconds", type=Count, default=60, show_default=True, help="Sound of each.")
+@click.option("--together", is_flag=True, help="All windows end at the same moments.")
+@click.option("--output", type=File, help="Results file. Default: bench/results/live-*.json.")
+def live(sessions: int, seconds: int, together: bool, output: Path | None) -> None:
+    """Measure how late updates of live sessions come, and /health meanwhile.
+
+    The service, its sessions and their clients share the processor of this machine.
+    """
+    from bench.speed.live import measure_live
+
+    recording = EXAMPLE / "conversation.flac"
+    results = measure_live(recording, sessions, seconds, together)
+    for name in ("update_delay", "health_delay"):
+        figures = ", ".join(f"{key} {1000 * value:.0f}" for key, value in results[name].items())
+        click.echo(f"{name}, ms: {figures}")
+    click.echo(f"memory, MB: {results['memory_mb']}")
+    label = f"{sessions}-sessions{'-together' if together else ''}"
+    save_results("live", label, results, output)
+
+
+COMMANDS: tuple[click.Command, ...] = (speed, long, fluidaudio, cluster, live, unchanged)

@@ -64,10 +64,12 @@ class Counted:
         self.seconds += seconds
         return language
 
-    def recognize(self, clips: Sequence[Sound], language: str | None) -> Sequence[Sequence[Word]]:
+    def recognize(
+        self, clips: Sequence[Sound], language: str | None, prompt: str | None
+    ) -> Sequence[Sequence[Word]]:
         """The words of each clip."""
         self.recognized_s += sum(map(len, clips)) / RATE
-        found, seconds = timed(lambda: self._recognizer.recognize(clips, language))
+        found, seconds = timed(lambda: self._recognizer.recognize(clips, language, prompt))
         self.seconds += seconds
         return found
 

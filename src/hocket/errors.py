@@ -15,8 +15,11 @@
     ├── ExtraError (ImportError)         the library of an optional part is not installed
     ├── RecognitionError (RuntimeError)  a speech recognizer failed, or its model is missing
     ├── FormatError (ValueError)         a file of turns or words cannot be read
-    ├── JobError (ValueError)            a job is unknown, or its status does not allow a change
-    ├── CapacityError (RuntimeError)     the queue or the disk of the service is full
+    ├── JobError (ValueError)            the status of a job does not allow a change
+    │   └── UnknownJobError              there is no such job
+    ├── CapacityError (RuntimeError)     the service has no room in its queue, disk or limits
+    ├── EditError (ValueError)           a result cannot be edited, or not so
+    │   └── OutdatedEditError            it was edited elsewhere in the meantime
     ├── OutputError (OSError)            a result cannot be written
     ├── ArgumentError (TypeError)        an argument is unknown or of the wrong type
     └── Cancelled                        the caller cancelled
@@ -24,7 +27,7 @@
 Every message is one line: where the problem is, what was found, and what to do.
 """
 
-from typing import Self
+from typing import Literal, Self
 
 
 class HocketError(Exception):
@@ -109,11 +112,35 @@ class FormatError(HocketError, ValueError):
 
 
 class JobError(HocketError, ValueError):
-    """A job is unknown, or its status does not allow a change."""
+    """The status of a job does not allow a change."""
+
+
+class UnknownJobError(JobError):
+    """There is no job of that id."""
 
 
 class CapacityError(HocketError, RuntimeError):
-    """The queue or the disk of the service is full."""
+    """The service has no room.
+
+    Args:
+        message: one line.
+        lack: of what: a place in the queue, disk space, or the size that is left for an upload.
+    """
+
+    def __init__(self, message: str, lack: Literal["queue", "disk", "size"] = "queue") -> None:
+        self.lack = lack
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:  # for process pools
+        return type(self), (str(self), self.lack)
+
+
+class EditError(HocketError, ValueError):
+    """The result of a job cannot be edited, or there is nothing to undo."""
+
+
+class OutdatedEditError(EditError):
+    """An edit is of a result that was edited elsewhere in the meantime."""
 
 
 class OutputError(HocketError, OSError):

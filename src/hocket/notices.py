@@ -24,6 +24,7 @@ KINDS: Mapping[str, str] = {
     "empty": "the recording holds no samples",
     "nobody": "nobody is found to speak in sound that is not silent",
     "speakers": "the number of speakers that was asked for cannot be told apart",
+    "store": "known speakers are not named: their store cannot be used",
     "constraint": "a constraint has no effect",
     "words": "speech in which no words were recognized",
     "outside": "words are where nobody is found to speak",

@@ -1,6 +1,6 @@
 """Frames are placed by their time stamps; wrong stamps change nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hocket.audio.placement import AHEAD_S, LEAST_S, LONGEST_GAP_S, TOLERANCE_S, Frame, Placement
+from hocket.audio.placement import (
+    AHEAD_S,
+    LEAST_S,
+    LIVE_AHEAD_S,
+    LONGEST_GAP_S,
+    TOLERANCE_S,
+    Frame,
+    Placement,
+)
 from hocket.notices import Notices
 
 RATE = 1_000
@@ -156,3 +164,21 @@ def test_many_losses_are_ten_notices_and_one_for_all_others() -> None:
     _, notices = placed(frames)
     assert [kind for kind, _, _ in notices] == ["gap"] * 10 + ["damaged"]
     assert notices[-1][1:] == (20.02, 78.0)
+
+
+def test_a_stream_waits_little_behind_a_gap() -> None:
+    taken = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal taken
+        for each in [*steady(100), *steady(1_000, 101, 5.0)]:
+            taken += 1
+            yield each
+
+    placement = Placement(RATE, Notices("sound"), live=True)
+    written, latest = 0, 0.0
+    for block in placement.blocks(frames()):
+        written += len(block)
+        if written > 5 * RATE:
+            latest = max(latest, 5 + (taken - 100) * LENGTH / RATE - written / RATE)
+    assert 0 < latest <= LIVE_AHEAD_S + 0.1

@@ -1,6 +1,7 @@
 """What comes through a pipe is recognized by its first bytes, and decoded as files are."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from hocket.audio.reading import read_audio
 from hocket.audio.sources import open_file, open_input
-from hocket.errors import AudioFormatError
+from hocket.errors import AudioContentError, AudioFormatError
 from hocket.notices import Notices
 from tests.helpers.audio import RATE, encode, noise, wav
 from tests.helpers.containers import CONTAINERS, muxed
@@ -16,6 +17,7 @@ from tests.helpers.containers import CONTAINERS, muxed
 Samples = NDArray[np.float32]
 SOUND = noise(5 * RATE)
 SHORTS = (SOUND * 2**15).astype("<i2")
+MATROSKA = b"\x1a\x45\xdf\xa3"
 
 
 class Trickle(io.BytesIO):
@@ -32,7 +34,8 @@ def piped(
     content: bytes, form: str = "auto", notices: Notices | None = None
 ) -> tuple[int, Samples]:
     """Rate and samples (frames, channels) of what comes through a pipe."""
-    with open_input(Trickle(content), form, RATE, 1, notices or Notices("stdin")) as source:
+    noted = notices or Notices("pipe")
+    with open_input(Trickle(content), form, RATE, 1, noted, "pipe") as source:
         blocks = [np.asarray(block) for block in source.blocks]
         return source.rate, np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
 
@@ -100,15 +103,26 @@ def test_samples_that_begin_like_a_format_by_chance_stay_samples(first: bytes) -
 @pytest.mark.parametrize(
     ("content", "form", "problem"),
     [
-        (encode(SHORTS, RATE), "s16le", "looks like WAV, not like s16le; leave --format out"),
+        (encode(SHORTS, RATE), "s16le", "looks like WAV, not like s16le; leave the format out"),
         (encode(SHORTS, RATE, "FLAC"), "f32le", "looks like FLAC, not like f32le"),
         (b"OggS" + bytes(9_000), "auto", "looks like Ogg, but is truncated or damaged"),
         (b"no header", "wav", "has no WAV header that is known"),
+        (b"no header", "webm", "pipe: does not begin as webm does; give the format that it has"),
+        (encode(SHORTS, RATE, "OGG"), "webm", "looks like Ogg, not like webm"),
+        (MATROSKA + bytes(9_000), "webm", "looks like WebM/Matroska, but is truncated or damaged"),
     ],
 )
 def test_what_contradicts_the_format_is_refused(content: bytes, form: str, problem: str) -> None:
     with pytest.raises(AudioFormatError, match=problem):
         piped(content, form)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(RATE, 1_000), (4_000_000_000, 1), (12, 1)])
+def test_headers_that_state_what_nothing_has_are_refused(rate: int, channels: int) -> None:
+    content = bytearray(wav(SHORTS.tobytes(), 0, rate=12))
+    content[22:28] = struct.pack("<HI", channels, rate)
+    with pytest.raises(AudioContentError, match=f"states {channels} channels at {rate} Hz; give"):
+        piped(bytes(content))
 
 
 def test_nothing_comes_through_an_empty_pipe() -> None:
@@ -125,6 +139,14 @@ def test_sound_is_passed_on_before_the_pipe_ends() -> None:
     for content in (wav(SHORTS.tobytes(), 0), muxed([(0, SOUND)], CONTAINERS["webm"])):
         with open_input(Endless(content), "auto", RATE, 1, Notices("stdin")) as source:
             assert len(next(source.blocks))
+
+
+def test_webm_is_decoded_as_soon_as_its_first_sound_is_there() -> None:
+    content = muxed([(0, noise(30 * RATE))], CONTAINERS["webm"])
+    pipe = Trickle(content)
+    with open_input(pipe, "webm", RATE, 1, Notices("stdin")) as source:
+        next(source.blocks)
+    assert pipe.tell() / len(content) * 30 < 0.5
 
 
 def test_a_file_comes_in_long_blocks(tmp_path: object) -> None:

@@ -8,15 +8,16 @@ import pytest
 
 from hocket.config import SpeakerCount
 from hocket.corrections.constraints import (
+    Absent,
     Constraint,
     Different,
     Named,
     Nobody,
     Same,
     Segment,
-    gather,
     read_constraints,
 )
+from hocket.corrections.gathering import gather
 from hocket.errors import ConfigError
 
 A, B, C, D = Segment(1, 3), Segment(5, 7), Segment(9, 11), Segment(13, 15)
@@ -92,6 +93,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         (Named(A, "Anna"), Named(A, "Bob")),
         (Named(A, "Anna"), Named(NEAR_A, "Bob")),
         (Named(A, "Anna"), Nobody(A)),
+        (Named(A, "Anna"), Absent(A, "Anna")),
+        (Named(NEAR_A, "Anna"), Absent(Segment(0, 4), "Anna")),
         (Same((A, B)), Nobody(Segment(0, 2.5))),
         (Different(A, B), Nobody(Segment(0, 20))),
     ],

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from hocket import Diarizer, Result, reconstruct
 from hocket.config import SpeakerCount
-from hocket.corrections.constraints import Constraint, Different, Named, Nobody, Same, Segment
+from hocket.corrections.constraints import (
+    Absent,
+    Constraint,
+    Different,
+    Named,
+    Nobody,
+    Same,
+    Segment,
+)
 from hocket.errors import ConfigError
 from hocket.offline import turns
 from hocket.offline.artifacts import Artifacts
@@ -32,6 +40,7 @@ CONSTRAINTS = st.one_of(
     st.builds(Different, SEGMENTS, SEGMENTS),
     st.builds(Named, SEGMENTS, st.sampled_from(NAMES)),
     st.builds(Nobody, SEGMENTS),
+    st.builds(Absent, SEGMENTS, st.sampled_from(NAMES)),
 )
 
 
@@ -67,6 +76,15 @@ def is_silent(result: Result, segment: Segment) -> bool:
     )
 
 
+def is_absent(result: Result, segment: Segment, name: str) -> bool:
+    own = replace(
+        result,
+        turns=tuple(turn for turn in result.turns if turn.speaker == name),
+        exclusive_turns=tuple(turn for turn in result.exclusive_turns if turn.speaker == name),
+    )
+    return is_silent(own, segment)
+
+
 def same_results(one: Result, other: Result) -> bool:
     return (
         one.turns == other.turns
@@ -90,12 +108,15 @@ def test_constraints_that_are_accepted_hold_in_any_order(
     shuffled = wanted.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert same_results(finish(artifacts, shuffled), result)
+    absent = {each.segment for each in wanted if isinstance(each, Absent)}
     for constraint in wanted:
         if isinstance(constraint, Nobody):
             assert is_silent(result, constraint.segment)
+        elif isinstance(constraint, Absent):
+            assert is_absent(result, constraint.segment, constraint.name)
         elif isinstance(constraint, Named):
             assert who(result, constraint.segment) == constraint.name
-        else:
+        elif not absent.intersection(constraint.segments):  # whoever that is
             speakers = {who(result, segment) for segment in constraint.segments}
             assert len(speakers) == (1 if isinstance(constraint, Same) else 2)
 
@@ -172,6 +193,51 @@ def test_a_numbered_speaker_is_that_of_the_result_without_constraints() -> None:
     assert who(moved, REGIONS[1]) == "SPEAKER_01"
     with pytest.raises(ConfigError, match="which has SPEAKER_00, SPEAKER_01, SPEAKER_02; give one"):
         finish(artifacts, [Named(INSIDE[0], "SPEAKER_07")])
+
+
+def test_speakers_keep_their_numbers_and_a_higher_one_is_new() -> None:
+    artifacts = with_voices(*VOICES)
+    new = finish(artifacts, [Named(REGIONS[1], "SPEAKER_03"), Named(INSIDE[3], "SPEAKER_01")])
+    assert [who(new, REGIONS[number]) for number in (0, 1, 3, 4)] == [
+        *("SPEAKER_00", "SPEAKER_03", "SPEAKER_01", "SPEAKER_02")
+    ]
+    told = finish(artifacts, [Named(REGIONS[0], "Anna"), Named(REGIONS[2], "Bob")])  # one voice
+    assert set(told.speakers) == {"Anna", "Bob", "SPEAKER_01", "SPEAKER_02"}
+    silenced = finish(artifacts, [Nobody(REGIONS[0]), Nobody(REGIONS[2])])
+    assert silenced.speakers == ("SPEAKER_01", "SPEAKER_02")
+
+
+def test_who_is_absent_leaves_the_others_as_they_are() -> None:
+    artifacts = with_voices(*VOICES)
+    usual = DIARIZER.finish(artifacts)
+    half = Segment(REGIONS[3].start, REGIONS[3].start + 2)
+    result = finish(artifacts, [Absent(half, "SPEAKER_01")])
+    assert is_silent(result, half)
+    others = [turn for turn in usual.turns if turn.start > half.end or turn.end < half.start]
+    assert [turn for turn in result.turns if turn.end < half.start] == others[:3]
+    named = finish(artifacts, [Named(INSIDE[1], "Bob"), Absent(half, "Bob")])
+    assert is_silent(named, half)
+    # of another speaker, it says what is so already
+    assert finish(artifacts, [Absent(half, "SPEAKER_00")]).turns == usual.turns
+
+
+def test_an_absent_speaker_whom_nobody_knows_is_warned_of() -> None:
+    artifacts = with_voices(*VOICES)
+    result = finish(artifacts, [Absent(INSIDE[0], "Zoe")])
+    assert result.turns == DIARIZER.finish(artifacts).turns
+    assert [notice.text for notice in result.notices] == [
+        "no speaker has the name Zoe; where it is absent is ignored"
+    ]
+
+
+def test_a_speaker_of_whom_nothing_is_left_is_gone() -> None:
+    """Speech that is another's by constraint, or nobody's, makes no speaker."""
+    artifacts = with_voices(*VOICES)
+    result = finish(
+        artifacts, [Named(REGIONS[1], "Anna"), Named(REGIONS[0], "Anna"), Nobody(REGIONS[3])]
+    )
+    assert "SPEAKER_01" not in result.speakers
+    assert who(result, INSIDE[1]) == "Anna"
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])

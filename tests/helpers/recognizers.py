@@ -26,6 +26,7 @@ class Clock:
     def __init__(self, fails_at: int | None = None, *, silent: bool = False) -> None:
         self.calls, self.seconds = 0, 0.0
         self.clips: list[Waveform] = []
+        self.prompts: set[str | None] = set()
         self._fails_at, self._silent = fails_at, silent
 
     def load(self) -> None:
@@ -37,10 +38,11 @@ class Clock:
         return "tlh"
 
     def recognize(
-        self, clips: Sequence[Waveform], language: str | None
+        self, clips: Sequence[Waveform], language: str | None, prompt: str | None
     ) -> Sequence[Sequence[Word]]:
         assert language == "tlh"
         self.calls += 1
+        self.prompts.add(prompt)
         if self.calls == self._fails_at:
             raise MemoryError("no memory\nleft")
         self.clips += clips

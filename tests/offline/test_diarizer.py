@@ -299,6 +299,16 @@ def test_infer_refuses_samples_of_another_type(diarizer: Diarizer) -> None:
         diarizer.infer(np.zeros(16_000))
 
 
+@pytest.mark.parametrize("part", [{}, {"start": 5.0, "end": 25.0, "channels": 1}], ids=str)
+def test_an_open_stream_gives_what_the_file_gives(diarizer: Diarizer, part: dict) -> None:
+    usual = {"channels": audio.MIX, "start": None, "end": None} | part
+    selection = audio.select(CONVERSATION, None, None, regions=None, **usual)
+    rate = diarizer.geometry.sample_rate
+    with audio.open_audio(CONVERSATION, target_rate=rate, selection=selection) as stream:
+        artifacts = diarizer.infer(stream)
+    assert diarizer.finish(artifacts) == diarizer(CONVERSATION, **part)
+
+
 def test_a_preset_stands_for_its_config() -> None:
     assert Diarizer(preset="fast").config == Config.preset("fast")
     assert Diarizer().config == Diarizer(preset="balanced").config == Config()

@@ -41,7 +41,7 @@ def test_faster_whisper_finds_the_words_of_each_clip(
 ) -> None:
     clips = [speech[14 * 16_000 : 18 * 16_000], speech[22 * 16_000 : 28 * 16_000]]
     assert whisper.language_of(clips[0]) == "en"
-    first, second = whisper.recognize(clips, "en")
+    first, second = whisper.recognize(clips, "en", None)
     assert "Chicago." in [word.text for word in first]
     assert "Yankee" in [word.text for word in second]
     for words, clip in zip((first, second), clips, strict=True):
@@ -54,11 +54,20 @@ def test_faster_whisper_finds_the_same_alone_and_together(
     whisper: Recognizer, speech: np.ndarray
 ) -> None:
     clips = [speech[14 * 16_000 : 18 * 16_000], speech[22 * 16_000 : 28 * 16_000]]
-    together = whisper.recognize(clips, "en")
-    alone = [whisper.recognize([clip], "en")[0] for clip in clips]
+    together = whisper.recognize(clips, "en", None)
+    alone = [whisper.recognize([clip], "en", None)[0] for clip in clips]
     assert [[w.text for w in words] for words in together] == [
         [w.text for w in words] for words in alone
     ]
+
+
+def test_a_prompt_is_of_one_call_and_shows_how_names_are_spelled(
+    whisper: Recognizer, speech: np.ndarray
+) -> None:
+    clips = [speech[11 * 16_000 : 18 * 16_000]]
+    prompts = [None, "Sheilah", None]
+    found = [[w.text for w in whisper.recognize(clips, "en", each)[0]] for each in prompts]
+    assert ["Sheilah" in texts for texts in found] == [False, True, False]
 
 
 @pytest.fixture
@@ -96,7 +105,7 @@ def test_onnx_asr_finds_words_with_their_times(conformer: Path) -> None:
     is_loud = ((seconds > 1) & (seconds < 2)) | ((seconds > 4) & (seconds < 4.5))
     clip = np.where(is_loud, 0.3 * noise, 0.001 * noise).astype(np.float32)
     assert found.language_of(clip) is None
-    [words] = found.recognize([clip], None)
+    [words] = found.recognize([clip], None, "quiet")
     assert [word.text for word in words] == ["loud", "loud"]
     assert [word.start for word in words] == pytest.approx([1.0, 4.0], abs=0.15)
     assert all(word.end - word.start < 0.401 for word in words)

@@ -1,11 +1,14 @@
 """Streams to segments: every word once, near the time it was spoken, whatever the blocks."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import soundfile
 
-from hocket import RecognitionConfig
+from hocket import RecognitionConfig, Stream
 from hocket.errors import ConfigError
+from hocket.online.tracker import Update
 from hocket.recognition.live import LiveTranscriber
 from hocket.transcript import Segment
 from tests.helpers.paths import CONVERSATION
@@ -49,11 +52,30 @@ def test_blocks_of_any_size_make_the_same_segments(speech: np.ndarray, size: int
     assert [segment.turn for segment in found] == [segment.turn for segment in usual]
 
 
+def test_updates_and_segments_of_two_threads_are_those_of_one(speech: np.ndarray) -> None:
+    usual = [s for _, s in transcribed(speech, LiveTranscriber(16_000, recognizer=Clock()))]
+    live, stream = LiveTranscriber(16_000, recognizer=Clock()), Stream(16_000, refinable=False)
+    updates, expected, found = list[Update](), list[Update](), list[Segment]()
+    with ThreadPoolExecutor(1) as other:
+        for first in range(0, len(speech), 7_777):
+            block = speech[first : first + 7_777]
+            updates += live.advance(block)
+            found += other.submit(list, live.recognize()).result()
+            expected += stream.feed(block)
+        updates += live.end()
+    assert live.waiting_s > 0
+    found += live.recognize()
+    assert live.waiting_s == 0
+    assert updates == expected + stream.finish()
+    assert [segment.turn for segment in found] == [segment.turn for segment in usual]
+
+
 def test_segments_come_soon_and_all_speech_is_recognized_once(speech: np.ndarray) -> None:
     clock = Clock()
-    live = LiveTranscriber(16_000, recognizer=clock)
+    live = LiveTranscriber(16_000, RecognitionConfig(prompt="Diane"), recognizer=clock)
     twice = np.concatenate([speech, np.zeros(16_000 * 60, np.float32), speech])
     found = transcribed(twice, live)
+    assert clock.prompts == {"Diane"}
     assert max(time - segment.turn.end for time, segment in found) < 20
     words = [word for _, segment in found for word in segment.words]
     assert len({(word.start, word.end) for word in words}) == len(words)

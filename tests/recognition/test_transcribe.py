@@ -78,6 +78,13 @@ def test_every_kind_of_source_is_read_twice(conversation: Result, kind: str) -> 
     ]
 
 
+def test_the_prompt_of_the_settings_goes_to_every_call(conversation: Result) -> None:
+    clock = Clock()
+    settings = RecognitionConfig(prompt="Diane, Sheila")
+    Transcriber(settings, recognizer=clock)(CONVERSATION, result=conversation)
+    assert clock.prompts == {"Diane, Sheila"}
+
+
 def test_an_excerpt_has_the_times_of_the_whole() -> None:
     found = with_clock(Clock())(CONVERSATION, start=10.0, end=20.0)
     assert found.segments

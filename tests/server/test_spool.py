@@ -40,7 +40,7 @@ def test_an_upload_that_fails_leaves_nothing(spool: Spool, monkeypatch: pytest.M
         yield b"a"
         raise ConnectionResetError("gone")
 
-    with pytest.raises(OutputError, match="gone"):
+    with pytest.raises(ConnectionResetError, match="gone"):
         spool.receive(ID, vanishing())
     with pytest.raises(CapacityError, match="the upload is larger than 100 bytes; send less"):
         spool.receive(ID, [b"a" * 60, b"b" * 41])
@@ -66,12 +66,25 @@ def test_results_and_what_was_never_accepted(spool: Spool) -> None:
     spool.receive(ID, [b"x"])
     spool.receive(other, [b"y"])
     spool.write_result(ID, '{"turns": []}')
+    assert spool.read_references(ID) is None
+    for name in (ID, other):
+        spool.write_references(name, "[]")
+    assert spool.read_references(ID) == "[]"
     assert spool.finished() == [ID]
     assert spool.result(ID).read_text() == '{"turns": []}'
     (spool.folder / f"{ID}.part").write_bytes(b"half")
     (spool.folder / "notes.txt").write_text("of the operator")
-    assert spool.clean([ID]) == [f"{ID}.part", f"{other}.recording"]
-    assert names(spool) == [f"{ID}.recording", f"{ID}.result.json", "notes.txt"]
+    assert spool.clean([ID]) == [
+        f"{ID}.part",
+        f"{other}.recording",
+        f"{other}.references",
+    ]
+    assert names(spool) == [
+        f"{ID}.recording",
+        f"{ID}.references",
+        f"{ID}.result.json",
+        "notes.txt",
+    ]
     spool.remove(ID)
     spool.remove(ID)
     assert names(spool) == ["notes.txt"]

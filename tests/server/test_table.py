@@ -92,6 +92,19 @@ def test_what_was_running_is_queued_again_unless_it_is_complete(tmp_path: Path) 
         assert again.recover() == []
 
 
+def test_changes_are_numbered_on_when_all_jobs_are_deleted(table: JobTable) -> None:
+    table.add("first000", "x", 1, {})
+    table.take()
+    table.end("first000", "done")
+    jobs, number = table.changed_since(0)
+    assert [job.id for job in jobs] == ["first000"]
+    table.remove("first000")
+    table.add("second00", "x", 1, {})
+    jobs, later = table.changed_since(number)
+    assert [job.id for job in jobs] == ["second00"]
+    assert later > number
+
+
 def test_a_job_that_ends_its_worker_each_time_fails(table: JobTable) -> None:
     table.add("deadly00", "x", 1, {})
     for crashes in range(1, MOST_CRASHES + 1):

@@ -11,13 +11,16 @@ from hocket.errors import ArgumentError, ConfigError, HocketError
 from hocket.formats import json_document
 from hocket.recognition.settings import RecognitionConfig
 from hocket.server import work
+from hocket.server.known import as_text
 from hocket.server.options import JobOptions
 from hocket.server.spool import Spool
 from hocket.server.table import JobTable
 from hocket.server.work import Worker
+from hocket.speakers.references import Reference
 from hocket.transcript import Transcript
 from tests.helpers.paths import CONVERSATION
 from tests.helpers.recognizers import Clock
+from tests.helpers.voices import DIANE, clip
 
 
 @pytest.fixture
@@ -81,6 +84,36 @@ def test_words_are_recognized_where_a_job_asks_for_them(
     assert len(opened) == 1
 
 
+def test_prompts_and_known_speakers_are_those_of_each_job(
+    table: JobTable, spool: Spool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(work, "open_recognizer", lambda *_: clock)
+    worker = Worker(table, spool, store=tmp_path / "nobody.db")
+    common = {"transcribe": True, "language": "tlh"}
+    first = accept(table, spool, CONVERSATION.read_bytes(), prompt="Diane", **common)
+    spool.write_references(first, as_text([Reference("Diane", clip(DIANE))]))
+    second = accept(table, spool, CONVERSATION.read_bytes(), **common)
+    for _ in range(2):
+        done = worker.do_next()
+        assert done is not None
+        assert done.status == "done"
+    assert clock.prompts == {"Diane", None}
+    assert set(result_of(spool, first).speakers) == {"Diane", "SPEAKER_01"}
+    assert set(result_of(spool, second).speakers) == {"SPEAKER_00", "SPEAKER_01"}
+
+
+def test_a_bad_reference_fails_before_the_recording_is_diarized(
+    table: JobTable, spool: Spool
+) -> None:
+    job_id = accept(table, spool, CONVERSATION.read_bytes())
+    spool.write_references(job_id, as_text([Reference("Diane", b"no sound" * 99)]))
+    failed = Worker(table, spool).do_next()
+    assert failed is not None
+    assert (failed.status, failed.stage, failed.error) == ("failed", "", "AudioFormatError")
+    assert failed.problem.startswith("reference 1 (Diane): ")
+
+
 def test_what_fails_is_a_line_and_the_next_job_is_done(table: JobTable, spool: Spool) -> None:
     odd = accept(table, spool, b"no sound at all" * 99, name="../../odd\nname.flac")
     good = accept(table, spool, CONVERSATION.read_bytes())
@@ -88,7 +121,7 @@ def test_what_fails_is_a_line_and_the_next_job_is_done(table: JobTable, spool: S
     failed, done = worker.do_next(), worker.do_next()
     assert failed is not None
     assert done is not None
-    assert (failed.id, failed.status) == (odd, "failed")
+    assert (failed.id, failed.status, failed.error) == (odd, "failed", "AudioFormatError")
     assert "\n" not in failed.problem
     assert "odd" in failed.problem
     assert str(spool.folder) not in failed.problem
@@ -124,6 +157,7 @@ def test_a_running_job_is_cancelled(
         ({"num_speakers": 0}, ConfigError, "num_speakers is 0; give 1 or more"),
         ({"channels": "left"}, ConfigError, "channels is 'left'; give mix, each"),
         ({"start": "1:00"}, ArgumentError, "start is '1:00', a str; give a number or None"),
+        ({"prompt": "x" * 9999}, ConfigError, "the prompt has 9999 characters; give 4000"),
         ({"transcribe": 1}, ArgumentError, "transcribe is 1, an int"),
     ],
 )

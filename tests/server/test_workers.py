@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hocket.server.jobs import Job
+from hocket.server.service import Service
 from hocket.server.table import JobTable
-from hocket.server.workers import Service, WorkerPool
+from hocket.server.workers import WorkerPool
 from tests.helpers.paths import CLIPS
 
 PATIENCE_S = 120
@@ -70,7 +71,9 @@ def test_a_killed_worker_is_replaced_and_its_job_done(tmp_path: Path) -> None:
 CHILD = """
 import sys, time
 from pathlib import Path
-from hocket.server.workers import Service, WorkerPool
+from hocket.server.service import Service
+from hocket.server.table import JobTable
+from hocket.server.workers import WorkerPool
 if __name__ == "__main__":
     settings = Service(Path(sys.argv[1]), slots=2, threads=1, free_bytes=0)
     with settings.open_table() as table, WorkerPool(settings, table, settings.open_spool()) as pool:

@@ -126,7 +126,7 @@ def test_what_a_recognizer_is_given_is_counted() -> None:
     counted = Counted(Clock())
     clips = [np.zeros(size, np.float32) for size in (8_000, 16_000)]
     assert counted.language_of(clips[0]) == "tlh"
-    found = counted.recognize(clips, "tlh")
+    found = counted.recognize(clips, "tlh", None)
     assert [len(words) for words in found] == [1, 2]
     assert counted.recognized_s == 1.5
     assert counted.seconds > 0

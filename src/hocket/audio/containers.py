@@ -121,7 +121,7 @@ def open_track(
             raise NoSoundError(len(container.streams.audio))
         length = source.stated_seconds()
         announced = None if length is None else round(length * source.rate)
-        blocks = _placed(source, first, frames, notices)
+        blocks = _placed(source, first, frames, notices, live=live)
         yield Track(source.rate, announced, blocks if live else _joined(blocks))
 
 
@@ -347,7 +347,7 @@ def _samples(frame: Any) -> Block:
 
 
 def _placed(
-    source: _Source, first: Frame, others: Iterator[Frame], notices: Notices
+    source: _Source, first: Frame, others: Iterator[Frame], notices: Notices, *, live: bool
 ) -> Iterator[Block]:
     """All frames, placed by their time stamps."""
 
@@ -355,7 +355,7 @@ def _placed(
         yield first
         yield from others
 
-    placement = Placement(source.rate, notices, is_numbered=source.is_numbered)
+    placement = Placement(source.rate, notices, is_numbered=source.is_numbered, live=live)
     yield from placement.blocks(all_frames())
     yield from placement.close(source.end)
     if source.repeated_s >= REPEATED_S:

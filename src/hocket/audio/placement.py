@@ -12,6 +12,7 @@ from hocket.notices import Notices
 
 TOLERANCE_S = 0.05  # containers round time stamps to milliseconds, and live recorders write late
 AHEAD_S = 10.0  # time stamps that return within this time to what was expected were wrong
+LIVE_AHEAD_S = 0.5  # of a stream, which waits for them
 OVERLAP_S = 1.0  # an overlap up to this length is cut; further back, another recording begins
 LONGEST_GAP_S = 4 * 3600.0  # a longer gap is a wrong time stamp
 LOSS_S = 0.5  # shorter losses are noted together
@@ -40,10 +41,14 @@ class Placement:
         notices: get what is lost.
         is_numbered: whether the first sample has the time 0, so that what is before the first
             frame is lost. Otherwise a track may begin later than the recording.
+        live: wait for little of what follows.
     """
 
-    def __init__(self, rate: int, notices: Notices, *, is_numbered: bool = False) -> None:
+    def __init__(
+        self, rate: int, notices: Notices, *, is_numbered: bool = False, live: bool = False
+    ) -> None:
         self._rate, self._notices, self._is_numbered = rate, notices, is_numbered
+        self._ahead_s = LIVE_AHEAD_S if live else AHEAD_S
         self._written = 0  # frames of the output
         self._shift = 0  # output minus time stamps, after a jump
         self._overlap = 0  # frames that were cut, for others stand in their place
@@ -148,9 +153,9 @@ class Placement:
         return False
 
     def _later(self, source: Iterator[Frame]) -> Iterator[Frame]:
-        """The frames of the next AHEAD_S."""
+        """The frames that may follow soon."""
         length, index = 0, 0
-        while length < AHEAD_S * self._rate:
+        while length < self._ahead_s * self._rate:
             if index == len(self._ahead):
                 found = next(source, None)
                 if found is None:

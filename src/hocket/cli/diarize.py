@@ -27,7 +27,8 @@ from hocket.cli.recordings import diarize_one, for_each, sources
 from hocket.cli.speakers import name_known, open_known
 from hocket.clustering import CLUSTERERS
 from hocket.config import ClusteringConfig, Config, GraphConfig, Runtime, SpeakerCount
-from hocket.corrections.constraints import Constraint, gather, read_constraints
+from hocket.corrections.constraints import Constraint, read_constraints
+from hocket.corrections.gathering import gather
 from hocket.errors import one_line
 from hocket.formats import FORMATS, written
 from hocket.formats.files import write_content

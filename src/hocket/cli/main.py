@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "hocket.cli.report:report_command",
     "review": "hocket.cli.review:review_command",
     "score": "hocket.cli.score:score_command",
+    "serve": "hocket.cli.serve:serve_command",
     "speakers": "hocket.cli.speakers:speakers_group",
     "stream": "hocket.cli.stream:stream_command",
     "transcribe": "hocket.cli.transcribe:transcribe_command",

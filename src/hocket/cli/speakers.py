@@ -26,10 +26,10 @@ from hocket.speakers import (
     import_speakers,
     name_speakers,
     read_document,
+    unnamed,
 )
 from hocket.speakers.enroll import check_voices, enroll, extract_clips, nobody, verify
 from hocket.speakers.reembedding import reembed
-from hocket.timeline import is_numbered
 
 
 def _engine_options(command: Command) -> Command:
@@ -314,13 +314,7 @@ def open_known(store: Path | None, model: EmbeddingModel) -> SpeakerStore | None
 
 def name_known(store: SpeakerStore, result: Result, source: str, threshold: float | None) -> Result:
     """A result with the names of certain speakers; suggestions go to standard error."""
-    # names that the user gave stay, and no other speaker gets them
-    given = [name for name in result.speakers if not is_numbered(name)]
-    matches = [
-        match
-        for match in store.identify(result, threshold=threshold)
-        if is_numbered(match.cluster) and not (match.speaker and match.speaker.name in given)
-    ]
+    matches = unnamed(result, store.identify(result, threshold=threshold))
     for match in matches:
         if match.speaker and not match.certain:
             click.echo(f"hocket: {one_line(source)}: {match.cluster} {_identity(match)}", err=True)

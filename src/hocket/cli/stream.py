@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,10 +27,9 @@ from hocket.cli.outcome import INTERRUPTED
 from hocket.cli.speakers import open_known
 from hocket.config import Config, GraphConfig, Runtime
 from hocket.notices import Notice, Notices
-from hocket.online.events import SpeakerEvent
+from hocket.online.rows import UpdateRows
 from hocket.online.stream import Stream
 from hocket.online.tracker import Update
-from hocket.turns import Turn
 
 
 @click.command(name="stream")
@@ -139,37 +138,15 @@ class _JsonLines:
     """
 
     def __init__(self, noted: Callable[[], tuple[Notice, ...]]) -> None:
-        self._noted = noted
-        self._printed: list[Notice] = []
+        self._rows = UpdateRows(noted)
 
     def show(self, update: Update) -> None:
         """Print an update."""
-        content: dict[str, object] = {
-            "time": round(update.time, 3),
-            "final": [_row(turn) for turn in update.final],
-            "tentative": [_row(turn) for turn in update.tentative],
-        }
-        if update.events:
-            content["events"] = [_event(event) for event in update.events]
-        new = [notice for notice in self._noted() if notice not in self._printed]
-        if new:
-            content["notices"] = [asdict(notice) for notice in new]
-            self._printed += new
+        row = self._rows.row(update)
+        rare = [key for key in ("events", "notices") if not row[key]]
+        content = {key: value for key, value in row.items() if key not in rare}
         click.echo(json.dumps(content, ensure_ascii=False))
         sys.stdout.flush()
-
-
-def _row(turn: Turn) -> dict[str, object]:
-    times = {"start": round(turn.start, 3), "end": round(turn.end, 3)}
-    sure = {} if turn.confidence is None else {"confidence": round(turn.confidence, 3)}
-    channel = {} if turn.channel is None else {"channel": turn.channel}
-    return {**times, "speaker": turn.speaker, "id": turn.id or turn.speaker, **channel, **sure}
-
-
-def _event(event: SpeakerEvent) -> dict[str, object]:
-    values = {key: getattr(event, key) for key in ("distance", "margin", "threshold")}
-    far = {key: round(value, 3) for key, value in values.items() if value is not None}
-    return {"kind": event.kind, "id": event.id, "name": event.name, **far}
 
 
 def _print_lines(update: Update) -> None:

@@ -5,7 +5,14 @@ from typing import NamedTuple, Protocol
 from hocket.arrays import ClusterLabels
 from hocket.clustering.agglomerative import agglomerate
 from hocket.clustering.assignment import divide_regions, speaker_scores
-from hocket.clustering.constrained import ConstrainedSpeakers, Groups, group_shares, place_groups
+from hocket.clustering.constrained import (
+    LEAST_SHARE,
+    ConstrainedSpeakers,
+    Groups,
+    GroupShares,
+    group_shares,
+    place_groups,
+)
 from hocket.clustering.division import TwoSpeakers
 from hocket.clustering.plda import Plda, read_plda
 from hocket.clustering.resolution import resolve_speakers
@@ -18,8 +25,10 @@ from hocket.errors import ConfigError
 
 __all__ = [
     "CLUSTERERS",
+    "LEAST_SHARE",
     "Clusterer",
     "ConstrainedSpeakers",
+    "GroupShares",
     "Groups",
     "Odds",
     "Plda",

@@ -1,19 +1,16 @@
 """Constraints on a result: same speaker, different speakers, a named speaker, or no speaker.
 
-Constraints are values. Contradictions are found before clustering: segments and names of the same
-speaker are joined, which must never join different speakers or names (docs/corrections.md).
+Constraints are values (docs/corrections.md). `gather` joins them, and finds contradictions.
 """
 
 import json
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-from hocket.config import SpeakerCount
 from hocket.errors import ConfigError
 
 LONGEST_NAME = 200
@@ -21,7 +18,8 @@ NUMBERED = re.compile(r"SPEAKER_\d\d+")  # names of speakers in the result witho
 
 EXPECTED = (
     'give {"same": [[3.2, 5.0], [17, 19.5]]}, {"different": [[3.2, 5.0], [17, 19.5]]}, '
-    '{"is": "Anna", "at": [12, 14.5]} or {"nobody": [1, 2]}, times in seconds'
+    '{"is": "Anna", "at": [12, 14.5]}, {"not": "Anna", "at": [12, 14.5]} or {"nobody": [1, 2]}, '
+    "times in seconds"
 )
 
 
@@ -60,6 +58,18 @@ class Segment:
     def is_mostly_in(self, other: "Segment") -> bool:
         """Whether more than half of this segment lies in the other."""
         return 2 * self.overlap(other) > self.duration
+
+
+def checked_name(name: object) -> str:
+    """A name of a speaker, with single blanks; ConfigError if it cannot be one."""
+    if not isinstance(name, str):
+        raise ConfigError(f'a name is {name!r}; give a text, as in "Anna"')
+    found = " ".join(name.split())
+    if not 0 < len(found) <= LONGEST_NAME:
+        raise ConfigError(f"a name of {len(found)} characters; give 1 to {LONGEST_NAME}")
+    if not found.isprintable():
+        raise ConfigError(f"{found}: holds characters that cannot be printed; leave them out")
+    return found
 
 
 @dataclass(frozen=True)
@@ -107,14 +117,7 @@ class Named:
     name: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str):
-            raise ConfigError(f'a name is {self.name!r}; give a text, as in "Anna"')
-        name = " ".join(self.name.split())
-        if not 0 < len(name) <= LONGEST_NAME:
-            raise ConfigError(f"a name of {len(name)} characters; give 1 to {LONGEST_NAME}")
-        if not name.isprintable():
-            raise ConfigError(f"{name}: holds characters that cannot be printed; leave them out")
-        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "name", checked_name(self.name))
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -140,168 +143,32 @@ class Nobody:
         return f'{{"nobody": {self.segment}}}'
 
 
-Constraint: TypeAlias = Same | Different | Named | Nobody
+@dataclass(frozen=True)
+class Absent:
+    """The speaker of this name does not speak in this segment; others may.
 
-
-class Group(NamedTuple):
-    """All segments of one speaker, and the speaker's name; None: no name is given."""
-
-    segments: tuple[Segment, ...]
-    name: str | None
-
-
-class ConstraintSet(NamedTuple):
-    """Constraints, joined by speaker.
-
-    groups: in order of time.
-    apart: pairs of groups that are different speakers, the lower number first.
-    nobody: segments in which no speaker speaks.
-    """
-
-    groups: tuple[Group, ...]
-    apart: frozenset[tuple[int, int]]
-    nobody: tuple[Segment, ...]
-
-    def moved(self, seconds: float) -> "ConstraintSet":
-        """The same, later by that many seconds; ConfigError if a segment would end before 0."""
-        if not seconds:
-            return self
-
-        def moved(segments: Iterable[Segment]) -> tuple[Segment, ...]:
-            for segment in segments:
-                if segment.end + seconds <= 0:
-                    raise ConfigError(f"segment {segment} is outside the part that is diarized")
-            return tuple(Segment(max(0.0, a.start + seconds), a.end + seconds) for a in segments)
-
-        groups = tuple(group._replace(segments=moved(group.segments)) for group in self.groups)
-        return ConstraintSet(groups, self.apart, moved(self.nobody))
-
-    def check(self, count: SpeakerCount) -> None:
-        """Raise ConfigError if constraints name more speakers than are allowed."""
-        names = sorted(group.name for group in self.groups if group.name)
-        if count.maximum is not None and len(names) > count.maximum:
-            raise ConfigError(
-                f"constraints name {len(names)} speakers ({', '.join(names)}) but at most "
-                f"{count.maximum} are allowed; give a larger num_speakers or max_speakers, "
-                "or fewer names"
-            )
-
-
-def gather(constraints: Iterable[Constraint]) -> ConstraintSet:
-    """Join constraints by speaker. Their order has no effect.
-
-    Two segments that each have more than half in the other count as one.
+    name: as for `Named`.
 
     Raises:
-        ConfigError: two constraints contradict each other; the message quotes them.
+        ConfigError: the name is empty, too long or cannot be printed.
     """
-    given: list[Constraint] = sorted(set(constraints), key=str)
-    links = _Links(given)
-    links.check_names()
-    for constraint in given:
-        if isinstance(constraint, Different):
-            links.check_apart(constraint)
-    silent = [constraint for constraint in given if isinstance(constraint, Nobody)]
-    for constraint in given:
-        _check_speaks(constraint, silent)
-    groups = tuple(sorted(links.groups()))
-    number = {segment: index for index, group in enumerate(groups) for segment in group.segments}
-    named = [index for index, group in enumerate(groups) if group.name]
-    apart = {(one, other) for one in named for other in named if one < other}
-    for constraint in given:
-        if isinstance(constraint, Different):
-            one, other = sorted((number[constraint.one], number[constraint.other]))
-            apart.add((one, other))
-    nobody = tuple(sorted(constraint.segment for constraint in silent))
-    return ConstraintSet(groups, frozenset(apart), nobody)
+
+    segment: Segment
+    name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", checked_name(self.name))
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segment."""
+        return (self.segment,)
+
+    def __str__(self) -> str:
+        return f'{{"not": {json.dumps(self.name, ensure_ascii=False)}, "at": {self.segment}}}'
 
 
-_Node: TypeAlias = Segment | str
-
-
-class _Links:
-    """A graph of segments and names; a link joins two of one speaker and keeps its constraint."""
-
-    def __init__(self, given: Sequence[Constraint]) -> None:
-        self._links: dict[_Node, list[tuple[_Node, Constraint | None]]] = defaultdict(list)
-        for constraint in given:
-            self._enter(constraint)
-        self._join_overlapping()
-
-    def _enter(self, constraint: Constraint) -> None:
-        if isinstance(constraint, Nobody):
-            return
-        for segment in constraint.segments:
-            _ = self._links[segment]
-        if isinstance(constraint, Same):
-            for segment in constraint.segments[1:]:
-                self._join(constraint.segments[0], segment, constraint)
-        elif isinstance(constraint, Named):
-            self._join(constraint.segment, constraint.name, constraint)
-
-    def _join_overlapping(self) -> None:
-        segments = sorted(node for node in self._links if isinstance(node, Segment))
-        for index, one in enumerate(segments):
-            for other in segments[index + 1 :]:
-                if other.start >= one.end:
-                    break
-                if one.is_mostly_in(other) and other.is_mostly_in(one):
-                    self._join(one, other, None)
-
-    def _join(self, one: _Node, other: _Node, constraint: Constraint | None) -> None:
-        self._links[one].append((other, constraint))
-        self._links[other].append((one, constraint))
-
-    def _reached(self, start: _Node) -> dict[_Node, list[Constraint]]:
-        """All nodes of the speaker of `start`, and the constraints on the shortest path to each."""
-        paths: dict[_Node, list[Constraint]] = {start: []}
-        queue = [start]
-        for node in queue:  # grows in the loop
-            for other, constraint in self._links[node]:
-                if other not in paths:
-                    paths[other] = [*paths[node], *([constraint] if constraint else [])]
-                    queue.append(other)
-        return paths
-
-    def check_names(self) -> None:
-        names = sorted(node for node in self._links if isinstance(node, str))
-        for name in names:
-            for other, path in self._reached(name).items():
-                if isinstance(other, str) and other != name:
-                    raise _contradiction(path)
-
-    def check_apart(self, constraint: Different) -> None:
-        paths = self._reached(constraint.one)
-        if constraint.other in paths:
-            raise _contradiction([constraint, *paths[constraint.other]])
-
-    def groups(self) -> Iterator[Group]:
-        found: set[_Node] = set()
-        for node in self._links:
-            if node not in found:
-                reached = self._reached(node)
-                found |= reached.keys()
-                segments = sorted(other for other in reached if isinstance(other, Segment))
-                names = [other for other in reached if isinstance(other, str)]
-                yield Group(tuple(segments), names[0] if names else None)
-
-
-def _check_speaks(constraint: Constraint, silent: Sequence[Nobody]) -> None:
-    """Raise ConfigError if the constraint needs speech where no speaker speaks."""
-    if isinstance(constraint, Nobody):
-        return
-    for segment in constraint.segments:
-        for other in silent:
-            if segment.is_mostly_in(other.segment):
-                raise _contradiction([other, constraint])
-
-
-def _contradiction(constraints: Sequence[Constraint]) -> ConfigError:
-    quoted = list(dict.fromkeys(map(str, constraints)))
-    if len(quoted) == 1:
-        return ConfigError(f"{quoted[0]}: the segments overlap, so they count as one; give others")
-    first, *others = quoted
-    return ConfigError(f"{first} contradicts {' with '.join(others)}; leave one out")
+Constraint: TypeAlias = Same | Different | Named | Nobody | Absent
 
 
 def read_constraints(path: Path | str) -> tuple[Constraint, ...]:
@@ -315,15 +182,48 @@ def read_constraints(path: Path | str) -> tuple[Constraint, ...]:
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"is not JSON ({error})"
         raise ConfigError(f"{path}: {reason}; give a JSON file with a list") from error
+    try:
+        return constraints_of(entries)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def constraints_of(entries: object) -> tuple[Constraint, ...]:
+    """Constraints of a list of plain objects as in docs/corrections.md.
+
+    Raises:
+        ConfigError: it is no list, or an entry is not a constraint; the message names it.
+    """
     if not isinstance(entries, list):
-        raise ConfigError(f"{path}: holds no list; {EXPECTED}, in a list")
+        raise ConfigError(f"holds no list; {EXPECTED}, in a list")
     found: list[Constraint] = []
     for number, entry in enumerate(entries, start=1):
         try:
             found.append(_constraint_of(entry))
         except ConfigError as error:
-            raise ConfigError(f"{path}: entry {number}: {error}") from None
+            raise ConfigError(f"entry {number}: {error}") from None
     return tuple(found)
+
+
+def entries_of(constraints: Iterable[Constraint]) -> list[dict[str, Any]]:
+    """Constraints as plain objects, from which `constraints_of` makes equal ones."""
+    return [_entry_of(constraint) for constraint in constraints]
+
+
+def _entry_of(constraint: Constraint) -> dict[str, Any]:
+    if isinstance(constraint, Named):
+        return {"is": constraint.name, "at": _times_of(constraint.segment)}
+    if isinstance(constraint, Absent):
+        return {"not": constraint.name, "at": _times_of(constraint.segment)}
+    if isinstance(constraint, Nobody):
+        return {"nobody": _times_of(constraint.segment)}
+    if isinstance(constraint, Different):
+        return {"different": [_times_of(constraint.one), _times_of(constraint.other)]}
+    return {"same": [_times_of(segment) for segment in constraint.segments]}
+
+
+def _times_of(segment: Segment) -> list[float]:
+    return [segment.start, segment.end]
 
 
 def _constraint_of(entry: object) -> Constraint:
@@ -338,6 +238,8 @@ def _constraint_of(entry: object) -> Constraint:
             raise ConfigError(f'"different" holds {len(segments)} segments; give two')
         if entry.keys() == {"is", "at"}:
             return Named(_segment_of(entry["at"]), entry["is"])
+        if entry.keys() == {"not", "at"}:
+            return Absent(_segment_of(entry["at"]), entry["not"])
         if entry.keys() == {"nobody"}:
             return Nobody(_segment_of(entry["nobody"]))
     raise ConfigError(f"found {_shown(entry)}; {EXPECTED}")

@@ -1,15 +1,27 @@
 """Constraints on the frame grid, and their effect on speakers, parts, votes and activations."""
 
 from collections.abc import Callable, Mapping
+from itertools import count as counting
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hocket.arrays import Activations, FrameCounts, FrameLabels, Parts, Regions, Subsegments, Votes
+from hocket.arrays import (
+    Activations,
+    ClusterLabels,
+    FrameCounts,
+    FrameLabels,
+    Parts,
+    Regions,
+    Subsegments,
+    Votes,
+)
 from hocket.clustering import (
+    LEAST_SHARE,
     ConstrainedSpeakers,
     Groups,
+    GroupShares,
     Selection,
     TwoSpeakers,
     VoiceVectors,
@@ -17,7 +29,8 @@ from hocket.clustering import (
     place_groups,
 )
 from hocket.config import ResolvedClustering, SpeakerCount
-from hocket.corrections.constraints import NUMBERED, ConstraintSet, Group, Segment
+from hocket.corrections.constraints import NUMBERED, Segment
+from hocket.corrections.gathering import ConstraintSet, Group
 from hocket.errors import ConfigError
 from hocket.geometry import Geometry
 from hocket.notices import Notices
@@ -33,6 +46,7 @@ class ConstraintLayout(NamedTuple):
     apart: pairs of `groups` that are different speakers.
     nobody: (frames,) where no speaker speaks.
     ignored: segments of groups without single-speaker speech, which have no effect.
+    absent: names, and frames in which the speaker of that name does not speak.
     """
 
     labels: FrameLabels
@@ -40,6 +54,7 @@ class ConstraintLayout(NamedTuple):
     apart: frozenset[tuple[int, int]]
     nobody: NDArray[np.bool_]
     ignored: tuple[Segment, ...]
+    absent: tuple[tuple[str, slice], ...] = ()
 
 
 class AppliedConstraints(NamedTuple):
@@ -48,16 +63,20 @@ class AppliedConstraints(NamedTuple):
     labels: (frames,) cluster of every frame by constraint, -1 for none.
     nobody: (frames,) where no speaker speaks.
     names: of clusters that constraints name.
-    kept: number in the result without constraints, for clusters that keep their numbers.
+    kept: number in the result without constraints, of clusters that were in it.
+    before: speakers of the result without constraints; new ones have higher numbers.
     known: (frames,) where the speaker is known, not only that segments have the same or different
         speakers.
+    absent: clusters, and frames in which each does not speak.
     """
 
     labels: FrameLabels
     nobody: NDArray[np.bool_]
     names: Mapping[int, str]
     kept: Mapping[int, int]
+    before: int
     known: NDArray[np.bool_]
+    absent: tuple[tuple[int, slice], ...] = ()
 
     def known_speakers(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
         """Speaker who is known to speak in each frame, -1 for none, (frames,).
@@ -120,6 +139,9 @@ def lay_out(
         ),
         nobody=nobody,
         ignored=tuple(sorted(ignored)),
+        absent=tuple(
+            (name, _frames(segment, geometry, frames)) for name, segment in constraint_set.absent
+        ),
     )
 
 
@@ -139,6 +161,7 @@ def constrain_speakers(
     config: ResolvedClustering,
     model: TwoSpeakers,
     count: SpeakerCount,
+    notices: Notices,
 ) -> tuple[ConstrainedSpeakers, AppliedConstraints]:
     """Speakers with the constraints in place.
 
@@ -147,22 +170,23 @@ def constrain_speakers(
         voices: all subsegments.
         found: speakers found without constraints, for all subsegments.
         subsegments: what was embedded.
-        appearing: returns clusters in order of appearance without constraints; called only if a
-            name SPEAKER_nn needs them.
+        appearing: returns clusters in order of appearance without constraints.
         config: how similar a group may be to a speaker and still be another.
         model: odds of two speakers.
         count: how many speakers there may be.
+        notices: get the names that no speaker has.
 
     Raises:
         ConfigError: there is no speaker of a name SPEAKER_nn, or the constraints need more speakers
             than there may be.
     """
-    known, order = np.full(len(layout.groups), -1, np.int64), np.zeros(0, np.int64)
-    if any(NUMBERED.fullmatch(group.name or "") for group in layout.groups):
-        order = appearing()
-        known = numbered(layout.groups, order)
+    order = appearing()
+    known = numbered(layout.groups, order)
     named = np.array([group.name is not None for group in layout.groups])
-    groups = Groups(group_shares(subsegments, layout.labels), known, named, layout.apart)
+    shares = group_shares(subsegments, layout.labels)
+    groups = Groups(shares, known, named, layout.apart)
+    silent = group_shares(subsegments, layout.nobody.astype(np.int32) - 1)
+    found = found._replace(labels=without_silent(found.labels, shares, silent))
     placed = place_groups(voices, subsegments.region, found, groups, config, model, count)
     names = {
         cluster: group.name
@@ -171,9 +195,69 @@ def constrain_speakers(
     }
     number = {cluster: index for index, cluster in enumerate(order.tolist())}
     kept = {new: number[old] for new, old in enumerate(placed.before.tolist()) if old in number}
+    absent = absent_of(layout, names, kept, notices)
     labels = np.append(placed.cluster, -1).astype(np.int32)[layout.labels]
     frames_known = np.append(named, False)[layout.labels]
-    return placed, AppliedConstraints(labels, layout.nobody, names, kept, frames_known)
+    return placed, AppliedConstraints(
+        labels, layout.nobody, names, kept, len(order), frames_known, absent
+    )
+
+
+def same_speakers(
+    layout: ConstraintLayout, order: NDArray[np.int64], notices: Notices
+) -> AppliedConstraints:
+    """Constraints that have no groups, and so change no speaker.
+
+    Args:
+        layout: constraints on the frame grid.
+        order: clusters of the result without constraints, in order of appearance.
+        notices: get the names that no speaker has.
+    """
+    kept = {cluster: number for number, cluster in enumerate(order.tolist())}
+    absent = absent_of(layout, {}, kept, notices)
+    known = layout.labels >= 0
+    return AppliedConstraints(layout.labels, layout.nobody, {}, kept, len(kept), known, absent)
+
+
+def absent_of(
+    layout: ConstraintLayout,
+    names: Mapping[int, str],
+    kept: Mapping[int, int],
+    notices: Notices,
+) -> tuple[tuple[int, slice], ...]:
+    """Clusters, and frames in which each does not speak.
+
+    Args:
+        layout: constraints on the frame grid.
+        names: of clusters, by constraint.
+        kept: number in the result without constraints, of clusters that were in it.
+        notices: get the names that no speaker has.
+    """
+    clusters = {speaker_name(number): cluster for cluster, number in kept.items()}
+    clusters |= {name: cluster for cluster, name in names.items()}
+    for name in dict.fromkeys(name for name, _ in layout.absent if name not in clusters):
+        notices.add("constraint", f"no speaker has the name {name}; where it is absent is ignored")
+    return tuple((clusters[name], inside) for name, inside in layout.absent if name in clusters)
+
+
+def without_silent(
+    labels: ClusterLabels, shares: GroupShares, silent: GroupShares
+) -> ClusterLabels:
+    """Labels without clusters of which nothing is left: -1 for their subsegments.
+
+    All subsegments of such a cluster lie in the segments of groups or where nobody speaks.
+
+    Args:
+        labels: (subsegments,) cluster of each, -1 for none.
+        shares: of the groups.
+        silent: shares of the segments in which nobody speaks.
+    """
+    mostly = [each.subsegment[each.share >= LEAST_SHARE] for each in (shares, silent)]
+    rest = np.setdiff1d(np.flatnonzero(labels >= 0), np.concatenate(mostly))
+    gone = mostly[1][~np.isin(labels[mostly[1]], labels[rest])]
+    left = labels.copy()
+    left[gone] = -1
+    return left
 
 
 def note_ignored(layout: ConstraintLayout, notices: Notices) -> None:
@@ -236,50 +320,51 @@ def constrain_activations(
     spoken = np.flatnonzero((applied.labels >= 0) & (counts > 0))
     constrained[spoken, applied.labels[spoken]] = True
     constrained[applied.nobody] = False
+    for cluster, inside in applied.absent:
+        constrained[inside, cluster] = False
     return constrained
 
 
 def numbered(groups: tuple[Group, ...], order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Cluster of groups that are named SPEAKER_nn, -1 for other groups, (groups,).
+    """Cluster of groups that are named SPEAKER_nn, -1 for other groups and new speakers, (groups,).
 
     Args:
         groups: of segments.
         order: clusters of the result without constraints, in order of appearance.
 
     Raises:
-        ConfigError: that result has no speaker of such a name.
+        ConfigError: there cannot be as many speakers as such a name says.
     """
     known = dict(zip(speaker_names(len(order)), order.tolist(), strict=True))
+    new = speaker_names(len(order) + len(groups))[len(order) :]
     found = np.full(len(groups), -1, np.int64)
     for index, group in enumerate(groups):
-        if group.name is not None and NUMBERED.fullmatch(group.name):
-            if group.name not in known:
-                names = ", ".join(known) or "no speaker"
-                raise ConfigError(
-                    f"{group.name} is not a speaker of the result without constraints, which has "
-                    f"{names}; give one of them, or another name"
-                )
+        if group.name in known:
             found[index] = known[group.name]
+        elif NUMBERED.fullmatch(group.name or "") and group.name not in new:
+            names = ", ".join(known) or "no speaker"
+            raise ConfigError(
+                f"{group.name} is not a speaker of the result without constraints, which has "
+                f"{names}; give one of them, or another name"
+            )
     return found
 
 
 def names_of(
-    order: NDArray[np.int64], given: Mapping[int, str], kept: Mapping[int, int]
+    order: NDArray[np.int64], given: Mapping[int, str], kept: Mapping[int, int], before: int
 ) -> tuple[str, ...]:
     """Names of clusters, in the given order.
 
     Args:
         order: clusters in order of appearance.
         given: names by constraint.
-        kept: number in the result without constraints, for clusters that keep it; the others are
-            numbered after these. Empty: all are numbered in order of appearance.
+        kept: number in the result without constraints, of clusters that were in it; the others are
+            numbered after these.
+        before: speakers of that result.
     """
-    later = max(kept.values(), default=-1) + 1
-    names = []
-    for position, cluster in enumerate(order.tolist()):
-        number = position
-        if kept and cluster not in given:
-            number = kept.get(cluster, later)
-            later += cluster not in kept
-        names.append(given.get(cluster) or speaker_name(number))
-    return tuple(names)
+    taken = set(given.values())
+    later = (name for name in map(speaker_name, counting(before)) if name not in taken)
+    return tuple(
+        given.get(cluster) or (speaker_name(kept[cluster]) if cluster in kept else next(later))
+        for cluster in order.tolist()
+    )

@@ -20,7 +20,7 @@ def write(transcript: Transcript) -> str:
         content = _without_result(transcript)
     if transcript.has_text:
         content |= {"language": transcript.language} if transcript.language else {}
-        content["segments"] = [_segment(segment) for _, _, segment in transcript.timed()]
+        content["segments"] = [segment_as_json(segment) for _, _, segment in transcript.timed()]
     return json.dumps(content, ensure_ascii=False) + "\n"
 
 
@@ -36,7 +36,8 @@ def _without_result(transcript: Transcript) -> dict[str, Any]:
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def segment_as_json(segment: Segment) -> dict[str, Any]:
+    """A segment with its words."""
     turn = segment.turn
     content = {
         "start": round(turn.start, 3),

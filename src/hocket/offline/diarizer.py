@@ -35,8 +35,9 @@ from hocket.confidence.turns import (
     with_confidence,
 )
 from hocket.config import Config, ResolvedConfig, Runtime, SpeakerCount
-from hocket.corrections.constraints import Constraint, ConstraintSet, gather
+from hocket.corrections.constraints import Constraint
 from hocket.corrections.frames import AppliedConstraints
+from hocket.corrections.gathering import ConstraintSet, gather
 from hocket.embedding.channels import ChannelModel
 from hocket.embedding.embedder import Embedder
 from hocket.errors import ConfigError
@@ -237,7 +238,7 @@ class Diarizer:
     @known_names_only
     def infer(
         self,
-        recording: Recording | Waveform,
+        recording: Recording | AudioStream | Waveform,
         *,
         progress: ProgressCallback | None = None,
         cancel: Event | None = None,
@@ -245,7 +246,8 @@ class Diarizer:
         """Run the networks over a recording: the slow half, its result worth caching.
 
         Args:
-            recording: what `read_audio` returned, or float32 mono samples at the graphs' rate.
+            recording: what `read_audio` returned, an open stream of `open_audio`, whose memory does
+                not grow with it, or float32 mono samples; all at the graphs' rate.
             progress: as for `Diarizer.__call__`.
             cancel: as for `Diarizer.__call__`.
 
@@ -255,8 +257,10 @@ class Diarizer:
         """
         watch = Stopwatch()
         with watch.stage("load"):
-            recording = checked_recording(recording, self.load().geometry)
-        return self._infer(stream_of(recording), watch, progress, cancel)
+            geometry = self.load().geometry
+            if not isinstance(recording, AudioStream):
+                recording = stream_of(checked_recording(recording, geometry))
+        return self._infer(recording, watch, progress, cancel)
 
     def _infer(
         self,
@@ -374,7 +378,7 @@ class Diarizer:
             self._found[artifacts] = count, found
         note_forced(found, count, notices)
         centroids, odds, held = found.centroids, found.odds, None
-        if not constraints.groups and not constraints.nobody:
+        if not any((constraints.groups, constraints.nobody, constraints.absent)):
             parts = found.parts(artifacts)
         else:
             parts, placed, held = apply_constraints(

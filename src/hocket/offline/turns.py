@@ -14,7 +14,6 @@ from hocket.clustering import (
     speaker_scores,
 )
 from hocket.config import Config, ResolvedConfig, SpeakerCount
-from hocket.corrections.constraints import ConstraintSet
 from hocket.corrections.frames import (
     AppliedConstraints,
     constrain_activations,
@@ -24,7 +23,9 @@ from hocket.corrections.frames import (
     lay_out,
     names_of,
     note_ignored,
+    same_speakers,
 )
+from hocket.corrections.gathering import ConstraintSet
 from hocket.geometry import Geometry
 from hocket.notices import Notices
 from hocket.offline.artifacts import Artifacts
@@ -167,7 +168,9 @@ def reconstruct(
     activations = activations_of(voting, windows, geometry, config, held, paused)
     order = order_of_appearance(activations)
     activations = activations[:, order]
-    names = names_of(order, held.names, held.kept) if held else speaker_names(len(order))
+    names = speaker_names(len(order))
+    if held:
+        names = names_of(order, held.names, held.kept, held.before)
     single = [
         exclusive_activations(voting(block), activations[block], order)
         for block in frame_blocks(len(activations))
@@ -234,11 +237,19 @@ def apply_constraints(
     layout = lay_out(constraints, geometry, subsegments, len(segmentation.occupancy), least)
     note_ignored(layout, notices)
     if not layout.groups:
-        unchanged = AppliedConstraints(layout.labels, layout.nobody, {}, {}, layout.labels >= 0)
+        unchanged = same_speakers(layout, appearing(), notices)
         return found.parts(artifacts), None, unchanged
     voices = found.voices
     placed, applied = constrain_speakers(
-        layout, voices, found.selection, subsegments, appearing, config.clustering, model, count
+        layout,
+        voices,
+        found.selection,
+        subsegments,
+        appearing,
+        config.clustering,
+        model,
+        count,
+        notices,
     )
     scores = speaker_scores(voices.vectors, placed.labels, placed.centroids, placed.spurious)
     divided = divide_regions(artifacts.regions, subsegments, scores)

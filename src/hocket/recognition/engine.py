@@ -28,9 +28,15 @@ class Recognizer(Protocol):
         """Code of the language of a clip, such as "en"; None if the engine does not tell."""
 
     def recognize(
-        self, clips: Sequence[Waveform], language: str | None
+        self, clips: Sequence[Waveform], language: str | None, prompt: str | None
     ) -> Sequence[Sequence[Word]]:
-        """The words of each clip, in seconds from its start."""
+        """The words of each clip, in seconds from its start.
+
+        Args:
+            clips: (samples,) each, at 16 kHz.
+            language: code of the language; None if it is not known.
+            prompt: text that shows how names and terms are spelled, for engines that use it.
+        """
 
 
 @dataclass(frozen=True)

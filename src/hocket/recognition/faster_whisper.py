@@ -79,29 +79,24 @@ class FasterWhisper:
         return language
 
     def recognize(
-        self, clips: Sequence[Waveform], language: str | None
+        self, clips: Sequence[Waveform], language: str | None, prompt: str | None
     ) -> Sequence[Sequence[Word]]:
         """The words of each clip, in seconds from its start."""
-        found = self._transcribed(clips, language)
+        asked = {"language": language, "initial_prompt": prompt}
+        found = self._transcribed(clips, **asked)
         for index, segments in enumerate(found):
             if any(each.compression_ratio > REPEATS for each in segments):
                 # once more, and no three tokens twice
-                found[index] = self._transcribed([clips[index]], language, no_repeat_ngram_size=3)[
-                    0
-                ]
+                (found[index],) = self._transcribed([clips[index]], **asked, no_repeat_ngram_size=3)
         return [[word for each in segments for word in each.words] for segments in found]
 
-    def _transcribed(
-        self, clips: Sequence[Waveform], language: str | None, **options: Any
-    ) -> list[list[_Segment]]:
+    def _transcribed(self, clips: Sequence[Waveform], **options: Any) -> list[list[_Segment]]:
         """Segments of each clip, with times of the clip."""
         ends = np.cumsum([len(clip) for clip in clips])
         starts = ends - [len(clip) for clip in clips]
         places = [{"start": s / RATE, "end": e / RATE} for s, e in zip(starts, ends, strict=True)]
         segments, _ = self._pipeline.transcribe(
             np.concatenate(clips),
-            language=language,
-            initial_prompt=self._config.prompt,
             word_timestamps=True,
             clip_timestamps=places,
             vad_filter=False,

@@ -4,9 +4,10 @@ Turns become final after about four seconds. Their speech is recognized when it 
 or is long enough to be cut where it is quiet, so that no word is divided.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,9 @@ LONGEST_S = 10.0  # of speech that waits for a pause
 
 class LiveTranscriber:
     """Transcribes a stream while it is recorded.
+
+    `feed` and `finish` return segments. Where turns are shown before their words are known, one
+    thread calls `advance` and `end` for updates, and another `recognize` for segments.
 
     Args:
         sample_rate: of the samples that are fed, Hz.
@@ -90,8 +94,9 @@ class LiveTranscriber:
             refinable=False,
             name=name,
         )
-        self._work = Work(recognizer, settings.language)
+        self._work = Work(recognizer, settings.language, settings.prompt)
         self._sound, self._start_s, self._turns = SampleBuffer(), 0.0, list[Turn]()
+        self._speech = deque[_Speech]()
         pace = self._stream.config.stream
         self._longest_s = pace.latest_s + pace.window_s  # before a turn becomes final
 
@@ -106,17 +111,41 @@ class LiveTranscriber:
         """
         found: list[Segment] = []
         for (block,) in self._input.feed(samples):
-            found += self._add(block)
+            self._add(block)
+            found += self.recognize()
         return found
 
     def finish(self) -> list[Segment]:
         """End the stream, and return its last segments."""
-        found: list[Segment] = []
-        for (block,) in self._input.close():
-            found += self._add(block)
-        for update in self._stream.finish():
+        self.end()
+        return [*self.recognize()]
+
+    def advance(self, samples: NDArray[Any]) -> list[Update]:
+        """Diarize the next samples, as `Stream.feed`; their speech waits for `recognize`."""
+        return [u for (block,) in self._input.feed(samples) for u in self._add(block)]
+
+    def end(self) -> list[Update]:
+        """End the stream, as `Stream.finish`; the last speech waits for `recognize`."""
+        updates = [u for (block,) in self._input.close() for u in self._add(block)]
+        last = self._stream.finish()
+        for update in last:
             self._turns += update.final
-        return [*found, *self._segments(np.inf)]
+        self._complete(np.inf)
+        return updates + last
+
+    def recognize(self) -> Iterator[Segment]:
+        """Recognize the speech that waits, and yield its segments, in order of time.
+
+        One thread may call this while another one advances the stream.
+        """
+        while self._speech:
+            yield from self._recognized(self._speech[0])
+            self._speech.popleft()
+
+    @property
+    def waiting_s(self) -> float:
+        """Length of the sound that waits for `recognize`, in seconds."""
+        return sum(len(speech.samples) for speech in tuple(self._speech)) / RATE
 
     @property
     def failure(self) -> RecognitionError | None:
@@ -128,15 +157,17 @@ class LiveTranscriber:
         """What was altered or guessed in the samples so far."""
         return (*self._notices, *self._stream.notices)
 
-    def _add(self, block: Waveform) -> Iterator[Segment]:
+    def _add(self, block: Waveform) -> list[Update]:
         self._sound.append(block)
-        for update in self._stream.feed(block):
+        updates = self._stream.feed(block)
+        for update in updates:
             self._turns += update.final
             if not self._turns:
                 self._sound.release(round((update.time - self._longest_s) * RATE))
             until = self._complete_until(update)
             if until is not None:
-                yield from self._segments(until)
+                self._complete(until)
+        return updates
 
     def _complete_until(self, update: Update) -> float | None:
         """Time until which the final turns are to be recognized; None if it is not yet time."""
@@ -154,32 +185,46 @@ class LiveTranscriber:
         samples = self._samples(half, last)
         return half + quietest(samples, RATE) / RATE
 
-    def _segments(self, until: float) -> Iterator[Segment]:
-        """Segments of the turns until a time; what goes on after it is kept for later."""
+    def _complete(self, until: float) -> None:
+        """Have the turns until a time recognized; what goes on after it is kept for later."""
         now = [_until(turn, until) for turn in self._turns if turn.start < until]
         self._turns = [_from(turn, until) for turn in self._turns if turn.end > until]
         if not now:
             return
         first = max(self._start_s, min(turn.start for turn in now) - ClipRules.margin_s)
         last = min(max(turn.end for turn in now) + ClipRules.margin_s, until)
-        samples = self._samples(first, last)
+        samples, fed_s = self._samples(first, last), self._sound.end / RATE
+        self._speech.append(_Speech(samples, first, now, fed_s))
         self._start_s = max(turn.end for turn in now)
         self._sound.release(round(self._start_s * RATE) - RATE)
-        yield from self._recognized(samples, first, now)
 
-    def _recognized(
-        self, samples: Waveform, start_s: float, turns: Sequence[Turn]
-    ) -> Iterator[Segment]:
-        result = as_result(of_segments("stream", map(Segment, turns)), self._sound.end / RATE)
-        clips = self._work.clips([samples], turns, start_s)
+    def _recognized(self, speech: "_Speech") -> list[Segment]:
+        made = of_segments("stream", map(Segment, speech.turns))
+        result = as_result(made, speech.fed_s)
+        clips = self._work.clips([speech.samples], speech.turns, speech.start_s)
         found = [*attributed(self._work.words(clips), result)]
-        yield from found or map(Segment, result.turns)
+        return found or [*map(Segment, result.turns)]
 
     def _samples(self, start: float, end: float) -> Waveform:
         """The samples between two times that are not released."""
         last = min(round(end * RATE) if end < np.inf else self._sound.end, self._sound.end)
         pieces = self._sound.pieces(max(0, round(start * RATE)), last)
         return joined(pieces)[0] if pieces else np.zeros(0, np.float32)
+
+
+class _Speech(NamedTuple):
+    """Speech that is complete and waits to be recognized.
+
+    samples: at RATE.
+    start_s: time of the first sample.
+    turns: in it.
+    fed_s: length of the stream when it was complete.
+    """
+
+    samples: Waveform
+    start_s: float
+    turns: Sequence[Turn]
+    fed_s: float
 
 
 def _until(turn: Turn, time: float) -> Turn:

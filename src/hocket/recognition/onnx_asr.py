@@ -61,9 +61,12 @@ class OnnxAsr:
         return None
 
     def recognize(
-        self, clips: Sequence[Waveform], language: str | None
+        self,
+        clips: Sequence[Waveform],
+        language: str | None,
+        prompt: str | None,  # noqa: ARG002
     ) -> Sequence[Sequence[Word]]:
-        """The words of each clip, in seconds from its start."""
+        """The words of each clip, in seconds from its start; the models take no prompt."""
         options = {"language": language} if language else {}
         results = self._model.recognize(list(clips), sample_rate=RATE, **options)
         return [

@@ -107,7 +107,8 @@ class Transcriber:
             about: Any = {"sample_rate": sample_rate, "name": name, "num_speakers": num_speakers}
             result = self.diarizer(content, **part, **about, progress=progress, cancel=cancel)
         speech_s = sum(turn.duration for turn in result.exclusive_turns)
-        work = Work(self.recognizer, self.recognition.language, speech_s, progress, cancel)
+        language, prompt = self.recognition.language, self.recognition.prompt
+        work = Work(self.recognizer, language, prompt, speech_s, progress, cancel)
         recording = Source(content, sample_rate, RATE, name)
         return _transcribed(work, recording, selection, result, on_segment, whole_sentences)
 

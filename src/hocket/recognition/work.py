@@ -23,6 +23,7 @@ class Work:
     """What is done of a recording.
 
     language: of the speech; found in the first clips if it is None.
+    prompt: text that shows how names and terms are spelled.
     speech_s: seconds of speech in all, as far as known.
     done_s, wordless_s: seconds of speech that were recognized, and those without a word.
     failure: why the recognizer stopped.
@@ -30,6 +31,7 @@ class Work:
 
     recognizer: Recognizer
     language: str | None
+    prompt: str | None
     speech_s: float = 0.0
     progress: ProgressCallback | None = None
     cancel: Event | None = None
@@ -84,7 +86,7 @@ class Work:
         try:
             if self.language is None:
                 self.language = self.recognizer.language_of(max(samples, key=len))
-            return self.recognizer.recognize(samples, self.language)
+            return self.recognizer.recognize(samples, self.language, self.prompt)
         except Exception as error:  # noqa: BLE001 - of a library that is not hocket's
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             problem = f"the recognizer failed ({reason}); the turns are kept"

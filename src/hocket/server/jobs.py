@@ -21,6 +21,7 @@ class Job:
     created, started, finished: seconds since 1970; None if that has not happened.
     stage, done, total: how far it has come; empty and 0 before it starts.
     problem: why it failed, one line; empty otherwise.
+    error: name of the class of that error, where it was one of hocket's; empty otherwise.
     is_cancelling: whether it runs, and is to end.
     attempts: how often it was started.
     crashes: how often its worker ended.
@@ -39,6 +40,7 @@ class Job:
     done: int = 0
     total: int = 0
     problem: str = ""
+    error: str = ""
     is_cancelling: bool = False
     attempts: int = 0
     crashes: int = 0

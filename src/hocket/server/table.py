@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
-from hocket.errors import CapacityError, JobError, StoreError, one_line
+from hocket.errors import CapacityError, JobError, StoreError, UnknownJobError, one_line
 from hocket.server.jobs import ENDED, STATUSES, Job, Status
 
 APPLICATION = 0x686F636A  # "hocj": marks a table of jobs among other SQLite databases
@@ -36,14 +36,36 @@ _TABLE = f"""CREATE TABLE IF NOT EXISTS jobs (
     done INTEGER NOT NULL DEFAULT 0,
     total INTEGER NOT NULL DEFAULT 0,
     problem TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
     is_cancelling INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
-    worker TEXT NOT NULL DEFAULT ''
+    worker TEXT NOT NULL DEFAULT '',
+    changed INTEGER NOT NULL DEFAULT 0
 )"""
+_FURTHER = (
+    "CREATE INDEX IF NOT EXISTS waiting ON jobs (status, place)",
+    "CREATE INDEX IF NOT EXISTS changes ON jobs (changed)",
+    # deleted jobs take their numbers with them, and none may come again
+    "CREATE TABLE IF NOT EXISTS last_change (number INTEGER NOT NULL)",
+    "INSERT INTO last_change SELECT 0 WHERE NOT EXISTS (SELECT * FROM last_change)",
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS changed_by_{event.split()[0].lower()} AFTER {event} ON jobs"  # noqa: S608
+        " BEGIN UPDATE last_change SET number = number + 1;"
+        " UPDATE jobs SET changed = (SELECT number FROM last_change)"
+        " WHERE place = NEW.place; END"
+        for event in ("INSERT", "UPDATE OF status, stage, done, total, is_cancelling, problem")
+    ),
+)
 _COLUMNS = ", ".join(each.name for each in fields(Job))
 _RUNNING = f"SELECT {_COLUMNS} FROM jobs WHERE status = 'running'"  # noqa: S608 - constants
 _NEXT = "SELECT id FROM jobs WHERE status = 'queued' ORDER BY place LIMIT 1"
+
+_WAITING = "SELECT count(*) FROM jobs WHERE status = 'queued'"
+_POSITION = """SELECT count(*) FROM jobs AS other JOIN jobs AS own ON own.id = ?
+    WHERE own.status = 'queued' AND other.status = 'queued' AND other.place <= own.place"""
+_SECONDS = """SELECT avg(finished - started) FROM (SELECT started, finished FROM jobs
+    WHERE status = 'done' ORDER BY place DESC LIMIT 20)"""
 
 
 class JobTable:
@@ -91,11 +113,7 @@ class JobTable:
         """
         row = (job_id, "queued", name, size, time.time(), json.dumps(dict(options)))
         with self._writing() as database:
-            (waiting,) = database.execute(
-                "SELECT count(*) FROM jobs WHERE status = 'queued'"
-            ).fetchone()
-            if waiting >= self.most_waiting:
-                raise CapacityError(f"{waiting} jobs are waiting, the most there may be; try later")
+            self._check_room(database)
             database.execute(
                 "INSERT INTO jobs (id, status, name, size, created, options)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -103,8 +121,13 @@ class JobTable:
             )
             return _one(database, job_id)
 
+    def check_room(self) -> None:
+        """Raise CapacityError if as many jobs wait as may."""
+        with self._lock, self._explained():
+            self._check_room(self._database)
+
     def get(self, job_id: str) -> Job:
-        """A job; JobError if there is none of that id."""
+        """A job; UnknownJobError if there is none of that id."""
         with self._lock, self._explained():
             return _one(self._database, job_id)
 
@@ -118,6 +141,46 @@ class JobTable:
                 values,
             )
             return [_job(row) for row in rows]
+
+    def newest(self, most: int, status: Status | None = None) -> list[Job]:
+        """So many jobs, or those of one status, the one that was accepted last first."""
+        where = "" if status is None else "WHERE status = :status"
+        with self._lock, self._explained():
+            rows = self._database.execute(
+                f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY place DESC LIMIT :most",  # noqa: S608 - constants
+                {"status": status, "most": most},
+            )
+            return [_job(row) for row in rows]
+
+    def position(self, job_id: str) -> int | None:
+        """Place of a job among those that wait, from 1; None if it does not wait."""
+        with self._lock, self._explained():
+            (found,) = self._database.execute(_POSITION, (job_id,)).fetchone()
+        return found or None
+
+    def seconds_a_job(self) -> float | None:
+        """How long the last jobs took, on average; None if none is known."""
+        with self._lock, self._explained():
+            (found,) = self._database.execute(_SECONDS).fetchone()
+        return None if found is None else float(found)
+
+    def changed_since(self, number: int) -> tuple[list[Job], int]:
+        """Jobs that were changed after a change of that number, and the number of the last change.
+
+        Deleted jobs are not among them.
+        """
+        with self._lock, self._explained():
+            rows = self._database.execute(
+                f"SELECT {_COLUMNS}, changed FROM jobs WHERE changed > ? ORDER BY changed",  # noqa: S608 - constants
+                (number,),
+            ).fetchall()
+        return [_job(row[:-1]) for row in rows], rows[-1][-1] if rows else number
+
+    def counts(self) -> dict[Status, int]:
+        """How many jobs there are, by status."""
+        with self._lock, self._explained():
+            rows = self._database.execute("SELECT status, count(*) FROM jobs GROUP BY status")
+            return dict.fromkeys(STATUSES, 0) | dict(rows.fetchall())
 
     def take(self, worker: str = "") -> Job | None:
         """The job that has waited longest, which a worker runs from now on; None if none waits."""
@@ -142,8 +205,8 @@ class JobTable:
             )
             return changed.rowcount == 1
 
-    def end(self, job_id: str, status: Status, problem: str = "") -> Job:
-        """End a running job, as done, failed or cancelled.
+    def end(self, job_id: str, status: Status, problem: str = "", error: str = "") -> Job:
+        """End a running job, as done, failed or cancelled, with what `Job` has of a failure.
 
         Raises:
             JobError: it does not run; what another process has ended stays as it is.
@@ -152,9 +215,9 @@ class JobTable:
             raise JobError(f"a job cannot end as {status}; give one of {', '.join(ENDED)}")
         with self._writing() as database:
             changed = database.execute(
-                "UPDATE jobs SET status = ?, finished = ?, problem = ?, is_cancelling = 0"
-                " WHERE id = ? AND status = 'running'",
-                (status, time.time(), one_line(problem), job_id),
+                "UPDATE jobs SET status = ?, finished = ?, problem = ?, error = ?,"
+                " is_cancelling = 0 WHERE id = ? AND status = 'running'",
+                (status, time.time(), one_line(problem), error, job_id),
             )
             job = _one(database, job_id)
             if not changed.rowcount:
@@ -212,6 +275,11 @@ class JobTable:
                 _set(database, job.id, "done" if job.id in finished else status, "", job.crashes)
             return [_one(database, job.id) for job in running]
 
+    def _check_room(self, database: sqlite3.Connection) -> None:
+        (waiting,) = database.execute(_WAITING).fetchone()
+        if waiting >= self.most_waiting:
+            raise CapacityError(f"{waiting} jobs are waiting, the most there may be; try later")
+
     def _prepare(self) -> None:
         database = self._database
         (application,) = database.execute("PRAGMA application_id").fetchone()
@@ -225,7 +293,8 @@ class JobTable:
         database.execute("PRAGMA synchronous = FULL")  # accepted means kept, also without power
         with self._transaction():
             database.execute(_TABLE)
-            database.execute("CREATE INDEX IF NOT EXISTS waiting ON jobs (status, place)")
+            for statement in _FURTHER:
+                database.execute(statement)
             database.execute(f"PRAGMA application_id = {APPLICATION}")
             database.execute(f"PRAGMA user_version = {SCHEMA}")
 
@@ -272,7 +341,7 @@ def _one(database: sqlite3.Connection, job_id: str) -> Job:
         (job_id,),
     ).fetchone()
     if row is None:
-        raise JobError(f"there is no job '{job_id[:40]}'; it may have been deleted")
+        raise UnknownJobError(f"there is no job '{job_id[:40]}'; it may have been deleted")
     return _job(row)
 
 

@@ -1,21 +1,28 @@
 """What a worker does with a job: diarize or transcribe its recording, and write the result."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 from typing import Any
 
-from hocket.config import Runtime
+from hocket.audio.reading import EACH, open_audio, select
+from hocket.config import Runtime, SpeakerCount
 from hocket.errors import Cancelled, HocketError
 from hocket.formats import written
 from hocket.offline.diarizer import Diarizer
+from hocket.offline.kept import write_artifacts
 from hocket.recognition.engine import Recognizer, open_recognizer
 from hocket.recognition.settings import RecognitionConfig
 from hocket.recognition.transcribe import Transcriber
+from hocket.result import Result
 from hocket.server.jobs import Job
+from hocket.server.known import of_text, with_names
 from hocket.server.options import JobOptions
 from hocket.server.spool import Spool
 from hocket.server.table import JobTable
+from hocket.speakers.references import known_voices
 from hocket.transcript import Transcript, transcript_of
 
 NOTE_S = 0.25  # between notes of how far a job has come; each is written to the disk
@@ -29,6 +36,7 @@ class Worker:
         spool: with their recordings, which gets their results.
         threads: processor threads of this worker; None: all.
         recognition: how speech is recognized, where a job asks for it.
+        store: of known speakers, who get their names in all jobs; None: there is none.
         name: of this worker, as the jobs have it that it runs.
     """
 
@@ -39,11 +47,12 @@ class Worker:
         *,
         threads: int | None = None,
         recognition: RecognitionConfig | None = None,
+        store: Path | None = None,
         name: str = "",
     ) -> None:
         self._table, self._spool, self._name = table, spool, name
         self._runtime = Runtime(threads=threads)
-        self._recognition = recognition or RecognitionConfig()
+        self._recognition, self._store = recognition or RecognitionConfig(), store
         self._diarizers: dict[str, Diarizer] = {}
         self._recognizer: Recognizer | None = None
 
@@ -62,7 +71,8 @@ class Worker:
         except Cancelled:
             return self._table.end(job.id, "cancelled")
         except (HocketError, MemoryError) as error:
-            return self._table.end(job.id, "failed", str(error) or "there is not enough memory")
+            problem = str(error) or "there is not enough memory"
+            return self._table.end(job.id, "failed", problem, type(error).__name__)
         return self._table.end(job.id, "done")
 
     def _transcript(self, job: Job) -> Transcript:
@@ -74,26 +84,43 @@ class Worker:
             "progress": _Notes(self._table, job.id, cancel),
             "cancel": cancel,
         }
-        result = self._diarizer(options.preset)(
-            place,
-            num_speakers=options.num_speakers,
-            min_speakers=options.min_speakers,
-            max_speakers=options.max_speakers,
-            **common,
+        voices = known_voices(
+            of_text(self._spool.read_references(job.id)), self._diarizer(options.preset)
         )
+        result = with_names(self._result(job, options, common), voices, self._store)
         if not options.transcribe:
             return transcript_of(result)
-        return self._transcriber(options.language)(
+        return self._transcriber(options)(
             place, result=result, whole_sentences=options.whole_sentences, **common
         )
+
+    def _result(self, job: Job, options: JobOptions, common: Mapping[str, Any]) -> Result:
+        """Who speaks when; what the networks computed is kept, so that it can be edited."""
+        place, diarizer = self._spool.recording(job.id), self._diarizer(options.preset)
+        names = ("num_speakers", "min_speakers", "max_speakers")
+        numbers: dict[str, Any] = {name: getattr(options, name) for name in names}
+        if options.channels == EACH:
+            return diarizer(place, **numbers, **common)
+        given = {name: common[name] for name in ("name", "track", "channels", "start", "end")}
+        selection = select(place, **given, regions=None)
+        rate = diarizer.load().geometry.sample_rate
+        with open_audio(
+            place, target_rate=rate, name=common["name"], selection=selection
+        ) as stream:
+            artifacts = diarizer.infer(stream, progress=common["progress"], cancel=common["cancel"])
+        result = diarizer.finish(artifacts, SpeakerCount.of(*numbers.values()))
+        write_artifacts(artifacts, self._spool.artifacts(job.id))
+        return result
 
     def _diarizer(self, preset: str) -> Diarizer:
         if preset not in self._diarizers:
             self._diarizers[preset] = Diarizer(preset=preset, runtime=self._runtime)
         return self._diarizers[preset]
 
-    def _transcriber(self, language: str | None) -> Transcriber:
-        settings = replace(self._recognition, language=language or self._recognition.language)
+    def _transcriber(self, options: JobOptions) -> Transcriber:
+        usual = self._recognition
+        language, prompt = options.language or usual.language, options.prompt or usual.prompt
+        settings = replace(usual, language=language, prompt=prompt)
         self._recognizer = self._recognizer or open_recognizer(settings, self._runtime)
         return Transcriber(settings, runtime=self._runtime, recognizer=self._recognizer)
 

@@ -6,52 +6,19 @@ and the service goes on answering. A worker ends with the service, however that 
 
 import multiprocessing
 import os
-import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
 from typing import Any, Self
 
-from hocket.recognition.settings import RecognitionConfig
+from hocket.server.service import Service
+from hocket.server.side import prepare_process
 from hocket.server.spool import Spool
 from hocket.server.table import JobTable
 from hocket.server.work import Worker
 
 LOOK_S = 0.2  # between looks for a job, and at processes
 GRACE_S = 10.0  # for running jobs when the service ends
-
-
-@dataclass(frozen=True)
-class Service:
-    """Where jobs are, and how they are done; the same for the service and its workers.
-
-    folder: of the table and the spool.
-    slots: workers, each of which does one job at a time.
-    threads: processor threads of a worker; None: the cores, divided among the workers.
-    most_waiting: jobs that may be queued at once.
-    most_bytes: of one upload.
-    free_bytes: that stay free on the disk.
-    recognition: how speech is recognized, where a job asks for it.
-    """
-
-    folder: Path
-    slots: int = 1
-    threads: int | None = None
-    most_waiting: int = 100
-    most_bytes: int = 1 << 31
-    free_bytes: int = 1 << 30
-    recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
-
-    def open_table(self) -> JobTable:
-        """The table of jobs; errors as in `JobTable`."""
-        return JobTable(self.folder / "jobs.db", most_waiting=self.most_waiting)
-
-    def open_spool(self) -> Spool:
-        """The folder of uploads and results; errors as in `Spool`."""
-        place = self.folder / "spool"
-        return Spool(place, most_bytes=self.most_bytes, free_bytes=self.free_bytes)
 
 
 class WorkerPool:
@@ -68,6 +35,7 @@ class WorkerPool:
         self._context = multiprocessing.get_context("spawn")  # networks do not survive a fork
         self._stop = self._context.Event()
         self._processes: dict[str, SpawnProcess] = {}
+        self._loaded: dict[str, Any] = {}  # events, by name of the worker
         self._watch = threading.Thread(target=self._watched, name="hocket-workers", daemon=True)
         self._started = 0
 
@@ -95,22 +63,40 @@ class WorkerPool:
         """Numbers of the processes, by name of the worker."""
         return {name: process.pid or 0 for name, process in self._processes.items()}
 
+    @property
+    def ready(self) -> int:
+        """How many workers have loaded their networks."""
+        return sum(event.is_set() for event in tuple(self._loaded.values()))
+
     def _start(self) -> None:
         self._started += 1
         name = f"worker-{os.getpid()}-{self._started}"
-        process = self._context.Process(
-            target=_run, args=(self._service, name, self._stop), name=name, daemon=True
-        )
+        loaded = self._context.Event()
+        arguments = (self._service, name, self._stop, loaded)
+        process = self._context.Process(target=_run, args=arguments, name=name, daemon=True)
         process.start()
-        self._processes[name] = process
+        self._processes[name], self._loaded[name] = process, loaded
 
     def _watched(self) -> None:
         while not self._stop.wait(LOOK_S):
+            self._end_overdue()
             for name, process in list(self._processes.items()):
                 if not process.is_alive():
-                    del self._processes[name]
+                    del self._processes[name], self._loaded[name]
                     self._take_from(name)
                     self._start()
+
+    def _end_overdue(self) -> None:
+        """Kill the workers of jobs that run longer than they may, whatever they compute."""
+        limit = self._service.most_job_s
+        for job in self._table.every("running"):
+            process = self._processes.get(job.worker)
+            if process and job.started is not None and time.time() - job.started > limit:
+                process.kill()
+                process.join()
+                if job.id not in self._spool.finished():
+                    problem = f"ran longer than {limit:g} s, the most a job may; send less"
+                    self._table.end(job.id, "failed", problem)
 
     def _take_from(self, worker: str) -> None:
         """Queue the job again that a worker ran when it ended, unless its result is complete."""
@@ -122,28 +108,21 @@ class WorkerPool:
                     self._table.crashed(job.id)
 
 
-def _run(service: Service, name: str, stop: Any) -> None:
+def _run(service: Service, name: str, stop: Any, loaded: Any) -> None:
     """A worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then ends us
-    _end_with_parent()
+    prepare_process()
     threads = service.threads or max(1, (os.cpu_count() or 1) // service.slots)
     with service.open_table() as table:
         worker = Worker(
-            table, service.open_spool(), threads=threads, recognition=service.recognition, name=name
+            table,
+            service.open_spool(),
+            threads=threads,
+            recognition=service.recognition,
+            store=service.store,
+            name=name,
         )
         worker.load()
+        loaded.set()
         while not stop.is_set():
             if worker.do_next() is None:
                 stop.wait(LOOK_S)
-
-
-def _end_with_parent(end: Callable[[int], Any] = os._exit) -> None:
-    """End this process when the service does, even if that was killed: two must not do one job."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            end(1)
-
-    threading.Thread(target=wait, name="hocket-parent", daemon=True).start()

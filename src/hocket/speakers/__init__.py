@@ -1,7 +1,7 @@
 """Known speakers: a store of their voices in one file, for use across recordings."""
 
 from hocket.speakers.exchange import Existing, export_speakers, import_speakers, read_document
-from hocket.speakers.naming import LEAST_SPEECH_S, name_speakers
+from hocket.speakers.naming import LEAST_SPEECH_S, name_speakers, unnamed
 from hocket.speakers.store import SpeakerStore
 from hocket.speakers.values import (
     ID_PREFIX,
@@ -28,4 +28,5 @@ __all__ = [
     "import_speakers",
     "name_speakers",
     "read_document",
+    "unnamed",
 ]

@@ -89,7 +89,7 @@ def extract_voice(
     if speaker not in result.speakers:
         found = ", ".join(result.speakers) or "no speech"
         raise AudioVoiceError(recording.name, f"{speaker} does not speak in it", f"found: {found}")
-    segments = _alone(result, speaker, len(recording.samples), rate)
+    segments = alone(result, speaker, len(recording.samples), rate)
     seconds = int((segments[:, 1] - segments[:, 0]).sum()) / rate
     if seconds < least_s:
         raise AudioVoiceError(
@@ -131,7 +131,7 @@ def _only_speaker(result: Result, name: str) -> str:
     return main
 
 
-def _alone(result: Result, speaker: str, samples: int, rate: int) -> NDArray[np.int64]:
+def alone(result: Result, speaker: str, samples: int, rate: int) -> NDArray[np.int64]:
     """First and past-the-last samples of segments with this speaker alone, (segments, 2)."""
     alone = np.zeros(samples, np.bool_)
     for turn in result.exclusive_turns:
@@ -175,16 +175,31 @@ def _exemplar(
     """A piece of a recording with its embedding; None if the embedding has no direction."""
     rate = recording.sample_rate
     sound = np.concatenate([recording.samples[first:last] for first, last in piece.tolist()])
+    start, end = int(piece[0, 0]) / rate, int(piece[-1, 1]) / rate
+    return exemplar_of(sound, (start, end), recording.name, diarizer)
+
+
+def exemplar_of(
+    sound: Waveform, bounds: tuple[float, float], source: str, diarizer: Diarizer
+) -> Exemplar | None:
+    """An exemplar of a voice; None if the embedding has no direction.
+
+    Args:
+        sound: (samples,) of one voice, at the rate of the diarizer's networks.
+        bounds: of the sound in the recording, in seconds.
+        source: name of the recording.
+        diarizer: whose network embeds it.
+    """
     vector = diarizer.embedder.embed_sound(sound)
     length = float(np.linalg.norm(vector))
     if not np.isfinite(length) or length == 0:
         return None
     return Exemplar(
         embedding=_compensated(vector / np.float32(length), sound, diarizer),
-        seconds=len(sound) / rate,
-        source=recording.name,
-        start=round(int(piece[0, 0]) / rate, 3),
-        end=round(int(piece[-1, 1]) / rate, 3),
+        seconds=len(sound) / diarizer.geometry.sample_rate,
+        source=source,
+        start=round(bounds[0], 3),
+        end=round(bounds[1], 3),
     )
 
 
@@ -244,7 +259,7 @@ def enroll(
     store.check_model(diarizer.embedding_model)
     if add:
         store.speaker(name)  # raises an error before the slow part
-    into, others = _voices_in(store, name if add else None)
+    into, others = voices_in(store, name if add else None)
     voices = extract_clips(clips, diarizer, consent, cluster, sample_rate, clear=not force)
     check_voices(voices, into, others, force=force)
     exemplars = [exemplar for voice in voices for exemplar in voice.exemplars]
@@ -257,7 +272,7 @@ def _check_types(store: object, diarizer: object) -> None:
     check_type("diarizer", diarizer, Diarizer | None)
 
 
-def _voices_in(store: SpeakerStore, name: str | None) -> tuple[Voice, list[Voice]]:
+def voices_in(store: SpeakerStore, name: str | None) -> tuple[Voice, list[Voice]]:
     """Exemplars of the speaker who is added to, and of all others."""
     own = store.speaker(name).id if name is not None else 0
     found = {

@@ -1,6 +1,6 @@
 """Results and known speakers: the clusters of a result, and a result with names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from hocket.renaming import renamed
 from hocket.result import EmbeddingModel, Identity, Result
 from hocket.speakers.matching import Distances, assign, margins_to_nearest, probabilities
 from hocket.speakers.values import Match, Speaker
+from hocket.timeline import is_numbered
 from hocket.turns import Turn
 
 LEAST_SPEECH_S = 3.0  # a cluster with less speech is not identified
@@ -163,13 +164,28 @@ def model_of(result: Result) -> EmbeddingModel:
     return result.embedding_model
 
 
+def unnamed(result: Result, matches: Iterable[Match]) -> list[Match]:
+    """Matches of speakers without a name: names that are given stay, and nobody else gets them."""
+    given = [name for name in result.speakers if not is_numbered(name)]
+    return [
+        match
+        for match in matches
+        if is_numbered(match.cluster) and not (match.speaker and match.speaker.name in given)
+    ]
+
+
 def name_speakers(result: Result, matches: Sequence[Match]) -> Result:
-    """The result with the names of known speakers for all clusters that match with certainty."""
+    """The result with the names of known speakers for all clusters that match with certainty.
+
+    How other clusters were compared before stays among its identities.
+    """
     names = {
         match.cluster: match.speaker.name for match in matches if match.speaker and match.certain
     }
-    found = tuple(_identity(match, match.nearest) for match in matches if match.nearest is not None)
-    return replace(renamed(result, names), identities=found)
+    found = [_identity(match, match.nearest) for match in matches if match.nearest is not None]
+    compared = {match.cluster for match in matches}
+    before = [identity for identity in result.identities if identity.id not in compared]
+    return replace(renamed(result, names), identities=(*before, *found))
 
 
 def _identity(match: Match, name: str) -> Identity:

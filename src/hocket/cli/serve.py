@@ -1,0 +1,207 @@
+"""The command `hocket serve`."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import platformdirs
+
+from hocket.bridges import extra
+from hocket.cli.options import store_option
+from hocket.cli.recognizers import recognition_options
+from hocket.errors import ConfigError
+from hocket.recognition.settings import RecognitionConfig
+from hocket.server.service import HOUR_S, Service
+
+TOKEN_VARIABLE = "HOCKET_TOKEN"  # noqa: S105 - its name
+GIGABYTE = 1 << 30
+DAY_S = 24 * HOUR_S
+CLOSE_S = 5  # for answers that are being sent when the service ends
+KEEP_ALIVE_S = 20
+FOLDER = Path(platformdirs.user_data_dir("hocket", appauthor=False)) / "service"
+
+
+@click.command(name="serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--host",
+    "address",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen at. One that other machines reach needs a token.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=FOLDER,
+    help="Of jobs and their recordings. Default: in the user's data.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=1, help="Jobs at once.")
+@click.option("--threads", type=click.IntRange(1), help="Cores of a worker. Default: a fair share.")
+@click.option(
+    "--queue", type=click.IntRange(1), default=100, show_default=True, help="Most jobs that wait."
+)
+@click.option(
+    "--max-gb",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Of an upload.",
+)
+@click.option(
+    "--max-hours",
+    type=click.FloatRange(0, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="Of a recording.",
+)
+@click.option(
+    "--max-job-hours",
+    type=click.FloatRange(0, min_open=True),
+    default=12.0,
+    show_default=True,
+    help="That a job may run.",
+)
+@click.option(
+    "--max-live",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Live sessions at once.",
+)
+@click.option(
+    "--free-gb",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="That stay free on the disk.",
+)
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Until ended jobs are deleted.",
+)
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder below which clients may name files.",
+)
+@store_option(required=False)
+@click.option(
+    "--tokens",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"File of tokens (TOML). {TOKEN_VARIABLE} holds one that allows all.",
+)
+@click.option(
+    "--new-token", metavar="NAME", help="Print a new token and its entry for the file, and end."
+)
+@click.option("--host-name", "hosts", multiple=True, help="Name that the service is called by.")
+@click.option(
+    "--allow-origin", "origins", multiple=True, metavar="URL", help="Site whose pages may use it."
+)
+@recognition_options
+def serve_command(
+    port: int,
+    address: str,
+    folder: Path,
+    workers: int,
+    threads: int | None,
+    queue: int,
+    max_gb: float,
+    max_hours: float,
+    max_job_hours: float,
+    max_live: int,
+    free_gb: float,
+    keep_days: float,
+    recordings: Path | None,
+    store: Path | None,
+    tokens: Path | None,
+    new_token: str | None,
+    hosts: Sequence[str],
+    origins: Sequence[str],
+    recognition: RecognitionConfig,
+) -> int:
+    """Offer diarization over HTTP, with a page, on this machine.
+
+    Open http://127.0.0.1:8000 in a browser once it runs.
+    """
+    if new_token is not None:
+        return _print_token(new_token)
+    for module in ("fastapi", "uvicorn", "sse_starlette", "prometheus_client", "python_multipart"):
+        extra(module, "server")
+    service = Service(
+        folder=folder,
+        slots=workers,
+        threads=threads,
+        most_waiting=queue,
+        most_bytes=round(max_gb * GIGABYTE),
+        most_sound_s=max_hours * HOUR_S,
+        most_job_s=max_job_hours * HOUR_S,
+        most_live=max_live,
+        free_bytes=round(free_gb * GIGABYTE),
+        keep_s=keep_days * DAY_S,
+        recordings=recordings,
+        store=store,
+        recognition=recognition,
+    )
+    return _serve(service, address, port, tokens, hosts, origins)
+
+
+def _print_token(name: str) -> int:
+    """A secret for the client on standard output, and the entry for the file."""
+    from hocket.server.http.access import SCOPES, hash_of
+
+    secret = secrets.token_urlsafe(32)
+    scopes = ", ".join(f'"{scope}"' for scope in SCOPES)
+    click.echo(f"hocket: for the client, shown only now: {secret}", err=True)
+    click.echo(f'["{name}"]\nsha256 = "{hash_of(secret)}"\nscopes = [{scopes}]')
+    return 0
+
+
+def _serve(
+    service: Service,
+    address: str,
+    port: int,
+    tokens: Path | None,
+    hosts: Sequence[str],
+    origins: Sequence[str],
+) -> int:
+    """Serve until a signal ends it."""
+    import uvicorn
+
+    from hocket.server.http.access import Access, Token, is_loopback, read_tokens
+    from hocket.server.http.app import create_app
+
+    known = read_tokens(tokens) if tokens else ()
+    if secret := os.environ.get(TOKEN_VARIABLE):
+        known = (*known, Token.of(secret, TOKEN_VARIABLE))
+    if not known and not is_loopback(address):
+        raise ConfigError(
+            f"address is {address}, which other machines reach; give --tokens FILE or "
+            f"{TOKEN_VARIABLE}, or serve at 127.0.0.1"
+        )
+    access = Access(known, hosts=hosts, origins=origins, address=address)
+    settings = uvicorn.Config(
+        create_app(service, access),
+        host=address,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=CLOSE_S,
+        ws_max_size=1 << 20,
+        ws_per_message_deflate=False,  # sound shrinks little
+        ws_ping_interval=None,  # an answer would wait behind sound that is not read yet
+    )
+    server = uvicorn.Server(settings)
+    shown = f"[{address}]" if ":" in address else address
+    click.echo(f"hocket: http://{shown}:{port} until Ctrl-C", err=True)
+    server.run()
+    return 0 if server.started else 3

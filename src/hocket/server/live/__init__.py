@@ -1,0 +1,1 @@
+"""Sound while it is recorded: sessions, and the process in which they are."""
