@@ -117,6 +117,7 @@ class Spool:
         """Write the result with edits, then their history; OutputError if that cannot be done."""
         for place, content in ((self.edited(job_id), edited), (self.edits(job_id), history)):
             write_whole(place, content, "free some disk space", private=True)
+
     def write_references(self, job_id: str, content: str) -> None:
         """Write the voices that came with a job; errors as in `write_result`."""
         place = self._place(job_id, REFERENCES)

@@ -99,10 +99,10 @@ class _OneAtATime:
             return self._recognizer.language_of(samples)
 
     def recognize(
-        self, clips: Sequence[Waveform], language: str | None
+        self, clips: Sequence[Waveform], language: str | None, prompt: str | None
     ) -> Sequence[Sequence[Word]]:
         with self._lock:
-            return self._recognizer.recognize(clips, language)
+            return self._recognizer.recognize(clips, language, prompt)
 
 
 class LiveSession:
