@@ -11,8 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
 
-from hocket.errors import BackendError
+from hocket.errors import BackendError, CapacityError
 
+MOST_WAITING = 16
 P = ParamSpec("P")
 Returned = TypeVar("Returned")
 
@@ -21,6 +22,7 @@ class SideProcess:
     """Started with its first piece of work, again after it was lost; it ends with the service."""
 
     def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
 
@@ -31,7 +33,18 @@ class SideProcess:
 
         Raises:
             BackendError: the process ended twice while it ran.
+            CapacityError: as much work waits as may: each piece holds a thread of the service.
         """
+        if not self._places.acquire(blocking=False):
+            raise CapacityError("too much is computed at once; try again in a moment")
+        try:
+            return self._called(function, *arguments, **named)
+        finally:
+            self._places.release()
+
+    def _called(
+        self, function: Callable[P, Returned], *arguments: P.args, **named: P.kwargs
+    ) -> Returned:
         for _ in range(2):
             pool = self._opened()
             try:

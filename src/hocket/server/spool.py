@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Self
 
@@ -68,6 +69,12 @@ class Spool:
         """Where a file is that can be made again; one of DERIVED."""
         return self._place(job_id, suffix)
 
+    def limited(self, most_bytes: int) -> Self:
+        """The same folder, for uploads of fewer bytes."""
+        other = copy(self)
+        other.most_bytes = min(most_bytes, self.most_bytes)
+        return other
+
     def receive(self, job_id: str, chunks: Iterable[bytes]) -> int:
         """Write an upload as it comes, and return its size; nothing is left of one that fails.
 
@@ -110,6 +117,7 @@ class Spool:
         """Write the result with edits, then their history; OutputError if that cannot be done."""
         for place, content in ((self.edited(job_id), edited), (self.edits(job_id), history)):
             write_whole(place, content, "free some disk space", private=True)
+
     def write_references(self, job_id: str, content: str) -> None:
         """Write the voices that came with a job; errors as in `write_result`."""
         place = self._place(job_id, REFERENCES)

@@ -266,13 +266,31 @@ def test_words_come_beside_the_updates_of_the_same_stream(monkeypatch: pytest.Mo
     assert {*rows[0]["words"][0]} >= {"word", "start", "end"}
 
 
+@pytest.mark.parametrize(("language", "expected"), [(None, "de"), ("tlh", "tlh")])
+def test_the_language_and_prompt_of_the_service_are_used_unless_a_client_gives_its_own(
+    monkeypatch: pytest.MonkeyPatch, language: str | None, expected: str
+) -> None:
+    given: set[tuple[str | None, str | None]] = set()
+
+    class Noting(Clock):
+        def recognize(self, clips: Any, language: str | None, prompt: str | None) -> Any:
+            given.add((language, prompt))
+            return [[] for _ in clips]
+
+    monkeypatch.setattr(session, "open_recognizer", lambda config, runtime: Noting())
+    recognition = RecognitionConfig(language="de", prompt="Diane")
+    resources = LiveResources(LiveSettings(recognition=recognition))
+    fed([SHORTS.tobytes()], resources, format="s16le", words=True, language=language)
+    assert given == {(expected, "Diane")}
+
+
 def test_updates_do_not_wait_for_words(monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
 
     class Slow(Clock):
-        def recognize(self, clips: Any, language: str | None) -> Any:
+        def recognize(self, clips: Any, language: str | None, prompt: str | None = None) -> Any:
             free.wait(30)
-            return super().recognize(clips, language)
+            return super().recognize(clips, language, prompt)
 
     resources = with_recognizer(monkeypatch, Slow())
     incoming, found = Incoming(), list[Message]()

@@ -22,6 +22,7 @@ from hocket.server.http import (
     page,
     results,
     sessions,
+    speakers,
     status,
 )
 from hocket.server.http.access import Access
@@ -52,10 +53,33 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         OutputError: the folder cannot be written.
     """
     stack = ExitStack()
+    context = _context(service, access, log or Log(), stack)
+
+    app = FastAPI(
+        title="hocket",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lambda _: _running(context, stack),
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for module in (jobs, edits, events, results, live, openai, speakers, sessions, status, page):
+        app.include_router(module.router)
+    failures.add_handlers(app)
+    app.add_middleware(Guard, access=access, log=context.log, metrics=context.metrics)
+    return app
+
+
+def _context(service: Service, access: Access, log: Log, stack: ExitStack) -> Context:
+    """What the endpoints share; `stack` closes what is opened here, the last first."""
     table, spool = stack.enter_context(service.open_table()), service.open_spool()
-    metrics, log = Metrics(), log or Log()
-    solver = SideProcess()
-    context = Context(
+    metrics, side, solver = Metrics(), SideProcess(), SideProcess()
+    live = LiveProcess(service.live_settings())
+    for process in (side, solver, live):
+        stack.callback(process.close)
+    return Context(
         service=service,
         table=table,
         spool=spool,
@@ -63,8 +87,8 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         access=access,
         changes=Changes(table, metrics.ended),
         editor=Editor(table, spool, solver),
-        live=LiveProcess(service.live_settings()),
-        side=SideProcess(),
+        live=live,
+        side=side,
         log=log,
         metrics=metrics,
         abilities={
@@ -73,40 +97,23 @@ def create_app(service: Service, access: Access, log: Log | None = None) -> Fast
         },
     )
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with stack:
-            await run_in_threadpool(jobs.remove_orphans, context)
-            await run_in_threadpool(stack.enter_context, context.pool)
-            stack.callback(context.side.close)
-            stack.callback(solver.close)
-            stack.callback(context.live.close)
-            tasks = [asyncio.create_task(each) for each in (context.changes.run(), _sweep(context))]
-            log.write("started", version=__version__, workers=service.slots)
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await run_in_threadpool(stack.close)
-                log.write("ended")
 
-    app = FastAPI(
-        title="hocket",
-        version=__version__,
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        docs_url=None,  # these pages load scripts from elsewhere
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    app.state.context = context
-    for module in (jobs, edits, events, results, live, openai, sessions, status, page):
-        app.include_router(module.router)
-    failures.add_handlers(app)
-    app.add_middleware(Guard, access=access, log=log, metrics=metrics)
-    return app
+@asynccontextmanager
+async def _running(context: Context, stack: ExitStack) -> AsyncIterator[None]:
+    """The workers, and what the service does by itself, while it answers."""
+    with stack:
+        await run_in_threadpool(jobs.remove_orphans, context)
+        await run_in_threadpool(stack.enter_context, context.pool)
+        tasks = [asyncio.create_task(each) for each in (context.changes.run(), _sweep(context))]
+        context.log.write("started", version=__version__, workers=context.service.slots)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await run_in_threadpool(stack.close)
+            context.log.write("ended")
 
 
 async def _sweep(context: Context) -> None:

@@ -1,6 +1,6 @@
 """Errors as the service answers them: one shape, which OpenAI's clients read too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -164,9 +164,9 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, HocketError)
         return answer_of(refusal_of(error))
 
-    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+    async def reject(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return answer_of(_invalid(error))
+        return answer_of(invalid(error.errors()))
 
     async def plain(_request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -181,14 +181,14 @@ def add_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(Refused, refuse)
     app.add_exception_handler(HocketError, explain)
-    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(RequestValidationError, reject)
     app.add_exception_handler(HTTPException, plain)
     app.add_exception_handler(Exception, defect)
 
 
-def _invalid(error: RequestValidationError) -> Refused:
-    """The first of what a model of pydantic rejects."""
-    first = error.errors()[0]
+def invalid(problems: Sequence[Any]) -> Refused:
+    """The refusal for the first of what a model of pydantic rejects."""
+    first = problems[0]
     place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
     reason = str(first["msg"])
     text = f"{place or 'the request'}: {reason[:1].lower()}{reason[1:]}; see /openapi.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from hocket.errors import CapacityError, JobError
@@ -16,7 +16,7 @@ from hocket.server.http.access import scope
 from hocket.server.http.context import Context, context_of
 from hocket.server.http.failures import Refused, refusal_of, responses
 from hocket.server.http.rows import JobRow, JobRows, row_of
-from hocket.server.http.uploads import Fields, Form, drain, receive_form
+from hocket.server.http.uploads import Fields, Form, drain, receive_form, receive_json
 from hocket.server.jobs import Job, Status
 from hocket.server.options import JobOptions
 
@@ -135,7 +135,7 @@ def named(form: Form) -> str:
 
 async def _accepted(request: Request, context: Context) -> Job:
     if request.headers.get("content-type", "").split(";")[0].strip() == "application/json":
-        body = await _json(request)
+        body = await receive_json(request, PathSubmission)
         return await run_in_threadpool(_add_path, context, body)
     return await accept_form(request, context)
 
@@ -146,21 +146,6 @@ class PathSubmission(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     path: str = Field(min_length=1, max_length=4096)
-
-
-async def _json(request: Request) -> PathSubmission:
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > 1 << 16:
-            raise Refused(
-                413, "too_large", "the JSON is larger than 64 kB; give a path and options"
-            )
-    try:
-        return PathSubmission.model_validate_json(bytes(content))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise Refused(422, "invalid_request", f"path: {reason}; give JSON with 'path'") from None
 
 
 def _add_path(context: Context, body: PathSubmission) -> Job:

@@ -4,26 +4,29 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import python_multipart
+from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from hocket.server.http.failures import Refused
+from hocket.server.http.failures import Refused, invalid
 from hocket.server.spool import Spool, Upload
 
 MOST_FIELDS = 100
 MOST_TEXT_BYTES = 32 << 20  # of all fields; clips of known speakers are sent as text
 MOST_HEADER_BYTES = 4096
+MOST_JSON_BYTES = 1 << 16
 PIECE_BYTES = 1 << 20  # that are written at once
 SILENCE_S = 60.0  # without a byte
 DRAIN_BYTES, DRAIN_S = 64 << 20, 10.0  # of a request that is refused
 MOST_NAME = 255  # characters of a name that are kept
 
 
+Content = TypeVar("Content", bound=BaseModel)
 Fields: TypeAlias = Sequence[tuple[str, str]]
 """Names and values of a form, in order; a name may come several times."""
 
@@ -72,6 +75,24 @@ async def receive_form(
         if form.name is not None:
             form.size = await run_in_threadpool(upload.keep)
     return form
+
+
+async def receive_json(request: Request, model: type[Content]) -> Content:
+    """Read a small JSON object.
+
+    Raises:
+        Refused: it is too large, no JSON, or not what the model has.
+    """
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MOST_JSON_BYTES:
+            text = f"the JSON is larger than {MOST_JSON_BYTES >> 10} kB; send less"
+            raise Refused(413, "too_large", text)
+    try:
+        return model.model_validate_json(bytes(content))
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
 
 
 async def drain(request: Request) -> None:

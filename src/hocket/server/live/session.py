@@ -7,6 +7,7 @@ bytes --Incoming--> sources --blocks--> stream --updates--> messages
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Condition, Lock, Thread
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
@@ -30,7 +31,6 @@ from hocket.online.stream import Stream
 from hocket.online.tracker import Update
 from hocket.recognition.engine import Recognizer, open_recognizer
 from hocket.recognition.live import LiveTranscriber
-from hocket.recognition.settings import RecognitionConfig
 from hocket.server.live.incoming import MOST_SILENT_BYTES, FairSlots, Incoming
 from hocket.server.live.options import LiveOptions, LiveSettings
 from hocket.speakers import SpeakerStore
@@ -99,10 +99,10 @@ class _OneAtATime:
             return self._recognizer.language_of(samples)
 
     def recognize(
-        self, clips: Sequence[Waveform], language: str | None
+        self, clips: Sequence[Waveform], language: str | None, prompt: str | None
     ) -> Sequence[Sequence[Word]]:
         with self._lock:
-            return self._recognizer.recognize(clips, language)
+            return self._recognizer.recognize(clips, language, prompt)
 
 
 class LiveSession:
@@ -179,7 +179,8 @@ class LiveSession:
                 stream = stack.enter_context(Stream(source.rate, refinable=False, **options))
                 diarized = _Diarized(stream.feed, stream.finish, lambda: stream.notices)
             else:
-                recognition = RecognitionConfig(language=given.language)
+                usual = self._resources.settings.recognition
+                recognition = replace(usual, language=given.language or usual.language)
                 live = LiveTranscriber(source.rate, recognition, recognizer=recognizer, **options)
                 words = stack.enter_context(_Words(live, self._send, self._incoming))
                 diarized = _Diarized(words.advance, words.end, words.notices, words.wait)
