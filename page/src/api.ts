@@ -3,6 +3,7 @@
 import type { ServiceError } from "./types.js";
 
 export const LOGIN_NEEDED = "login-needed";
+export const SESSION = "v1/session";
 const RETRY_S = 5;
 
 /** An answer other than the one that was wanted. */
@@ -54,7 +55,8 @@ async function answered(method: string, path: string, init: RequestInit): Promis
   }
   if (response.ok) return response;
   const retry = response.headers.get("Retry-After");
-  throw noteRefusal(refusalOf(response.status, await response.text(), retry));
+  const refusal = refusalOf(response.status, await response.text(), retry);
+  throw path === SESSION ? refusal : noteRefusal(refusal); // the form itself tells of a wrong token
 }
 
 async function read<T>(response: Response): Promise<T> {
@@ -75,7 +77,7 @@ export async function send<T>(method: string, path: string, body?: object): Prom
 
 /** Exchange a token for a session. */
 export async function logIn(token: string): Promise<void> {
-  await answered("POST", "v1/session", { headers: { Authorization: `Bearer ${token}` } });
+  await answered("POST", SESSION, { headers: { Authorization: `Bearer ${token}` } });
 }
 
 /** Send a form and report how much of it is sent; fetch cannot. */

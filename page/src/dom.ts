@@ -92,6 +92,12 @@ export function tell(text: string, isProblem = false): void {
   else setTimeout(close, SHOWN_MS);
 }
 
+/** Close what is shown. */
+export function clearMessages(): void {
+  polite.replaceChildren();
+  urgent.replaceChildren();
+}
+
 /** Tell screen readers alone. */
 export function announce(text: string): void {
   announced.textContent = text;

@@ -1,6 +1,6 @@
 /** Starts the page: the session, the frame around the views, and the way between them. */
 
-import { LOGIN_NEEDED, get, send } from "./api.js";
+import { LOGIN_NEEDED, SESSION, get, send } from "./api.js";
 import { attempt, button, element, messageArea, textOf } from "./dom.js";
 import { openLive } from "./live/view.js";
 import { openLogin } from "./login.js";
@@ -97,7 +97,7 @@ function frame(now: Session, hash: string): Node[] {
 }
 
 async function logOut(): Promise<void> {
-  await send("DELETE", "v1/session");
+  await send("DELETE", SESSION);
   await start();
 }
 
@@ -114,7 +114,7 @@ function login(): void {
 }
 
 async function start(): Promise<void> {
-  session = await get<Session>("v1/session");
+  session = await get<Session>(SESSION);
   if (session.needs_token && !session.scopes.length) login();
   else route(true);
 }

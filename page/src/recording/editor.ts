@@ -1,72 +1,92 @@
 /** The state of a recording's edits; every change goes through the service. */
 
 import { Refusal, address, get, send } from "../api.js";
-import { announce, tell, textOf } from "../dom.js";
+import { announce, clearMessages, tell, textOf } from "../dom.js";
+import { capital } from "../text.js";
 import type { Action, Span, State } from "../types.js";
 import { bestTurn, type Selection } from "./model.js";
 
-export interface Editor {
-  state: () => State;
-  edit: (action: Action, done?: string) => Promise<boolean>;
-  undo: () => Promise<boolean>;
-  redo: () => Promise<boolean>;
-}
+/** Edits of a job, one after the other. */
+export class Editor {
+  private last: Promise<unknown> = Promise.resolve();
 
-/** Edits of a job, one after the other; `onState` is called with each new state. */
-export async function editorOf(
-  id: string,
-  onState: (state: State) => void,
-  onBusy: (isBusy: boolean) => void,
-): Promise<Editor> {
-  const path = address("jobs", id, "edits");
-  let state = await get<State>(path);
-  let last: Promise<unknown> = Promise.resolve();
+  /** `onState` is called with each new state. */
+  private constructor(
+    private readonly id: string,
+    private current: State,
+    private readonly onState: (state: State) => void,
+    private readonly onBusy: (isBusy: boolean) => void,
+  ) {}
 
-  function accept(next: State): void {
-    state = next;
-    onState(next);
+  /** The editor of a job, once its state is loaded. */
+  static async load(
+    id: string,
+    onState: (state: State) => void,
+    onBusy: (isBusy: boolean) => void,
+  ): Promise<Editor> {
+    return new Editor(id, await get<State>(address("jobs", id, "edits")), onState, onBusy);
   }
 
-  async function change(target: string, body: object, done: string): Promise<boolean> {
-    onBusy(true);
-    try {
-      accept(await send<State>("POST", target, { revision: state.revision, ...body }));
-      announce(done);
-      for (const notice of state.notices) tell(notice);
-      return true;
-    } catch (error) {
-      await explain(error);
-      return false;
-    } finally {
-      onBusy(false);
-    }
+  get state(): State {
+    return this.current;
   }
 
-  async function explain(error: unknown): Promise<void> {
-    if (error instanceof Refusal && error.code === "edited_elsewhere") {
-      accept(await get<State>(path));
-      tell("The recording was edited elsewhere and is loaded again. Repeat your change.", true);
-    } else tell(textOf(error), true);
+  /** Make an edit. A confirmation changes nothing, and its notices that say so are not shown. */
+  edit(action: Action, done = "Done.", isConfirmation = false): Promise<boolean> {
+    return this.next("edits", { action }, done, isConfirmation);
   }
 
-  function next(target: string, body: object, done: string): Promise<boolean> {
-    const result = last.then(() => change(target, body, done));
-    last = result.catch(() => false);
+  /** Undo the last edit; whether there was one. */
+  async undo(): Promise<boolean> {
+    const { can_undo: isPossible, undo_label: label } = this.state;
+    return isPossible && this.next("undo", {}, `Undone: ${label ?? "the last edit"}`);
+  }
+
+  /** Redo what was undone last; whether there was anything. */
+  async redo(): Promise<boolean> {
+    const { can_redo: isPossible, redo_label: label } = this.state;
+    return isPossible && this.next("redo", {}, `Redone: ${label ?? "the edit"}`);
+  }
+
+  private next(what: string, body: object, done: string, isQuiet = false): Promise<boolean> {
+    const result = this.last.then(() => this.change(what, body, done, isQuiet));
+    this.last = result;
     return result;
   }
 
-  return {
-    state: () => state,
-    edit: (action, done = "Done.") => next(path, { action }, done),
-    undo: () =>
-      state.can_undo
-        ? next(address("jobs", id, "undo"), {}, `Undone: ${state.undo_label ?? "the last edit"}`)
-        : Promise.resolve(false),
-    redo: () =>
-      state.can_redo
-        ? next(address("jobs", id, "redo"), {}, `Redone: ${state.redo_label ?? "the edit"}`)
-        : Promise.resolve(false),
-  };
+  private async change(
+    what: string,
+    body: object,
+    done: string,
+    isQuiet: boolean,
+  ): Promise<boolean> {
+    this.onBusy(true);
+    clearMessages();
+    try {
+      const content = { revision: this.state.revision, ...body };
+      this.accept(await send<State>("POST", address("jobs", this.id, what), content));
+      announce(done);
+      if (!isQuiet) for (const notice of this.state.notices) tell(capital(notice));
+      return true;
+    } catch (error) {
+      await this.explain(error).catch((next: unknown) => tell(textOf(next), true));
+      return false;
+    } finally {
+      this.onBusy(false);
+    }
+  }
+
+  private accept(state: State): void {
+    this.current = state;
+    this.onState(state);
+  }
+
+  private async explain(error: unknown): Promise<void> {
+    if (error instanceof Refusal && error.code === "edited_elsewhere") {
+      this.accept(await get<State>(address("jobs", this.id, "edits")));
+      tell("The recording was edited elsewhere and is loaded again. Repeat your change.", true);
+    } else tell(textOf(error), true);
+  }
 }
 
 /** Move the edges of a turn that have changed, one edit each. */
@@ -78,7 +98,7 @@ export async function moveEdges(editor: Editor, turn: Selection, to: Span): Prom
     if (!(await editor.edit(action, "The start is moved."))) return;
   }
   if (to.end === end) return;
-  const now = bestTurn(editor.state().result.turns, { start: to.start, end }, speaker) ?? turn;
+  const now = bestTurn(editor.state.result.turns, { start: to.start, end }, speaker) ?? turn;
   const action = {
     kind,
     speaker,

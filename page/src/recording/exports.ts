@@ -28,7 +28,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** A menu of downloads. */
-export function exportsOf(job: Job): HTMLElement {
+export function exportsOf(job: Job, signal: AbortSignal): HTMLElement {
   const list = element("ul", {});
   const menu = element(
     "details",
@@ -61,6 +61,10 @@ export function exportsOf(job: Job): HTMLElement {
     menu.open = false;
     menu.querySelector("summary")?.focus();
   });
+  const closeOutside = ({ target }: Event): void => {
+    if (target instanceof Node && !menu.contains(target)) menu.open = false;
+  };
+  document.addEventListener("pointerdown", closeOutside, { signal });
   menu.addEventListener("focusout", ({ relatedTarget }) => {
     if (relatedTarget instanceof Node && !menu.contains(relatedTarget)) menu.open = false;
   });

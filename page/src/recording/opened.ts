@@ -57,7 +57,7 @@ export class OpenedRecording {
 
   constructor(readonly loaded: Loaded) {
     const { job, editor, outline } = loaded;
-    const { result } = editor.state();
+    const { result } = editor.state;
     this.duration = Math.max(0.01, outline?.duration ?? result.duration);
     this.shown = result.segments?.length ? "words" : "turns";
     const [sound, audio] = [address("jobs", job.id, "sound"), address("jobs", job.id, "audio")];
@@ -74,7 +74,10 @@ export class OpenedRecording {
         this.select({ ...segment, isTurn: false });
         this.player.playSpan(segment.start, segment.end);
       },
-      assign: ({ start, end }, speaker) => this.edit({ kind: "assign", start, end, speaker }),
+      assign: ({ start, end, speaker: found }, speaker) => {
+        const action = { kind: "assign", start, end, speaker } as const;
+        void editor.edit(action, `Assigned to ${speaker}.`, speaker === found);
+      },
     });
     this.toolbar = this.makeToolbar();
     this.parts = layout({
@@ -100,7 +103,7 @@ export class OpenedRecording {
     addEventListener(THEME_CHANGED, () => this.wave?.recolor(), { signal });
     addEventListener("resize", onScale, { signal });
     onCommands((command) => carryOut(this, command), signal);
-    this.show(this.loaded.editor.state());
+    this.show(this.loaded.editor.state);
     this.move(0, false);
   }
 
@@ -134,7 +137,7 @@ export class OpenedRecording {
   }
 
   private get state(): State {
-    return this.loaded.editor.state();
+    return this.loaded.editor.state;
   }
 
   private get turns(): readonly Turn[] {
@@ -366,7 +369,7 @@ export class OpenedRecording {
         redo: () => void editor.redo(),
         keys: () => void showKeys(),
       },
-      exportsOf(job),
+      exportsOf(job, this.control.signal),
     );
   }
 }

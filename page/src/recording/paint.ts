@@ -156,7 +156,9 @@ export function paintAxis(
   for (const time of times) {
     const text = isFine ? fineClock(time) : clock(time);
     const wide = context.measureText(text).width;
-    const x = Math.min(scale.width - wide, Math.max(0, pixelOf(scale, time) - wide / 2));
-    context.fillText(text, x, 14);
+    const middle = pixelOf(scale, time);
+    const x = Math.min(scale.width - wide, Math.max(0, middle - wide / 2));
+    if (middle >= 0 && (x === middle - wide / 2 || time === 0 || time > duration - 1))
+      context.fillText(text, x, 14);
   }
 }

@@ -24,6 +24,7 @@ export class Toolbar {
   private readonly play: HTMLButtonElement;
   private readonly undo: HTMLButtonElement;
   private readonly redo: HTMLButtonElement;
+  private readonly busy = element("span", { class: "busy", role: "status" });
   private readonly position = element("span", { class: "position" });
   private readonly total = element("span", {});
   private readonly slider = element("input", {
@@ -50,7 +51,7 @@ export class Toolbar {
       { class: "toolbar", role: "group", "aria-label": "Controls" },
       this.playing(),
       this.zoom(),
-      element("div", { class: "edits" }, this.undo, this.redo),
+      element("div", { class: "edits" }, this.undo, this.redo, this.busy),
       element("div", { class: "rest" }, menu, keys),
     );
   }
@@ -74,6 +75,7 @@ export class Toolbar {
   }
 
   showEdits(state: State, isBusy: boolean): void {
+    this.busy.textContent = isBusy ? "Applying…" : "";
     showEdit(this.undo, "undo", state.can_undo, state.undo_label, isBusy);
     showEdit(this.redo, "redo", state.can_redo, state.redo_label, isBusy);
   }

@@ -6,7 +6,7 @@ import { statusText } from "../jobs.js";
 import { deleteJob } from "../queue/view.js";
 import type { Job, Peaks, Person, Session, State } from "../types.js";
 import type { View } from "../view.js";
-import { editorOf } from "./editor.js";
+import { Editor } from "./editor.js";
 import { OpenedRecording } from "./opened.js";
 
 /** The recording of a job. */
@@ -32,7 +32,7 @@ export function openRecording(session: Session, id: string): View {
       get<Peaks>(address("jobs", id, "peaks")).catch(() => null),
       session.store ? peopleOf() : [],
     ]);
-    const editor = await editorOf(id, onState, (isBusy) => opened?.setBusy(isBusy));
+    const editor = await Editor.load(id, onState, (isBusy) => opened?.setBusy(isBusy));
     if (isClosed) return;
     opened = new OpenedRecording({ job, outline, people, session, editor });
     body.replaceChildren(opened.node);
