@@ -31,7 +31,7 @@ CLOSES: Mapping[int, int] = {413: TOO_LARGE, 429: LATER}
 
 @router.websocket("/v1/live")
 async def live(websocket: WebSocket) -> None:
-    """Diarize sound while it is sent; see docs for the messages."""
+    """Diarize sound while it is sent; docs/live.md has the messages."""
     context = context_of(websocket)
     await websocket.accept()
     with suppress(WebSocketDisconnect, RuntimeError):  # the client is gone
