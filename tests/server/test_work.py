@@ -174,3 +174,16 @@ def test_only_unusual_options_are_kept() -> None:
     options = JobOptions.of({"preset": "balanced", "end": 3, "channels": "each"})
     assert options.as_values() == {"end": 3, "channels": "each"}
     assert JobOptions.of(options.as_values()) == options
+
+
+def test_a_recording_that_is_too_long_fails_whatever_it_announces(
+    table: JobTable, spool: Spool
+) -> None:
+    job_id = accept(table, spool, CONVERSATION.read_bytes())
+    failed = Worker(table, spool, most_sound_s=3.0).do_next()
+    assert failed is not None
+    assert (failed.id, failed.status) == (job_id, "failed")
+    assert failed.problem.endswith(
+        "is longer than 3 s, the most that this service takes; send parts of it"
+    )
+    assert spool.finished() == []

@@ -1,15 +1,17 @@
 """What a worker does with a job: diarize or transcribe its recording, and write the result."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from hocket.audio.reading import EACH, open_audio, select
+from hocket.arrays import Waveform
+from hocket.audio.reading import EACH, AudioStream, open_audio, select
 from hocket.config import Runtime, SpeakerCount
-from hocket.errors import Cancelled, HocketError
+from hocket.errors import AudioContentError, Cancelled, HocketError
 from hocket.formats import written
 from hocket.offline.diarizer import Diarizer
 from hocket.offline.kept import write_artifacts
@@ -37,6 +39,7 @@ class Worker:
         threads: processor threads of this worker; None: all.
         recognition: how speech is recognized, where a job asks for it.
         store: of known speakers, who get their names in all jobs; None: there is none.
+        most_sound_s: length of a recording, in seconds; a longer one fails.
         name: of this worker, as the jobs have it that it runs.
     """
 
@@ -48,10 +51,11 @@ class Worker:
         threads: int | None = None,
         recognition: RecognitionConfig | None = None,
         store: Path | None = None,
+        most_sound_s: float = math.inf,
         name: str = "",
     ) -> None:
         self._table, self._spool, self._name = table, spool, name
-        self._runtime = Runtime(threads=threads)
+        self._runtime, self._most_sound_s = Runtime(threads=threads), most_sound_s
         self._recognition, self._store = recognition or RecognitionConfig(), store
         self._diarizers: dict[str, Diarizer] = {}
         self._recognizer: Recognizer | None = None
@@ -107,7 +111,8 @@ class Worker:
         with open_audio(
             place, target_rate=rate, name=common["name"], selection=selection
         ) as stream:
-            artifacts = diarizer.infer(stream, progress=common["progress"], cancel=common["cancel"])
+            sound = _limited(stream, rate, self._most_sound_s)
+            artifacts = diarizer.infer(sound, progress=common["progress"], cancel=common["cancel"])
         result = diarizer.finish(artifacts, SpeakerCount.of(*numbers.values()))
         write_artifacts(artifacts, self._spool.artifacts(job.id))
         return result
@@ -123,6 +128,21 @@ class Worker:
         settings = replace(usual, language=language, prompt=prompt)
         self._recognizer = self._recognizer or open_recognizer(settings, self._runtime)
         return Transcriber(settings, runtime=self._runtime, recognizer=self._recognizer)
+
+
+def _limited(stream: AudioStream, rate: int, most_s: float) -> AudioStream:
+    """The same sound, which fails once it is too long: a header may announce anything."""
+
+    def blocks() -> Iterator[Waveform]:
+        samples = 0
+        for block in stream.blocks:
+            samples += len(block)
+            if samples > most_s * rate:
+                problem = f"is longer than {most_s:g} s, the most that this service takes"
+                raise AudioContentError(stream.name, problem, "send parts of it")
+            yield block
+
+    return replace(stream, blocks=blocks())
 
 
 class _Notes:

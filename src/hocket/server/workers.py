@@ -119,6 +119,7 @@ def _run(service: Service, name: str, stop: Any, loaded: Any) -> None:
             threads=threads,
             recognition=service.recognition,
             store=service.store,
+            most_sound_s=service.most_sound_s,
             name=name,
         )
         worker.load()
