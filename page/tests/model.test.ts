@@ -51,6 +51,12 @@ test("a speaker keeps the color when renamed and when others come and go", () =>
   assert.equal(model.colorsOf(["D", "A", "C"], merged).get("D"), 1);
 });
 
+test("lanes and digits stay whose they are", () => {
+  assert.deepEqual(model.inOrder(["C", "B", "A"], ["A", "B"]), ["A", "B", "C"]);
+  assert.deepEqual(model.inOrder(["B", "Anna"], ["A", "B"]), ["Anna", "B"]);
+  assert.deepEqual(model.inOrder(["B"], ["A", "B"]), ["B"]);
+});
+
 test("more speakers than colors share them evenly", () => {
   const names = Array.from({ length: 15 }, (_, n) => `S${n}`);
   const counts = Array.from({ length: model.COLORS }, () => 0);

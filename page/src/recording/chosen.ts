@@ -34,16 +34,18 @@ export class Chosen {
   private readonly decision: HTMLElement;
   private readonly split: HTMLButtonElement;
   private readonly play: HTMLButtonElement;
+  private readonly apply: HTMLButtonElement;
   private readonly body: HTMLElement;
+  private left: HTMLElement | null = null; // had the focus before the draft was offered
 
   constructor(private readonly events: ChosenEvents) {
     const { summary, hint, speakers } = this;
     this.play = button("Play", events.play, { "aria-keyshortcuts": "Enter" });
     this.split = button("Split at playhead", events.split, { "aria-keyshortcuts": "S" });
     const silence = button("Nobody speaks", events.silence, { "aria-keyshortcuts": "0" });
-    const apply = button("Apply", events.apply, { class: "primary" });
+    this.apply = button("Apply", events.apply, { class: "primary" });
     const discard = button("Discard", events.discard);
-    this.decision = element("div", { class: "buttons", hidden: true }, apply, discard);
+    this.decision = element("div", { class: "buttons", hidden: true }, this.apply, discard);
     const groups = [edgeGroup("Start", "start", events), edgeGroup("End", "end", events)];
     this.edges = element("div", { class: "edges" }, ...groups);
     const rest = element("div", { class: "buttons" }, this.play, this.split, silence);
@@ -73,8 +75,18 @@ export class Chosen {
     );
     this.edges.hidden = this.split.hidden = !selection.isTurn;
     decision.hidden = draft === null;
-    if (hadFocus && decision.hidden) this.play.focus();
+    if (hadFocus && decision.hidden) (this.left?.isConnected ? this.left : this.play).focus();
+    else if (draft) this.offer();
     if (focused >= 0) (speakers.children[focused] as HTMLElement | undefined)?.focus();
+  }
+
+  /** Have Enter apply the draft, where it would press a button elsewhere. */
+  private offer(): void {
+    const { activeElement: focused } = document;
+    if (!(focused instanceof HTMLElement) || this.node.contains(focused)) return;
+    if (!focused.matches("button, a, summary")) return;
+    this.left = focused;
+    this.apply.focus();
   }
 
   private assignment(): HTMLElement {

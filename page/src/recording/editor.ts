@@ -4,7 +4,7 @@ import { Refusal, address, get, send } from "../api.js";
 import { announce, clearMessages, tell, textOf } from "../dom.js";
 import { capital } from "../text.js";
 import type { Action, Span, State } from "../types.js";
-import { bestTurn, type Selection } from "./model.js";
+import { bestTurn, inOrder, type Selection } from "./model.js";
 
 /** Edits of a job, one after the other. */
 export class Editor {
@@ -76,9 +76,11 @@ export class Editor {
     }
   }
 
+  /** Speakers keep their order, so that lanes and digits stay whose they are. */
   private accept(state: State): void {
-    this.current = state;
-    this.onState(state);
+    const speakers = inOrder(state.result.speakers, this.state.result.speakers);
+    this.current = { ...state, result: { ...state.result, speakers } };
+    this.onState(this.current);
   }
 
   private async explain(error: unknown): Promise<void> {

@@ -97,6 +97,22 @@ export function speakingTimes(turns: readonly Turn[]): Map<string, number> {
 }
 
 /**
+ * Speakers in the order in which they were shown before, and new ones after them. A speaker who has
+ * only another name keeps the place.
+ */
+export function inOrder(speakers: readonly string[], before: readonly string[]): string[] {
+  const [old, renamed] = renaming(speakers, before);
+  const kept = before.map((name) => (name === old ? (renamed ?? name) : name));
+  return [...new Set([...kept.filter((name) => speakers.includes(name)), ...speakers])];
+}
+
+function renaming(speakers: readonly string[], before: readonly string[]): (string | undefined)[] {
+  const gone = before.filter((name) => !speakers.includes(name));
+  const added = speakers.filter((name) => !before.includes(name));
+  return gone.length === 1 && added.length === 1 ? [gone[0], added[0]] : [];
+}
+
+/**
  * The color of each speaker. Speakers keep theirs when others come and go, and a speaker who has
  * only another name keeps it too.
  */
@@ -104,9 +120,7 @@ export function colorsOf(
   speakers: readonly string[],
   before: ReadonlyMap<string, number> = new Map(),
 ): Map<string, number> {
-  const gone = [...before.keys()].filter((name) => !speakers.includes(name));
-  const added = speakers.filter((name) => !before.has(name));
-  const [old, renamed] = gone.length === 1 && added.length === 1 ? [gone[0], added[0]] : [];
+  const [old, renamed] = renaming(speakers, [...before.keys()]);
   const found = new Map<string, number>();
   for (const name of speakers) {
     const color = before.get(name === renamed ? (old ?? name) : name);
