@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import uvicorn
 
 from hocket.recognition.settings import RecognitionConfig
@@ -57,3 +58,27 @@ def serving(service: Service, tokens: tuple[Token, ...] = ()) -> Iterator[Runnin
     finally:
         server.should_exit = True
         thread.join()
+
+
+def submit(client: httpx.Client, content: bytes, name: str = "talk.flac", **options: str) -> str:
+    answer = client.post("/v1/jobs", files={"file": (name, content)}, data=options)
+    assert answer.status_code == 202, answer.text
+    job_id: str = answer.json()["id"]
+    assert answer.headers["location"] == f"/v1/jobs/{job_id}"
+    return job_id
+
+
+def ended(client: httpx.Client, job_id: str) -> Any:
+    until = time.monotonic() + PATIENCE_S
+    while (job := client.get(f"/v1/jobs/{job_id}").json())["finished"] is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return job
+
+
+def is_refused(answer: httpx.Response, status: int, code: str) -> None:
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    error = answer.json()["error"]
+    assert error.keys() == {"message", "type", "code", "param"}
+    assert "\n" not in error["message"]
+    assert ";" in error["message"]

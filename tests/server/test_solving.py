@@ -14,6 +14,7 @@ from hocket.corrections.history import History
 from hocket.errors import ConfigError, FormatError
 from hocket.formats import json_document
 from hocket.offline.kept import write_artifacts
+from hocket.renaming import renamed
 from hocket.result import Result
 from hocket.server import solving
 from hocket.server.solving import Solvable, solve
@@ -146,3 +147,19 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     place.artifacts.unlink()
     with pytest.raises(FormatError, match="was deleted; diarize it again"):
         solve(place, ())
+
+
+def test_names_of_known_speakers_survive_edits(tmp_path: Path) -> None:
+    place = kept(tmp_path, CONVERSATION)
+    original = result_of(place.original.read_text())
+    first, other = original.speakers[:2]
+    named = renamed(original, {first: "Diane"})
+    place.original.write_text(json_document.write(transcript_of(named)))
+    found = solve(place, (), Rename(other, "Sheila"))
+    edited = result_of(found.document)
+    assert {"Diane", "Sheila"} <= {*edited.speakers}
+    assert first not in edited.speakers
+    own = [(turn.start, turn.end) for turn in named.turns if turn.speaker == "Diane"]
+    assert [(turn.start, turn.end) for turn in edited.turns if turn.speaker == "Diane"] == own
+    once_more = solve(place, found.constraints, Silence(0.0, 1.0))
+    assert "Diane" in result_of(once_more.document).speakers

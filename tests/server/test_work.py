@@ -176,10 +176,11 @@ def test_only_unusual_options_are_kept() -> None:
     assert JobOptions.of(options.as_values()) == options
 
 
+@pytest.mark.parametrize("channels", ["mix", "each"])
 def test_a_recording_that_is_too_long_fails_whatever_it_announces(
-    table: JobTable, spool: Spool
+    table: JobTable, spool: Spool, channels: str
 ) -> None:
-    job_id = accept(table, spool, CONVERSATION.read_bytes())
+    job_id = accept(table, spool, CONVERSATION.read_bytes(), channels=channels)
     failed = Worker(table, spool, most_sound_s=3.0).do_next()
     assert failed is not None
     assert (failed.id, failed.status) == (job_id, "failed")

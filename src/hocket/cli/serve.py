@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import click
 import platformdirs
 
 from hocket.bridges import extra
-from hocket.cli.options import store_option
+from hocket.cli.options import AnyDecorator, store_option
+from hocket.cli.outcome import UNUSABLE
 from hocket.cli.recognizers import recognition_options
 from hocket.errors import ConfigError
 from hocket.recognition.settings import RecognitionConfig
@@ -20,7 +22,14 @@ GIGABYTE = 1 << 30
 DAY_S = 24 * HOUR_S
 CLOSE_S = 5  # for answers that are being sent when the service ends
 KEEP_ALIVE_S = 20
+BACKLOG = 2048  # connections that wait to be accepted
 FOLDER = Path(platformdirs.user_data_dir("hocket", appauthor=False)) / "service"
+
+
+def _limit(name: str, usual: float, text: str) -> AnyDecorator:
+    """An option that is a number above 0, whole if the usual one is."""
+    kind = click.IntRange(1) if isinstance(usual, int) else click.FloatRange(0, min_open=True)
+    return click.option(name, type=kind, default=usual, show_default=True, help=text)
 
 
 @click.command(name="serve")
@@ -41,51 +50,13 @@ FOLDER = Path(platformdirs.user_data_dir("hocket", appauthor=False)) / "service"
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=1, help="Jobs at once.")
 @click.option("--threads", type=click.IntRange(1), help="Cores of a worker. Default: a fair share.")
-@click.option(
-    "--queue", type=click.IntRange(1), default=100, show_default=True, help="Most jobs that wait."
-)
-@click.option(
-    "--max-gb",
-    type=click.FloatRange(0, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="Of an upload.",
-)
-@click.option(
-    "--max-hours",
-    type=click.FloatRange(0, min_open=True),
-    default=24.0,
-    show_default=True,
-    help="Of a recording.",
-)
-@click.option(
-    "--max-job-hours",
-    type=click.FloatRange(0, min_open=True),
-    default=12.0,
-    show_default=True,
-    help="That a job may run.",
-)
-@click.option(
-    "--max-live",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    help="Live sessions at once.",
-)
-@click.option(
-    "--free-gb",
-    type=click.FloatRange(0),
-    default=1.0,
-    show_default=True,
-    help="That stay free on the disk.",
-)
-@click.option(
-    "--keep-days",
-    type=click.FloatRange(0, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Until ended jobs are deleted.",
-)
+@_limit("--queue", 100, "Most jobs that wait.")
+@_limit("--max-gb", 2.0, "Of an upload.")
+@_limit("--max-hours", 24.0, "Of a recording.")
+@_limit("--max-job-hours", 12.0, "That a job may run.")
+@_limit("--max-live", 16, "Live sessions at once.")
+@_limit("--free-gb", 1.0, "That stay free on the disk.")
+@_limit("--keep-days", 30.0, "Until ended jobs are deleted.")
 @click.option(
     "--recordings",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -130,10 +101,10 @@ def serve_command(
 
     Open http://127.0.0.1:8000 in a browser once it runs.
     """
-    if new_token is not None:
-        return _print_token(new_token)
     for module in ("fastapi", "uvicorn", "sse_starlette", "prometheus_client", "python_multipart"):
         extra(module, "server")
+    if new_token is not None:
+        return _print_token(new_token)
     service = Service(
         folder=folder,
         slots=workers,
@@ -186,10 +157,9 @@ def _serve(
             f"{TOKEN_VARIABLE}, or serve at 127.0.0.1"
         )
     access = Access(known, hosts=hosts, origins=origins, address=address)
+    listener = _listener(address, port)
     settings = uvicorn.Config(
         create_app(service, access),
-        host=address,
-        port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -202,6 +172,18 @@ def _serve(
     )
     server = uvicorn.Server(settings)
     shown = f"[{address}]" if ":" in address else address
-    click.echo(f"hocket: http://{shown}:{port} until Ctrl-C", err=True)
-    server.run()
-    return 0 if server.started else 3
+    click.echo(f"hocket: http://{shown}:{listener.getsockname()[1]} until Ctrl-C", err=True)
+    server.run([listener])
+    return 0 if server.started else UNUSABLE
+
+
+def _listener(address: str, port: int) -> socket.socket:
+    """A socket at an address; ConfigError if it cannot be had."""
+    try:
+        family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((address, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"cannot listen at {address}, port {port} ({reason}); give another port or address"
+        ) from error

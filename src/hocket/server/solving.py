@@ -19,6 +19,7 @@ from hocket.offline.artifacts import Artifacts
 from hocket.offline.diarizer import Diarizer
 from hocket.offline.editing import edit
 from hocket.offline.kept import read_artifacts
+from hocket.renaming import renamed
 from hocket.result import Result
 from hocket.transcript import Transcript, transcript_of
 
@@ -118,9 +119,17 @@ def _open(place: Solvable) -> _Open:
 def _result(place: Solvable, opened: _Open, constraints: tuple[Constraint, ...]) -> Result:
     if constraints not in opened.results:
         found = opened.diarizer.finish(opened.artifacts, place.speakers, constraints)
+        if not constraints:  # the first edit then holds known speakers by their names
+            found = renamed(found, _names(opened.original))
         _keep(opened, constraints, found)
     opened.results.move_to_end(constraints)
     return opened.results[constraints]
+
+
+def _names(original: Transcript) -> dict[str, str]:
+    """Names that known speakers got when the job was done, by their labels."""
+    turns = original.result.turns if original.result else ()
+    return {turn.id: turn.speaker for turn in turns if turn.id is not None}
 
 
 def _keep(opened: _Open, constraints: tuple[Constraint, ...], result: Result) -> None:

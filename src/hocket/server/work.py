@@ -1,17 +1,19 @@
 """What a worker does with a job: diarize or transcribe its recording, and write the result."""
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from hocket.arrays import Waveform
-from hocket.audio.reading import EACH, AudioStream, open_audio, select
+from hocket.audio.reading import EACH, MIX, AudioStream, open_audio, select
 from hocket.config import Runtime, SpeakerCount
-from hocket.errors import AudioContentError, Cancelled, HocketError
+from hocket.errors import AudioContentError, Cancelled, HocketError, OutputError
 from hocket.formats import written
 from hocket.offline.diarizer import Diarizer
 from hocket.offline.kept import write_artifacts
@@ -26,6 +28,8 @@ from hocket.server.spool import Spool
 from hocket.server.table import JobTable
 from hocket.speakers.references import known_voices
 from hocket.transcript import Transcript, transcript_of
+
+_log = logging.getLogger("hocket")
 
 NOTE_S = 0.25  # between notes of how far a job has come; each is written to the disk
 
@@ -76,6 +80,9 @@ class Worker:
             return self._table.end(job.id, "cancelled")
         except (HocketError, MemoryError) as error:
             problem = str(error) or "there is not enough memory"
+            if isinstance(error, OutputError):  # which tells clients where files are
+                _log.warning("%s", error)
+                problem = "the service cannot write the result; its log tells the operator why"
             return self._table.end(job.id, "failed", problem, type(error).__name__)
         return self._table.end(job.id, "done")
 
@@ -103,19 +110,27 @@ class Worker:
         place, diarizer = self._spool.recording(job.id), self._diarizer(options.preset)
         names = ("num_speakers", "min_speakers", "max_speakers")
         numbers: dict[str, Any] = {name: getattr(options, name) for name in names}
-        if options.channels == EACH:
-            return diarizer(place, **numbers, **common)
-        given = {name: common[name] for name in ("name", "track", "channels", "start", "end")}
-        selection = select(place, **given, regions=None)
-        rate = diarizer.load().geometry.sample_rate
-        with open_audio(
-            place, target_rate=rate, name=common["name"], selection=selection
-        ) as stream:
-            sound = _limited(stream, rate, self._most_sound_s)
+        with self._sound(place, diarizer.load().geometry.sample_rate, common) as sound:
+            if options.channels == EACH:
+                for _ in sound.blocks:  # too long or not; the channels are decoded again
+                    pass
+                return diarizer(place, **numbers, **common)
             artifacts = diarizer.infer(sound, progress=common["progress"], cancel=common["cancel"])
         result = diarizer.finish(artifacts, SpeakerCount.of(*numbers.values()))
         write_artifacts(artifacts, self._spool.artifacts(job.id))
         return result
+
+    @contextmanager
+    def _sound(self, place: Path, rate: int, common: Mapping[str, Any]) -> Iterator[AudioStream]:
+        """What is used of a recording, which fails once it is too long; each channel as a mix."""
+        channels = MIX if common["channels"] == EACH else common["channels"]
+        names = ("name", "track", "start", "end")
+        given = {name: common[name] for name in names}
+        selection = select(place, **given, channels=channels, regions=None)
+        with open_audio(
+            place, target_rate=rate, name=common["name"], selection=selection
+        ) as stream:
+            yield _limited(stream, rate, self._most_sound_s)
 
     def _diarizer(self, preset: str) -> Diarizer:
         if preset not in self._diarizers:

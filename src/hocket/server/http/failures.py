@@ -22,13 +22,15 @@ from hocket.errors import (
     JobError,
     OutputError,
     SpeakerError,
+    StoreError,
     UnknownJobError,
     one_line,
 )
-from hocket.server.http.logs import log_defect
+from hocket.server.http.logs import log_defect, log_problem
 from hocket.server.jobs import Job
 
 RETRY_S = 5  # where nothing better is known
+OWN = (OutputError, StoreError)  # about files of the operator, whose places are not answered
 
 _TYPES = {
     401: "authentication_error",
@@ -97,6 +99,8 @@ def refusal_of(error: HocketError) -> Refused:
         status, code = _LACKS[error.lack]
         return Refused(status, code, message)
     status, code = _status_of(type(error)) or (503, "unavailable")
+    if isinstance(error, OWN):
+        message = "the service cannot use a file of its own; its log tells the operator why"
     return Refused(status, code, message)
 
 
@@ -160,8 +164,10 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, Refused)
         return answer_of(error)
 
-    async def explain(_request: Request, error: Exception) -> JSONResponse:
+    async def explain(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HocketError)
+        if isinstance(error, OWN):
+            log_problem(request, error)
         return answer_of(refusal_of(error))
 
     async def reject(_request: Request, error: Exception) -> JSONResponse:

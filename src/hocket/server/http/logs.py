@@ -29,6 +29,12 @@ def route_of(connection: HTTPConnection) -> str:
     return str(getattr(route, "path", "")) or "none"
 
 
+def log_problem(connection: HTTPConnection, error: Exception) -> None:
+    """Write what the operator has to do something about, such as a full disk."""
+    log: Log = connection.app.state.context.log
+    log.write("problem", route=route_of(connection), problem=str(error))
+
+
 def log_defect(request: HTTPConnection, error: Exception) -> None:
     """Write where a defect is: places in the code, and no values."""
     places = [

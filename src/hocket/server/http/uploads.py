@@ -62,7 +62,7 @@ async def receive_form(
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        text = "send a form (multipart/form-data) with the recording in 'file'"
+        text = "the body is no form; send multipart/form-data with the recording in 'file'"
         raise Refused(415, "no_form", text)
     length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit():
@@ -97,7 +97,8 @@ async def receive_json(request: Request, model: type[Content]) -> Content:
 
 async def drain(request: Request) -> None:
     """Read what is left of a small request that is refused: clients send it before they read."""
-    with suppress(TimeoutError, ClientDisconnect):
+    # RuntimeError: it was read to its end before
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):
         async with asyncio.timeout(DRAIN_S):
             size = 0
             async for chunk in request.stream():
