@@ -166,3 +166,8 @@ def test_more_names_than_speakers_are_refused_with_both_numbers() -> None:
         constraint_set.check(SpeakerCount(2, 2))
     constraint_set.check(SpeakerCount(3, 3))
     constraint_set.check(SpeakerCount(4))
+
+
+def test_names_that_a_store_accepts_can_be_in_constraints() -> None:
+    name = "Ali\u200cnia"  # with a joiner that has no width, as Persian names have
+    assert Named(Segment(0, 1), name).name == name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from hocket.errors import ConfigError
+from hocket.errors import ConfigError, is_shown
 
 LONGEST_NAME = 200
 NUMBERED = re.compile(r"SPEAKER_\d\d+")  # names of speakers in the result without constraints
@@ -67,7 +67,7 @@ def checked_name(name: object) -> str:
     found = " ".join(name.split())
     if not 0 < len(found) <= LONGEST_NAME:
         raise ConfigError(f"a name of {len(found)} characters; give 1 to {LONGEST_NAME}")
-    if not found.isprintable():
+    if not all(map(is_shown, found)):  # names of a store may hold joiners, too
         raise ConfigError(f"{found}: holds characters that cannot be printed; leave them out")
     return found
 
@@ -104,14 +104,8 @@ class Different:
 
 
 @dataclass(frozen=True)
-class Named:
-    """The speaker of this name speaks in this segment.
-
-    name: any name, or SPEAKER_nn for that speaker of the result without constraints.
-
-    Raises:
-        ConfigError: the name is empty, too long or cannot be printed.
-    """
+class _OfOneSpeaker:
+    """What is known of one speaker in one segment."""
 
     segment: Segment
     name: str
@@ -124,8 +118,33 @@ class Named:
         """The segment."""
         return (self.segment,)
 
+
+@dataclass(frozen=True)
+class Named(_OfOneSpeaker):
+    """The speaker of this name speaks in this segment.
+
+    name: any name, or SPEAKER_nn for that speaker of the result without constraints.
+
+    Raises:
+        ConfigError: the name is empty, too long or cannot be printed.
+    """
+
     def __str__(self) -> str:
         return f'{{"is": {json.dumps(self.name, ensure_ascii=False)}, "at": {self.segment}}}'
+
+
+@dataclass(frozen=True)
+class Absent(_OfOneSpeaker):
+    """The speaker of this name does not speak in this segment; others may.
+
+    name: as for `Named`.
+
+    Raises:
+        ConfigError: the name is empty, too long or cannot be printed.
+    """
+
+    def __str__(self) -> str:
+        return f'{{"not": {json.dumps(self.name, ensure_ascii=False)}, "at": {self.segment}}}'
 
 
 @dataclass(frozen=True)
@@ -141,31 +160,6 @@ class Nobody:
 
     def __str__(self) -> str:
         return f'{{"nobody": {self.segment}}}'
-
-
-@dataclass(frozen=True)
-class Absent:
-    """The speaker of this name does not speak in this segment; others may.
-
-    name: as for `Named`.
-
-    Raises:
-        ConfigError: the name is empty, too long or cannot be printed.
-    """
-
-    segment: Segment
-    name: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", checked_name(self.name))
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The segment."""
-        return (self.segment,)
-
-    def __str__(self) -> str:
-        return f'{{"not": {json.dumps(self.name, ensure_ascii=False)}, "at": {self.segment}}}'
 
 
 Constraint: TypeAlias = Same | Different | Named | Nobody | Absent
